@@ -1,1 +1,3 @@
-//! .
+//! Tenon: the domain and its storage.
+
+pub mod webhook;

@@ -1,0 +1,5 @@
+//! Webhooks: what the API and the worker must agree on. No HTTP client here.
+
+pub mod address;
+pub mod schedule;
+pub mod signature;
