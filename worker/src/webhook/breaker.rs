@@ -146,7 +146,8 @@ impl Breaker {
                 webhook.enter(State::Closed { failures: failures + 1 }, now);
             }
             State::Closed { .. } | State::Probing => {
-                let until = now + self.next_pause(webhook.pauses).max(asked);
+                let pause = if asked.is_zero() { self.next_pause(webhook.pauses) } else { asked };
+                let until = now + pause;
                 webhook.pauses += 1;
                 webhook.enter(State::Paused { until }, now);
             }

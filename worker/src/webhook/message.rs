@@ -65,6 +65,8 @@ impl Endpoint {
         for name in &RESERVED {
             fixed.remove(name);
         }
+        // They may be credentials: `Debug` shows none of them.
+        fixed.values_mut().for_each(|value| value.set_sensitive(true));
         fixed.insert(CONTENT_TYPE, JSON);
         fixed.insert(USER_AGENT, AGENT);
         fixed.insert(X_WEBHOOK_ENDPOINT, value_of(webhook));
@@ -184,6 +186,7 @@ mod tests {
         let body = Bytes::from_static(BODY);
         let headers = endpoint(&own).headers(&attempt(&body)).expect("valid");
         assert_eq!(headers["authorization"], "Bearer abc");
+        assert!(!format!("{headers:?}").contains("abc"));
         assert_eq!(headers["webhook-id"], "evt_01JCF0Q6M8R2W9Z4T7K3N5P1XV");
         assert_eq!(headers["content-type"], "application/json");
         for absent in ["x-webhook-replay", "host", "transfer-encoding"] {

@@ -47,15 +47,18 @@ impl Resolver {
 
     async fn look_up(&self, name: String) -> Result<Arc<[IpAddr]>, Rejected> {
         let (lookup, slots) = (self.lookup.clone(), self.slots.clone());
-        // A task of its own, because the slot stays taken as long as the thread, whoever still waits.
-        let task = tokio::spawn(async move {
-            let _slot = slots.acquire_owned().await.map_err(io::Error::other)?;
-            lookup(name).await
-        });
-        match tokio::time::timeout(TIMEOUT, task).await {
-            Ok(Ok(Ok(found))) => Ok(found.into()),
-            Ok(Ok(Err(error))) => Err(Rejected::DnsFailure(error.to_string())),
-            Ok(Err(_)) => Err(Rejected::DnsFailure("the lookup broke off".to_owned())),
+        let looked_up = async {
+            let slot = slots.acquire_owned().await.map_err(io::Error::other)?;
+            // A task of its own, because the slot stays taken as long as the thread, whoever still waits.
+            let task = tokio::spawn(async move {
+                let _slot = slot;
+                lookup(name).await
+            });
+            task.await.map_err(io::Error::other)?
+        };
+        match tokio::time::timeout(TIMEOUT, looked_up).await {
+            Ok(Ok(found)) => Ok(found.into()),
+            Ok(Err(error)) => Err(Rejected::DnsFailure(error.to_string())),
             Err(_) => Err(Rejected::DnsFailure(format!("no answer within {} s", TIMEOUT.as_secs()))),
         }
     }

@@ -108,6 +108,10 @@ fn retry_after_pauses_at_once_and_within_bounds() {
     assert_eq!(wait(&breaker, ONE, now), Some(30.0));
     breaker.record_at(TWO, &answered(503, Some(86_400)), now);
     assert_eq!(wait(&breaker, TWO, now), Some(900.0));
+    // The receiver knows best, when it asks for less than the usual pause too.
+    let three = Uuid::from_u128(3);
+    breaker.record_at(three, &answered(429, Some(1)), now);
+    assert_eq!(wait(&breaker, three, now), Some(1.0));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use proptest::prelude::*;
 use tenon_common::webhook::address::AllowedPorts;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -174,4 +175,20 @@ async fn a_connection_that_does_not_come_about_in_time_is_a_connect_failure() {
     let sender = Sender::new(AddressPolicy::local(), settings).expect("a client");
     let result = send(&sender, &format!("https://{}/", receiver.address)).await;
     assert_eq!((result.outcome, result.status), (Outcome::Connect, None));
+}
+
+proptest! {
+    /// The guard reads URLs with one parser and the client with another.
+    #[test]
+    fn the_client_connects_to_the_host_that_was_checked(
+        host in "[a-z0-9.@:%\\[\\]\\\\_|^~/?-]{1,24}",
+        path in "\\PC{0,20}",
+    ) {
+        if let Ok(url) = AddressPolicy::local().check_url(&format!("http://{host}/{path}"))
+            && let Ok(uri) = http::Uri::try_from(url.as_str())
+        {
+            prop_assert_eq!(uri.host(), url.host_str());
+            prop_assert_eq!(uri.port_u16(), url.port());
+        }
+    }
 }
