@@ -13,7 +13,7 @@ impl Check<'_> {
             Value::Number(number) => self.number(part, number),
             Value::Array(items) => self.array(part, items),
             Value::Object(object) => {
-                self.size(object.len(), part.min_properties, part.max_properties, "entries")
+                self.size(object.len(), part.min_properties, part.max_properties, "entries");
             }
             Value::Null | Value::Bool(_) => {}
         }
