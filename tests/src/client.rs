@@ -1,5 +1,6 @@
 //! A client of the API, as tests want it: an unexpected answer is a panic that shows the answer and points at the test.
 
+use anyhow::Context;
 use futures::future::BoxFuture;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
@@ -110,34 +111,37 @@ impl Client {
         body: Vec<u8>,
     ) -> BoxFuture<'static, Answer> {
         let caller = Location::caller();
-        let asked = format!("{method} {}{path}", self.base);
-        let mut request =
-            self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
+        let sending = self.clone().exchange(method, path.to_owned(), content_type.map(str::to_owned), body);
+        Box::pin(async move { sending.await.unwrap_or_else(|error| panic!("at {caller}: {error:#}")) })
+    }
+
+    /// As [`Client::send`], where no answer is an answer too: while a server starts or stops.
+    pub async fn try_send(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
+        let content_type = body.as_ref().map(|_| "application/json".to_owned());
+        let bytes = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        self.clone().exchange(method, path.to_owned(), content_type, bytes).await
+    }
+
+    async fn exchange(
+        self,
+        method: Method,
+        path: String,
+        content_type: Option<String>,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Answer> {
+        let url = format!("{}{path}", self.base);
+        let asked = format!("{method} {url}");
+        let mut request = self.http.request(method, url).headers(self.headers);
+        if !body.is_empty() || content_type.is_some() {
+            request = request.body(body);
+        }
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
-        if content_type.is_some() || !body.is_empty() {
-            request = request.body(body);
-        }
-        Box::pin(async move {
-            let answer = async {
-                let response = request.send().await?;
-                let (status, headers) = (response.status(), response.headers().clone());
-                Ok::<_, reqwest::Error>(Answer {
-                    asked: asked.clone(),
-                    status,
-                    headers,
-                    body: response.bytes().await?.into(),
-                })
-            };
-            answer.await.unwrap_or_else(|error| panic!("{asked}, at {caller}: {error:?}"))
-        })
-    }
-
-    /// GET, where no answer is an answer too: while a server starts or stops.
-    pub async fn try_get(&self, path: &str) -> Result<StatusCode, reqwest::Error> {
-        let request = self.http.get(format!("{}{path}", self.base)).headers(self.headers.clone());
-        Ok(request.send().await?.status())
+        let response = request.send().await.with_context(|| asked.clone())?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.with_context(|| asked.clone())?.into();
+        Ok(Answer { asked, status, headers, body })
     }
 }
 

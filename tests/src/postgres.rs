@@ -21,6 +21,7 @@ use server::Server;
 use sqlx::{Connection, PgConnection};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
@@ -57,9 +58,14 @@ impl Cluster {
 
     /// The server of `DATABASE_URL`; without it, the checkout's own server for this profile.
     pub async fn open(profile: Profile) -> Result<Self> {
+        Self::open_logging_to(profile, None).await
+    }
+
+    /// As [`Cluster::open`], with the log of a server of ours in a file of the caller's choice.
+    pub async fn open_logging_to(profile: Profile, log: Option<PathBuf>) -> Result<Self> {
         match std::env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() => Self::given(url).await,
-            _ => Self::start(profile, &folder(profile.name())?).await,
+            _ => Self::start_own(profile, folder(profile.name())?, log, false).await,
         }
     }
 
@@ -72,11 +78,6 @@ impl Cluster {
     /// A server of our own with its data in `folder`, or, where one already runs there, that one.
     pub async fn start(profile: Profile, folder: &Path) -> Result<Self> {
         Self::start_own(profile, folder.to_owned(), None, false).await
-    }
-
-    /// As [`Cluster::start`], with the server's log in a file of the caller's choice.
-    pub async fn start_logging_to(profile: Profile, folder: &Path, log: &Path) -> Result<Self> {
-        Self::start_own(profile, folder.to_owned(), Some(log.to_owned()), false).await
     }
 
     /// A server that only this process uses, empty at first, its data deleted at the end. It can be stopped, started
@@ -124,6 +125,22 @@ impl Cluster {
         self.own.as_ref().map(|own| own.server.log_file())
     }
 
+    /// Starts a server of ours again that has ended although it is in use. Its other users must let go of it first.
+    pub async fn revive(&self) -> Result<()> {
+        let own = self.own.as_ref().context("the server is not ours to start")?;
+        drop(own.running.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.start_own_again(own).await
+    }
+
+    /// Stops using the server, and waits for its end where this was its last user.
+    pub async fn release(mut self) {
+        let Some(mut own) = self.own.take() else { return };
+        drop(own.running.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        // Whoever still uses it keeps it up, and us waiting no longer than this.
+        let wait = spawn_blocking(move || own.server.wait_until_gone());
+        tokio::time::timeout(Duration::from_secs(10), wait).await.ok();
+    }
+
     /// Stops a private server in good order (clients are disconnected, nothing is lost) and waits until it is gone.
     pub async fn stop(&self) -> Result<()> {
         self.end(watchdog::Hold::stop).await
@@ -136,7 +153,10 @@ impl Cluster {
 
     /// Starts a private server that was stopped or killed, with its data and under its URL.
     pub async fn start_again(&self) -> Result<()> {
-        let own = self.private_server()?;
+        self.start_own_again(self.private_server()?).await
+    }
+
+    async fn start_own_again(&self, own: &Own) -> Result<()> {
         let server = own.server.clone();
         let hold = spawn_blocking(move || server.start_or_attach()).await??;
         *own.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(hold);

@@ -187,6 +187,11 @@ impl Process {
     pub fn log(&self) -> String {
         self.log.text()
     }
+
+    /// The last lines of it.
+    pub fn log_tail(&self) -> String {
+        self.log.tail()
+    }
 }
 
 impl Drop for Process {

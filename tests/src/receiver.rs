@@ -102,6 +102,7 @@ impl Receiver {
     /// # Panics
     /// Where none comes within 20 s, at the caller's line.
     #[track_caller]
+    #[expect(clippy::should_implement_trait, reason = "a receiver waits, which no iterator does")]
     pub fn next(&mut self) -> BoxFuture<'_, Received> {
         let caller = Location::caller();
         Box::pin(async move {

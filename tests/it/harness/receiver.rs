@@ -53,7 +53,7 @@ async fn it_is_away_and_back_on_the_same_port() {
     let client = Client::new(&receiver.url(""));
     client.get("/before").await.status(200);
     receiver.stop().await;
-    assert!(client.try_get("/").await.unwrap_err().is_connect());
+    client.try_send(reqwest::Method::GET, "/", None).await.unwrap_err();
     receiver.start_again().await;
     client.get("/after").await.status(200);
     assert_eq!(receiver.count(), 2);

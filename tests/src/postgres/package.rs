@@ -12,7 +12,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const VERSION: &str = "17.10.0-beta.17";
+/// The pinned version; PostgreSQL's own, and the packager's.
+pub(super) const VERSION: &str = "17.10.0-beta.17";
 
 /// The package of each platform and its sha512 in base64, so that what is run is what was looked at.
 const PACKAGES: [(&str, &str, &str, &str); 4] = [

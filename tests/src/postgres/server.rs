@@ -116,7 +116,7 @@ impl Server {
     }
 
     fn start(&self, alive: File) -> Result<Hold> {
-        let installation = Installation::find(self.account, self.data_major()?)?;
+        let installation = self.find_installation()?;
         match self.start_with(&installation, alive) {
             // Without fsync a crash of the machine can spoil the data, which are only databases of tests.
             Err(_) if !self.profile.durable() && self.data().exists() => {
@@ -127,6 +127,17 @@ impl Server {
             }
             result => result,
         }
+    }
+
+    /// Binaries for the data that there are. Databases of tests are made anew where there are none for them.
+    fn find_installation(&self) -> Result<Installation> {
+        let found = Installation::find(self.account, self.data_major()?);
+        if found.is_ok() || self.profile.durable() || !self.data().exists() {
+            return found;
+        }
+        let other = Installation::find(self.account, None)?;
+        fs::remove_dir_all(self.data())?;
+        Ok(other)
     }
 
     fn start_with(&self, installation: &Installation, alive: File) -> Result<Hold> {

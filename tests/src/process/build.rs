@@ -56,6 +56,11 @@ fn run_cargo(how: &Build) -> Result<Binaries> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(if how.shown { Stdio::inherit() } else { Stdio::piped() });
+    for (name, _) in std::env::vars_os() {
+        if is_of_our_package(&name.to_string_lossy()) {
+            command.env_remove(name);
+        }
+    }
     let output = command.output().context("cargo cannot be run")?;
     ensure!(
         output.status.success(),
@@ -68,6 +73,14 @@ fn run_cargo(how: &Build) -> Result<Binaries> {
         found.with_context(|| format!("cargo names no executable {name}"))
     };
     Ok(Binaries { api: binary("tenon-api")?, worker: binary("tenon-worker")? })
+}
+
+/// What cargo tells a program that it runs about the program's package. Build scripts that ask to be run again when one of
+/// these changes (ring's does) would be, with all that depends on them, at each change between this cargo and a person's.
+fn is_of_our_package(variable: &str) -> bool {
+    let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+    ours.iter().any(|prefix| variable.starts_with(prefix))
+        || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"].contains(&variable)
 }
 
 /// The path in cargo's message on a finished executable of that name.
