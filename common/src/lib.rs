@@ -1,1 +1,22 @@
-//! .
+#![doc = include_str!("../README.md")]
+
+pub mod account;
+pub mod actor;
+pub mod change;
+pub mod config;
+pub mod crm;
+pub mod db;
+pub mod entity;
+pub mod error;
+pub mod event;
+pub mod id;
+pub mod job;
+pub mod page;
+pub mod secret;
+pub mod telemetry;
+pub mod webhook;
+pub mod wire;
+
+pub use actor::Actor;
+pub use db::{Db, TenantTx};
+pub use error::{Error, Result};

@@ -1,1 +1,3 @@
-//! .
+//! Tenon: the worker.
+
+pub mod webhook;

@@ -1,0 +1,194 @@
+//! Checking a key that came with a request: one definer function's call, believed for at most 5 seconds.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use ipnet::IpNet;
+use moka::future::Cache;
+use subtle::ConstantTimeEq;
+
+use crate::account::access::BELIEVED_FOR;
+use crate::account::api_key::KeySecret;
+use crate::account::role::Role;
+use crate::account::tenant::Plan;
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::id::{ApiKeyId, TenantId, UserId};
+
+/// A key that is good.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The tenant that the request is of.
+    pub tenant: TenantId,
+    /// The key.
+    pub id: ApiKeyId,
+    /// On whose behalf.
+    pub user: Option<UserId>,
+    /// What it may do at most.
+    pub role: Role,
+    /// What it may do of that.
+    pub scopes: Arc<[String]>,
+    /// The tenant's plan.
+    pub plan: Plan,
+}
+
+/// Why a key is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRefused {
+    /// No key of this installation, or revoked, or its tenant is gone.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// The user on whose behalf it acts is suspended.
+    Suspended,
+    /// The address is not among those that it may be used from.
+    Address,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    tenant_id: TenantId,
+    id: ApiKeyId,
+    secret_hash: Vec<u8>,
+    role: String,
+    scopes: Vec<String>,
+    ip_allowlist: Vec<String>,
+    expires_at: Option<DateTime<Utc>>,
+    revoked_at: Option<DateTime<Utc>>,
+    user_id: Option<UserId>,
+    plan: String,
+    tenant_deleted: bool,
+    member_active: bool,
+}
+
+struct Known {
+    hash: Vec<u8>,
+    ended: bool,
+    suspended: bool,
+    expires_at: Option<DateTime<Utc>>,
+    networks: Vec<IpNet>,
+    checked: Checked,
+}
+
+/// Checks keys, and remembers when each was last used.
+#[derive(Clone)]
+pub struct KeyCheck {
+    db: Db,
+    cache: Cache<String, Option<Arc<Known>>>,
+    used: Arc<Mutex<HashMap<ApiKeyId, Use>>>,
+}
+
+impl std::fmt::Debug for KeyCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyCheck(…)")
+    }
+}
+
+struct Use {
+    tenant: TenantId,
+    at: DateTime<Utc>,
+    ip: IpAddr,
+    written: bool,
+}
+
+impl KeyCheck {
+    /// A check with an empty cache.
+    pub fn new(db: Db) -> Self {
+        let cache = Cache::builder().max_capacity(100_000).time_to_live(BELIEVED_FOR).build();
+        Self { db, cache, used: Arc::default() }
+    }
+
+    /// What a key may do, or why it may not.
+    pub async fn check(&self, key: &KeySecret, from: IpAddr) -> Result<Result<Checked, KeyRefused>> {
+        let known = match self.cache.get(key.public_id()).await {
+            Some(known) => known,
+            None => {
+                let known = find(&self.db, key.public_id()).await?.map(Arc::new);
+                self.cache.insert(key.public_id().to_owned(), known.clone()).await;
+                known
+            }
+        };
+        let Some(known) = known.filter(|known| bool::from(known.hash.ct_eq(&key.hash())) && !known.ended) else {
+            return Ok(Err(KeyRefused::Unknown));
+        };
+        if known.expires_at.is_some_and(|at| at <= Utc::now()) {
+            return Ok(Err(KeyRefused::Expired));
+        }
+        if known.suspended {
+            return Ok(Err(KeyRefused::Suspended));
+        }
+        if !known.networks.is_empty() && !known.networks.iter().any(|network| network.contains(&from)) {
+            return Ok(Err(KeyRefused::Address));
+        }
+        self.note(&known.checked, from);
+        Ok(Ok(known.checked.clone()))
+    }
+
+    fn note(&self, key: &Checked, ip: IpAddr) {
+        let at = Utc::now().duration_trunc(TimeDelta::minutes(1)).unwrap_or_default();
+        let mut used = self.used.lock().expect("nothing panics while it holds the lock");
+        match used.get_mut(&key.id) {
+            Some(last) if last.at == at => {}
+            _ => drop(used.insert(key.id, Use { tenant: key.tenant, at, ip, written: false })),
+        }
+    }
+
+    /// Writes the last uses that were noted since the last time; called every few seconds.
+    pub async fn flush(&self) -> Result<()> {
+        let (mut tenants, mut keys, mut times, mut addresses) = (vec![], vec![], vec![], vec![]);
+        {
+            let mut used = self.used.lock().expect("nothing panics while it holds the lock");
+            // What was written and is older than a minute is not needed to tell a minute from the next.
+            let recent = Utc::now() - TimeDelta::minutes(2);
+            used.retain(|_, last| !last.written || last.at > recent);
+            for (key, last) in used.iter_mut().filter(|(_, last)| !last.written) {
+                tenants.push(last.tenant);
+                keys.push(*key);
+                times.push(last.at);
+                addresses.push(last.ip.to_string());
+                last.written = true;
+            }
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.db.lookup().await?;
+        sqlx::query("select tenon.touch_api_keys($1, $2, $3, $4)")
+            .bind(tenants)
+            .bind(keys)
+            .bind(times)
+            .bind(addresses)
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn find(db: &Db, public_id: &str) -> Result<Option<Known>> {
+    let mut connection = db.lookup().await?;
+    let row: Option<Row> = sqlx::query_as("select * from tenon.find_api_key($1)")
+        .bind(public_id)
+        .fetch_optional(&mut *connection)
+        .await?;
+    row.map(known).transpose()
+}
+
+fn known(row: Row) -> Result<Known> {
+    Ok(Known {
+        hash: row.secret_hash,
+        ended: row.revoked_at.is_some() || row.tenant_deleted,
+        suspended: !row.member_active,
+        expires_at: row.expires_at,
+        networks: row.ip_allowlist.iter().map(|text| text.parse().map_err(Error::internal)).collect::<Result<_>>()?,
+        checked: Checked {
+            tenant: row.tenant_id,
+            id: row.id,
+            user: row.user_id,
+            role: Role::parse(&row.role)?,
+            scopes: row.scopes.into(),
+            plan: Plan::parse(&row.plan).map_err(Error::internal)?,
+        },
+    })
+}

@@ -1,0 +1,131 @@
+//! The built-in roles, their ranks, and the permissions they hold.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// A role of a membership or an API key. Ordered by rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Role {
+    /// Sees itself and what is shared with it.
+    Client = 1,
+    /// Works on the records that it owns.
+    Agent = 2,
+    /// Sees and manages all of the tenant.
+    Admin = 3,
+    /// An operator of the installation.
+    SuperAdmin = 4,
+    /// A developer of the installation.
+    Developer = 5,
+}
+
+impl Role {
+    /// Every role, by rank.
+    pub const ALL: [Self; 5] = [Self::Client, Self::Agent, Self::Admin, Self::SuperAdmin, Self::Developer];
+
+    /// The rank that the database compares (`app.rank`).
+    pub fn rank(self) -> i32 {
+        self as i32
+    }
+
+    /// The stored and spoken name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "CLIENT",
+            Self::Agent => "AGENT",
+            Self::Admin => "ADMIN",
+            Self::SuperAdmin => "SUPER_ADMIN",
+            Self::Developer => "DEVELOPER",
+        }
+    }
+
+    /// The role of a stored name.
+    pub fn parse(name: &str) -> Result<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.name() == name)
+            .ok_or_else(|| Error::internal(format!("unknown role {name:?}")))
+    }
+
+    /// Whether the role holds the permission.
+    pub fn allows(self, permission: Permission) -> bool {
+        self >= permission.least_role()
+    }
+}
+
+/// Something that an operation asks for: `<resource>:<read|write|delete>` or `<area>:manage`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Permission(&'static str, Role);
+
+impl Permission {
+    /// Read contacts.
+    pub const CONTACTS_READ: Self = Self("contacts:read", Role::Client);
+    /// Create, change and restore contacts.
+    pub const CONTACTS_WRITE: Self = Self("contacts:write", Role::Agent);
+    /// Delete contacts.
+    pub const CONTACTS_DELETE: Self = Self("contacts:delete", Role::Agent);
+    /// Read webhooks and their deliveries.
+    pub const WEBHOOKS_READ: Self = Self("webhooks:read", Role::Admin);
+    /// Create, change and resend webhooks.
+    pub const WEBHOOKS_WRITE: Self = Self("webhooks:write", Role::Admin);
+    /// Delete webhooks.
+    pub const WEBHOOKS_DELETE: Self = Self("webhooks:delete", Role::Admin);
+    /// See, create, change and revoke API keys.
+    pub const API_KEYS_MANAGE: Self = Self("api-keys:manage", Role::Admin);
+
+    /// Every permission there is.
+    pub const ALL: [Self; 7] = [
+        Self::CONTACTS_READ,
+        Self::CONTACTS_WRITE,
+        Self::CONTACTS_DELETE,
+        Self::WEBHOOKS_READ,
+        Self::WEBHOOKS_WRITE,
+        Self::WEBHOOKS_DELETE,
+        Self::API_KEYS_MANAGE,
+    ];
+
+    /// `contacts:read`.
+    pub fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// The lowest role that holds it.
+    pub fn least_role(self) -> Role {
+        self.1
+    }
+}
+
+/// Whether a scope of an API key covers a permission: itself, `<resource>:*`, `*:<action>`, or `*`.
+pub fn scope_covers(scope: &str, permission: Permission) -> bool {
+    let Some((resource, action)) = permission.name().split_once(':') else { return false };
+    match scope.split_once(':') {
+        None => scope == "*",
+        Some((scope_resource, scope_action)) => {
+            (scope_resource == "*" || scope_resource == resource) && (scope_action == "*" || scope_action == action)
+        }
+    }
+}
+
+/// Whether a scope can be given to a key: it covers at least one permission.
+pub fn is_scope(scope: &str) -> bool {
+    Permission::ALL.into_iter().any(|permission| scope_covers(scope, permission))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_cover_what_they_name() {
+        assert!(scope_covers("contacts:read", Permission::CONTACTS_READ));
+        assert!(scope_covers("*:read", Permission::WEBHOOKS_READ));
+        assert!(scope_covers("contacts:*", Permission::CONTACTS_DELETE));
+        assert!(scope_covers("*", Permission::API_KEYS_MANAGE));
+        assert!(!scope_covers("contacts:read", Permission::CONTACTS_WRITE));
+        assert!(!scope_covers("contact:read", Permission::CONTACTS_READ));
+        assert!(!scope_covers("", Permission::CONTACTS_READ));
+        assert!(!is_scope("contacts"));
+        assert!(!is_scope("contacts:fly"));
+    }
+}

@@ -1,0 +1,185 @@
+//! Tenants: organisations whose data nobody else sees.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::change::{self, Change};
+use crate::db::TenantTx;
+use crate::entity::EntityKind;
+use crate::error::{Conflict, ConflictCode, Error, FieldError, Result, broken_constraint};
+use crate::event::EventType;
+use crate::id::TenantId;
+use crate::wire;
+
+/// What a tenant pays for; decides its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Plan {
+    /// 100 requests a minute.
+    Free,
+    /// 1,000 requests a minute.
+    Team,
+    /// 10,000 requests a minute.
+    Business,
+    /// No limit of its own.
+    Unlimited,
+}
+
+impl Plan {
+    /// Every plan.
+    pub const ALL: [Self; 4] = [Self::Free, Self::Team, Self::Business, Self::Unlimited];
+
+    /// The stored name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Team => "team",
+            Self::Business => "business",
+            Self::Unlimited => "unlimited",
+        }
+    }
+
+    /// The plan of a name.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|plan| plan.name() == name).ok_or("expected free, team, business or unlimited".to_owned())
+    }
+}
+
+/// A tenant.
+#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase")]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// 1–100 characters.
+    pub name: String,
+    /// DNS-safe, unique, never re-issued.
+    pub slug: String,
+    /// See [`Plan`].
+    pub plan: String,
+    /// The tenant's own settings.
+    pub settings: Value,
+    /// Counts changes, from 1.
+    pub version: i64,
+    /// When it was created.
+    #[serde(serialize_with = "wire::serialize")]
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    #[serde(serialize_with = "wire::serialize")]
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Names that would be taken for something of the installation's own.
+const RESERVED: &[&str] = &[
+    "admin", "api", "app", "auth", "billing", "cdn", "dashboard", "docs", "help", "internal", "login", "mail", "metrics", "root",
+    "static", "status", "support", "system", "tenon", "webhooks", "www",
+];
+
+/// Whether a slug has the form `^[a-z](?:[a-z0-9-]{1,61}[a-z0-9])$` without `--`, and is not reserved.
+pub fn check_slug(slug: &str) -> Result<(), FieldError> {
+    let bytes = slug.as_bytes();
+    let formed = (3..=63).contains(&bytes.len())
+        && bytes[0].is_ascii_lowercase()
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+        && !slug.ends_with('-')
+        && !slug.contains("--");
+    match (formed, RESERVED.contains(&slug)) {
+        (true, false) => Ok(()),
+        (true, true) => Err(FieldError::new("slug", "RESERVED", "This slug is reserved")),
+        (false, _) => Err(FieldError::new(
+            "slug",
+            "INVALID_SLUG",
+            "Slug must have 3 to 63 characters of a-z, 0-9 and single dashes, begin with a letter and not end with a dash",
+        )),
+    }
+}
+
+/// A slug made from a name: lower case, everything else a dash. May still be reserved or taken.
+pub fn slug_of(name: &str) -> String {
+    let mut slug = String::new();
+    for c in name.to_lowercase().chars() {
+        match c {
+            'a'..='z' | '0'..='9' => slug.push(c),
+            'ä' => slug.push_str("ae"),
+            'ö' => slug.push_str("oe"),
+            'ü' => slug.push_str("ue"),
+            'ß' => slug.push_str("ss"),
+            _ if slug.ends_with('-') || slug.is_empty() => {}
+            _ => slug.push('-'),
+        }
+    }
+    let slug = slug.trim_matches('-').trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+    let slug: String = slug.chars().take(58).collect();
+    let slug = slug.trim_end_matches('-');
+    if slug.len() < 3 || RESERVED.contains(&slug) { format!("org-{slug}").trim_end_matches('-').to_owned() } else { slug.to_owned() }
+}
+
+/// Creates the tenant that the transaction's actor is of.
+pub async fn create(tx: &mut TenantTx<'_>, name: &str, slug: &str, plan: Plan) -> Result<Tenant> {
+    check_slug(slug).map_err(|error| Error::Invalid(vec![error]))?;
+    let name = crate::crm::rules::text(name, "Name", 100)
+        .map_err(|(code, message)| Error::Invalid(vec![FieldError::new("name", code, message)]))?;
+    let now = wire::now();
+    let tenant: Tenant = sqlx::query_as(
+        "insert into tenon.tenants (id, name, slug, plan, created_at, updated_at) values ($1, $2, $3, $4, $5, $5)
+         returning id, name, slug, plan, settings, version, created_at, updated_at",
+    )
+    .bind(tx.actor().tenant)
+    .bind(name)
+    .bind(slug)
+    .bind(plan.name())
+    .bind(now)
+    .fetch_one(tx.conn())
+    .await
+    .map_err(|error| match broken_constraint(&error) {
+        Some("tenants_slug_key") => Error::Conflict(Conflict {
+            code: ConflictCode::SlugTaken,
+            message: "Another organization has or had this slug".to_owned(),
+            field: Some("slug"),
+            with: None,
+        }),
+        _ => error.into(),
+    })?;
+    let after = serde_json::to_value(&tenant).map_err(Error::internal)?;
+    let change =
+        Change { event: EventType::TENANT_CREATED, object: tenant.id.0, version: 1, at: now, before: None, after };
+    change::record(tx, &[change]).await?;
+    Ok(tenant)
+}
+
+/// The tenant of the transaction.
+pub async fn get(tx: &mut TenantTx<'_>) -> Result<Tenant> {
+    sqlx::query_as(
+        "select id, name, slug, plan, settings, version, created_at, updated_at from tenon.tenants
+         where id = $1 and deleted_at is null",
+    )
+    .bind(tx.actor().tenant)
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(Error::NotFound(EntityKind::Tenant))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn slugs_are_made_from_names() {
+        assert_eq!(slug_of("Acme Corp."), "acme-corp");
+        assert_eq!(slug_of("Müller & Söhne"), "mueller-soehne");
+        assert_eq!(slug_of("42"), "org");
+        assert_eq!(slug_of("API"), "org-api");
+        assert!(check_slug("a--b").is_err());
+        assert!(check_slug("api").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_made_slug_has_the_form(name in "\\PC{0,100}") {
+            prop_assert!(check_slug(&slug_of(&name)).is_ok(), "{}", slug_of(&name));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Settings that both programs share.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::db::DbConfig;
+use crate::secret::MasterKey;
+
+/// How to reach the database.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Database")]
+pub struct DatabaseArgs {
+    /// The database, as this server's own login: postgres://login:password@host/database. The login is a member of tenon_app
+    /// (the API) or tenon_worker (the worker), never a superuser or an owner.
+    #[arg(long, env = "TENON_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+    /// The most connections that this process opens.
+    #[arg(long, env = "TENON_DATABASE_CONNECTIONS", value_name = "COUNT", default_value_t = 20, global = true,
+          value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub database_connections: u32,
+    /// How long a request waits for a free connection before it is refused, in seconds.
+    #[arg(long, env = "TENON_DATABASE_ACQUIRE_TIMEOUT", value_name = "SECONDS", default_value = "3", global = true,
+          value_parser = seconds)]
+    pub database_acquire_timeout: Duration,
+}
+
+impl DatabaseArgs {
+    /// The configuration of the pool, or which setting is missing.
+    pub fn config(&self, application_name: &'static str) -> Result<DbConfig, String> {
+        let url = self.database_url.clone().ok_or(
+            "TENON_DATABASE_URL is not set; expected postgres://login:password@host/database of this server's own login",
+        )?;
+        Ok(DbConfig {
+            url,
+            max_connections: self.database_connections,
+            acquire_timeout: self.database_acquire_timeout,
+            application_name,
+        })
+    }
+}
+
+/// The master key.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Secrets")]
+pub struct SecretArgs {
+    /// The installation's master key, 32 bytes in base64; the same for every server. Make one with: openssl rand -base64 32
+    #[arg(long, env = "TENON_SECRET_KEY", value_name = "BASE64", hide_env_values = true, global = true, value_parser = MasterKey::parse)]
+    pub secret_key: Option<MasterKey>,
+}
+
+impl SecretArgs {
+    /// The key, or which setting is missing.
+    pub fn key(&self) -> Result<MasterKey, String> {
+        self.secret_key.clone().ok_or_else(|| {
+            "TENON_SECRET_KEY is not set; expected 32 bytes in base64 (make one with: openssl rand -base64 32)".to_owned()
+        })
+    }
+}
+
+/// What is logged. Logs are JSON lines on standard error.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logs")]
+pub struct LogArgs {
+    /// Which logs are written: a level, or levels by target such as `info,tenon_worker=debug`.
+    #[arg(long, env = "TENON_LOG", value_name = "FILTER", default_value = "info", global = true)]
+    pub log: String,
+}
+
+/// Reads a duration in seconds; decimals are allowed.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let expected = || "expected seconds, such as 30 or 0.5".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| expected())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| expected())
+}

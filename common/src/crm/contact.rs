@@ -1,0 +1,517 @@
+//! Contacts: the people that a tenant deals with.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::Acquire;
+use uuid::Uuid;
+
+use crate::account::role::Role;
+use crate::actor::ActorReference;
+use crate::change::{self, Change};
+use crate::crm::rules;
+use crate::db::TenantTx;
+use crate::entity::EntityKind;
+use crate::error::{Conflict, ConflictCode, Error, FieldError, Result, broken_constraint};
+use crate::event::EventType;
+use crate::id::{ContactId, TenantId, UserId};
+use crate::page::{Page, SortKey, Window};
+use crate::wire;
+
+/// A contact, as the API and events show it.
+#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase")]
+pub struct Contact {
+    /// Its id.
+    pub id: ContactId,
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// The key of another system.
+    pub external_id: Option<String>,
+    /// 1–100 characters.
+    pub name: String,
+    /// As it was sent; unique by its case-folded form among what is not deleted.
+    pub email: Option<String>,
+    /// E.164.
+    pub phone: Option<String>,
+    /// As it was sent.
+    pub phone_original: Option<String>,
+    /// The company's name as text.
+    pub company: Option<String>,
+    /// The position.
+    pub title: Option<String>,
+    /// Where the contact stands: `lead`, `client`, whatever the tenant says.
+    pub lifecycle: Option<String>,
+    /// The user who is responsible.
+    pub owner_id: Option<UserId>,
+    /// The user whom this contact is.
+    pub user_id: Option<UserId>,
+    /// Counts changes, from 1.
+    pub version: i64,
+    /// When it was created.
+    #[serde(serialize_with = "wire::serialize")]
+    pub created_at: DateTime<Utc>,
+    /// By whom.
+    #[sqlx(try_from = "String")]
+    pub created_by: ActorReference,
+    /// When it was last changed.
+    #[serde(serialize_with = "wire::serialize")]
+    pub updated_at: DateTime<Utc>,
+    /// By whom.
+    #[sqlx(try_from = "String")]
+    pub updated_by: ActorReference,
+    /// When it was deleted; null for what is not.
+    #[serde(serialize_with = "wire::serialize_option")]
+    pub deleted_at: Option<DateTime<Utc>>,
+}
+
+/// What a caller says of a contact, not checked yet.
+#[derive(Clone, Debug, Default)]
+pub struct ContactDraft {
+    /// Required.
+    pub name: Option<String>,
+    /// See [`Contact::external_id`].
+    pub external_id: Option<String>,
+    /// See [`Contact::email`].
+    pub email: Option<String>,
+    /// See [`Contact::phone`]; any usual writing of an international number.
+    pub phone: Option<String>,
+    /// See [`Contact::company`].
+    pub company: Option<String>,
+    /// See [`Contact::title`].
+    pub title: Option<String>,
+    /// See [`Contact::lifecycle`].
+    pub lifecycle: Option<String>,
+    /// See [`Contact::owner_id`].
+    pub owner_id: Option<UserId>,
+    /// See [`Contact::user_id`].
+    pub user_id: Option<UserId>,
+}
+
+/// What a caller says of a contact, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactFields {
+    name: String,
+    external_id: Option<String>,
+    email: Option<(String, String)>,
+    phone: Option<(String, String)>,
+    company: Option<String>,
+    title: Option<String>,
+    lifecycle: Option<String>,
+    owner_id: Option<UserId>,
+    user_id: Option<UserId>,
+}
+
+impl ContactDraft {
+    /// Checks all fields; answers all that is wrong.
+    pub fn check(self) -> Result<ContactFields, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let name = checked(&mut errors, "name", self.name.as_deref(), |v| rules::text(v, "Name", 100));
+        if self.name.is_none() {
+            errors.push(FieldError::new("name", "REQUIRED", "Name is required"));
+        }
+        let fields = ContactFields {
+            name: name.unwrap_or_default(),
+            external_id: checked(&mut errors, "externalId", self.external_id.as_deref(), rules::external_id),
+            email: checked(&mut errors, "email", self.email.as_deref(), rules::email),
+            phone: checked(&mut errors, "phone", self.phone.as_deref(), |v| Ok((rules::phone(v)?, v.trim().to_owned()))),
+            company: checked(&mut errors, "company", self.company.as_deref(), |v| rules::text(v, "Company", 100)),
+            title: checked(&mut errors, "title", self.title.as_deref(), |v| rules::text(v, "Title", 100)),
+            lifecycle: checked(&mut errors, "lifecycle", self.lifecycle.as_deref(), |v| rules::text(v, "Lifecycle", 50)),
+            owner_id: self.owner_id,
+            user_id: self.user_id,
+        };
+        if errors.is_empty() { Ok(fields) } else { Err(errors) }
+    }
+}
+
+fn checked<T>(
+    errors: &mut Vec<FieldError>,
+    field: &str,
+    value: Option<&str>,
+    rule: impl FnOnce(&str) -> Result<T, rules::Broken>,
+) -> Option<T> {
+    match rule(value?) {
+        Ok(kept) => Some(kept),
+        Err((code, message)) => {
+            errors.push(FieldError::new(field, code, message));
+            None
+        }
+    }
+}
+
+impl From<&Contact> for ContactDraft {
+    /// What the contact says now, for a PATCH to change.
+    fn from(contact: &Contact) -> Self {
+        Self {
+            name: Some(contact.name.clone()),
+            external_id: contact.external_id.clone(),
+            email: contact.email.clone(),
+            phone: contact.phone_original.clone(),
+            company: contact.company.clone(),
+            title: contact.title.clone(),
+            lifecycle: contact.lifecycle.clone(),
+            owner_id: contact.owner_id,
+            user_id: contact.user_id,
+        }
+    }
+}
+
+/// The columns of [`Contact`].
+macro_rules! columns {
+    () => {
+        "id, tenant_id, external_id, name, email, phone, phone_original, company, title, lifecycle, owner_id, user_id, \
+         version, created_at, created_by, updated_at, updated_by, deleted_at"
+    };
+}
+
+/// Creates one contact.
+pub async fn create(tx: &mut TenantTx<'_>, fields: ContactFields) -> Result<Contact> {
+    let mut created = create_many(tx, vec![fields]).await?;
+    created.pop().ok_or_else(|| Error::internal("a contact was created and not answered"))
+}
+
+/// Creates contacts and their events; two statements, whatever their number. The first that collides is refused, and with it
+/// all of them.
+pub async fn create_many(tx: &mut TenantTx<'_>, fields: Vec<ContactFields>) -> Result<Vec<Contact>> {
+    let contacts: Vec<Contact> = fields.into_iter().map(|fields| new(tx, fields)).collect::<Result<_>>()?;
+    let rows = Rows::of(&contacts);
+    let actor = tx.actor().principal.reference().to_string();
+    let inserted: Vec<ContactId> = sqlx::query_scalar(
+        "insert into tenon.contacts (tenant_id, id, external_id, name, email, email_key, phone, phone_original, company, title,
+                                     lifecycle, owner_id, user_id, created_at, created_by, updated_at, updated_by)
+         select $1, c.id, c.external_id, c.name, c.email, c.email_key, c.phone, c.phone_original, c.company, c.title,
+                c.lifecycle, c.owner_id, c.user_id, $14, $15, $14, $15
+         from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+                     $11::text[], $12::uuid[], $13::uuid[])
+             as c (id, external_id, name, email, email_key, phone, phone_original, company, title, lifecycle, owner_id, user_id)
+         on conflict do nothing
+         returning id",
+    )
+    .bind(tx.actor().tenant)
+    .bind(rows.id)
+    .bind(rows.external_id)
+    .bind(rows.name)
+    .bind(rows.email)
+    .bind(rows.email_key)
+    .bind(rows.phone)
+    .bind(rows.phone_original)
+    .bind(rows.company)
+    .bind(rows.title)
+    .bind(rows.lifecycle)
+    .bind(rows.owner_id)
+    .bind(rows.user_id)
+    .bind(contacts.first().map_or_else(wire::now, |contact| contact.created_at))
+    .bind(actor)
+    .fetch_all(tx.conn())
+    .await
+    .map_err(refusal)?;
+    if let Some(refused) = contacts.iter().find(|contact| !inserted.contains(&contact.id)) {
+        return Err(collision(tx, refused, ConflictCode::Duplicate).await?);
+    }
+    let changes = contacts.iter().map(|contact| changed(EventType::CONTACT_CREATED, None, contact)).collect::<Result<Vec<_>>>()?;
+    change::record(tx, &changes).await?;
+    Ok(contacts)
+}
+
+/// The contact, if there is one that is not deleted.
+pub async fn find(tx: &mut TenantTx<'_>, id: ContactId) -> Result<Option<Contact>> {
+    let statement = concat!("select ", columns!(), " from tenon.contacts where tenant_id = $1 and id = $2 and deleted_at is null");
+    Ok(sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?)
+}
+
+/// The contact, or the refusal that there is none.
+pub async fn get(tx: &mut TenantTx<'_>, id: ContactId) -> Result<Contact> {
+    find(tx, id).await?.ok_or(Error::NotFound(EntityKind::Contact))
+}
+
+/// Contacts that are not deleted, newest first.
+pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Contact>> {
+    let tenant = tx.actor().tenant;
+    let items = match window.last() {
+        None => {
+            let statement = concat!(
+                "select ",
+                columns!(),
+                " from tenon.contacts where tenant_id = $1 and deleted_at is null
+                 order by created_at desc, id desc limit $2 offset $3"
+            );
+            let query = sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(window.offset());
+            query.fetch_all(tx.conn()).await?
+        }
+        Some(last) => {
+            let statement = concat!(
+                "select ",
+                columns!(),
+                " from tenon.contacts where tenant_id = $1 and deleted_at is null and (created_at, id) < ($3, $4)
+                 order by created_at desc, id desc limit $2"
+            );
+            let query = sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(last.at).bind(last.id);
+            query.fetch_all(tx.conn()).await?
+        }
+    };
+    let total = match window.counts() {
+        true => {
+            let count = "select count(*) from tenon.contacts where tenant_id = $1 and deleted_at is null";
+            Some(sqlx::query_scalar(count).bind(tenant).fetch_one(tx.conn()).await?)
+        }
+        false => None,
+    };
+    Ok(Page::of(items, total, window))
+}
+
+/// Changes a contact to what `edit` makes of it, under a row lock, if it has the expected version. A change that changes
+/// nothing writes nothing, no event either.
+pub async fn update(
+    tx: &mut TenantTx<'_>,
+    id: ContactId,
+    expected: Option<i64>,
+    edit: impl FnOnce(ContactDraft) -> ContactDraft,
+) -> Result<Contact> {
+    let before = lock(tx, id, false).await?;
+    if expected.is_some_and(|expected| expected != before.version) {
+        return Err(Error::Stale { current: before.version });
+    }
+    let fields = edit(ContactDraft::from(&before)).check().map_err(Error::Invalid)?;
+    let mut after = before.clone();
+    apply(&mut after, fields);
+    if after.says() == before.says() {
+        return Ok(before);
+    }
+    if after.owner_id != before.owner_id {
+        tx.widen_to_tenant().await?;
+    }
+    stamp(tx, &mut after);
+    store(tx, &after, ConflictCode::Duplicate).await?;
+    change::record(tx, &[changed(EventType::CONTACT_UPDATED, Some(&before), &after)?]).await?;
+    Ok(after)
+}
+
+/// Hides a contact and frees its unique values. Answers its last state.
+pub async fn delete(tx: &mut TenantTx<'_>, id: ContactId, expected: Option<i64>) -> Result<Contact> {
+    let before = lock(tx, id, false).await?;
+    if expected.is_some_and(|expected| expected != before.version) {
+        return Err(Error::Stale { current: before.version });
+    }
+    let mut after = before.clone();
+    stamp(tx, &mut after);
+    after.deleted_at = Some(after.updated_at);
+    store(tx, &after, ConflictCode::Duplicate).await?;
+    change::record(tx, &[changed(EventType::CONTACT_DELETED, Some(&before), &after)?]).await?;
+    Ok(after)
+}
+
+/// Brings a deleted contact back. Refused with the record that has its e-mail or external id by now.
+pub async fn restore(tx: &mut TenantTx<'_>, id: ContactId) -> Result<Contact> {
+    let before = lock(tx, id, true).await?;
+    let mut after = before.clone();
+    stamp(tx, &mut after);
+    after.deleted_at = None;
+    store(tx, &after, ConflictCode::RestoreConflict).await?;
+    change::record(tx, &[changed(EventType::CONTACT_RESTORED, Some(&before), &after)?]).await?;
+    Ok(after)
+}
+
+impl Contact {
+    /// Its place in the list.
+    pub fn sort_key(&self) -> SortKey {
+        SortKey { at: self.created_at, id: self.id.0 }
+    }
+
+    /// What it says, without what every change changes.
+    fn says(&self) -> ContactFields {
+        ContactFields {
+            name: self.name.clone(),
+            external_id: self.external_id.clone(),
+            email: self.email.clone().map(|email| (email.clone(), email.to_lowercase())),
+            phone: self.phone.clone().zip(self.phone_original.clone()),
+            company: self.company.clone(),
+            title: self.title.clone(),
+            lifecycle: self.lifecycle.clone(),
+            owner_id: self.owner_id,
+            user_id: self.user_id,
+        }
+    }
+}
+
+fn new(tx: &TenantTx<'_>, fields: ContactFields) -> Result<Contact> {
+    let actor = tx.actor();
+    let now = wire::now();
+    let by = actor.principal.reference();
+    // What an AGENT creates is its own: it could not see it otherwise.
+    let own = (actor.role < Role::Admin).then(|| actor.principal.user()).flatten();
+    if own.is_some() && fields.owner_id.is_some() && fields.owner_id != own {
+        return Err(Error::Forbidden("Your role may create contacts for yourself only; give them away afterwards".to_owned()));
+    }
+    let mut contact = Contact {
+        id: ContactId::new(),
+        tenant_id: actor.tenant,
+        external_id: None,
+        name: String::new(),
+        email: None,
+        phone: None,
+        phone_original: None,
+        company: None,
+        title: None,
+        lifecycle: None,
+        owner_id: None,
+        user_id: None,
+        version: 1,
+        created_at: now,
+        created_by: by,
+        updated_at: now,
+        updated_by: by,
+        deleted_at: None,
+    };
+    apply(&mut contact, fields);
+    contact.owner_id = contact.owner_id.or(own);
+    Ok(contact)
+}
+
+fn apply(contact: &mut Contact, fields: ContactFields) {
+    contact.name = fields.name;
+    contact.external_id = fields.external_id;
+    contact.email = fields.email.map(|(email, _)| email);
+    (contact.phone, contact.phone_original) = fields.phone.unzip();
+    contact.company = fields.company;
+    contact.title = fields.title;
+    contact.lifecycle = fields.lifecycle;
+    contact.owner_id = fields.owner_id;
+    contact.user_id = fields.user_id;
+}
+
+fn stamp(tx: &TenantTx<'_>, contact: &mut Contact) {
+    contact.version += 1;
+    contact.updated_at = wire::now().max(contact.updated_at);
+    contact.updated_by = tx.actor().principal.reference();
+}
+
+async fn lock(tx: &mut TenantTx<'_>, id: ContactId, deleted: bool) -> Result<Contact> {
+    let statement = concat!(
+        "select ",
+        columns!(),
+        " from tenon.contacts where tenant_id = $1 and id = $2 and (deleted_at is not null) = $3 for no key update"
+    );
+    let found = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).bind(deleted).fetch_optional(tx.conn()).await?;
+    found.ok_or(Error::NotFound(EntityKind::Contact))
+}
+
+/// Writes all of a contact. Behind a savepoint, so that a collision can still be looked up.
+async fn store(tx: &mut TenantTx<'_>, contact: &Contact, conflict: ConflictCode) -> Result<()> {
+    let by = contact.updated_by.to_string();
+    let email_key = contact.email.as_ref().map(|email| email.to_lowercase());
+    let mut savepoint = tx.conn().begin().await?;
+    let stored = sqlx::query(
+        "update tenon.contacts set external_id = $3, name = $4, email = $5, email_key = $6, phone = $7, phone_original = $8,
+                company = $9, title = $10, lifecycle = $11, owner_id = $12, user_id = $13, version = $14, updated_at = $15,
+                updated_by = $16, deleted_at = $17, deleted_by = case when $17::timestamptz is null then null else $16 end
+         where tenant_id = $1 and id = $2",
+    )
+    .bind(contact.tenant_id)
+    .bind(contact.id)
+    .bind(&contact.external_id)
+    .bind(&contact.name)
+    .bind(&contact.email)
+    .bind(email_key)
+    .bind(&contact.phone)
+    .bind(&contact.phone_original)
+    .bind(&contact.company)
+    .bind(&contact.title)
+    .bind(&contact.lifecycle)
+    .bind(contact.owner_id)
+    .bind(contact.user_id)
+    .bind(contact.version)
+    .bind(contact.updated_at)
+    .bind(by)
+    .bind(contact.deleted_at)
+    .execute(&mut *savepoint)
+    .await;
+    match stored {
+        Ok(_) => Ok(savepoint.commit().await?),
+        Err(error) if matches!(broken_constraint(&error), Some("contacts_email" | "contacts_external_id")) => {
+            savepoint.rollback().await?;
+            Err(collision(tx, contact, conflict).await?)
+        }
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+/// Which field collided, and with whom, if the caller may see that record.
+async fn collision(tx: &mut TenantTx<'_>, contact: &Contact, code: ConflictCode) -> Result<Error> {
+    let email_key = contact.email.as_ref().map(|email| email.to_lowercase());
+    let taken: Option<(Uuid, bool)> = sqlx::query_as(
+        "select id, coalesce(email_key = $2, false) from tenon.contacts
+         where tenant_id = $1 and (email_key = $2 or external_id = $3) and deleted_at is null and id <> $4
+         order by 2 desc limit 1",
+    )
+    .bind(contact.tenant_id)
+    .bind(email_key)
+    .bind(&contact.external_id)
+    .bind(contact.id)
+    .fetch_optional(tx.conn())
+    .await?;
+    let by_email = taken.map_or(contact.email.is_some(), |(_, by_email)| by_email);
+    let field = if by_email { "email" } else { "externalId" };
+    let message = format!("Another contact has this {field}");
+    Ok(Error::Conflict(Conflict { code, message, field: Some(field), with: taken.map(|(id, _)| id) }))
+}
+
+fn refusal(error: sqlx::Error) -> Error {
+    let not_a_member = |field| {
+        Error::Invalid(vec![FieldError::new(field, "NOT_A_MEMBER", "Must be the id of a user of this organization")])
+    };
+    match broken_constraint(&error) {
+        Some("contacts_owner") => not_a_member("ownerId"),
+        Some("contacts_user") => not_a_member("userId"),
+        _ => error.into(),
+    }
+}
+
+fn changed(event: EventType, before: Option<&Contact>, after: &Contact) -> Result<Change> {
+    let show = |contact: &Contact| serde_json::to_value(contact).map_err(Error::internal);
+    Ok(Change {
+        event,
+        object: after.id.0,
+        version: after.version,
+        at: after.updated_at,
+        before: before.map(show).transpose()?,
+        after: show(after)?,
+    })
+}
+
+/// The columns of many contacts, for `unnest`.
+#[derive(Default)]
+struct Rows {
+    id: Vec<ContactId>,
+    external_id: Vec<Option<String>>,
+    name: Vec<String>,
+    email: Vec<Option<String>>,
+    email_key: Vec<Option<String>>,
+    phone: Vec<Option<String>>,
+    phone_original: Vec<Option<String>>,
+    company: Vec<Option<String>>,
+    title: Vec<Option<String>>,
+    lifecycle: Vec<Option<String>>,
+    owner_id: Vec<Option<UserId>>,
+    user_id: Vec<Option<UserId>>,
+}
+
+impl Rows {
+    fn of(contacts: &[Contact]) -> Self {
+        let mut rows = Self::default();
+        for contact in contacts {
+            rows.id.push(contact.id);
+            rows.external_id.push(contact.external_id.clone());
+            rows.name.push(contact.name.clone());
+            rows.email.push(contact.email.clone());
+            rows.email_key.push(contact.email.as_ref().map(|email| email.to_lowercase()));
+            rows.phone.push(contact.phone.clone());
+            rows.phone_original.push(contact.phone_original.clone());
+            rows.company.push(contact.company.clone());
+            rows.title.push(contact.title.clone());
+            rows.lifecycle.push(contact.lifecycle.clone());
+            rows.owner_id.push(contact.owner_id);
+            rows.user_id.push(contact.user_id);
+        }
+        rows
+    }
+}

@@ -1,0 +1,5 @@
+//! The records of the CRM. A module of this folder does not call another one: what needs two has a file of its own, named for
+//! what it does.
+
+pub mod contact;
+pub mod rules;

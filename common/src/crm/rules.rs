@@ -1,0 +1,128 @@
+//! What a value must be, the same for the API, batches and imports. Each rule answers the value as it is kept, or the code and
+//! the words of what is wrong.
+
+use unicode_normalization::UnicodeNormalization;
+use url::Url;
+
+/// A broken rule: its code and its words.
+pub type Broken = (&'static str, String);
+
+/// Trimmed and in Unicode's composed form (NFC), so that what looks alike is alike.
+fn clean(text: &str) -> String {
+    text.trim().nfc().collect()
+}
+
+/// Text of 1 to `max` characters after trimming.
+pub fn text(value: &str, what: &str, max: usize) -> Result<String, Broken> {
+    let value = clean(value);
+    let length = value.chars().count();
+    if value.chars().any(char::is_control) {
+        return Err(("INVALID_CHARACTERS", format!("{what} must not contain control characters")));
+    }
+    if length == 0 || length > max {
+        return Err(("INVALID_LENGTH", format!("{what} must have 1 to {max} characters")));
+    }
+    Ok(value)
+}
+
+/// The key of another system: 1 to 255 characters, kept as sent.
+pub fn external_id(value: &str) -> Result<String, Broken> {
+    text(value, "External id", 255)
+}
+
+/// An e-mail address as it is kept, and its key: trimmed and case-folded, what uniqueness is about.
+pub fn email(value: &str) -> Result<(String, String), Broken> {
+    let invalid = || ("INVALID_EMAIL", "Invalid email format".to_owned());
+    let value = clean(value);
+    let options = email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
+    if value.len() > 254 || value.chars().any(char::is_control) {
+        return Err(invalid());
+    }
+    let address = email_address::EmailAddress::parse_with_options(&value, options).map_err(|_| invalid())?;
+    let key = address.as_str().to_lowercase();
+    Ok((value, key))
+}
+
+/// A phone number in E.164: a plus, a country code that does not begin with 0, at most 15 digits. Blanks, dots, dashes,
+/// slashes and brackets between the digits are taken out; 00 stands for the plus.
+pub fn phone(value: &str) -> Result<String, Broken> {
+    let invalid = || ("INVALID_PHONE", "Phone must be an international number such as +14155550123".to_owned());
+    let value = value.trim();
+    let mut digits = String::with_capacity(value.len());
+    for (at, c) in value.chars().enumerate() {
+        match c {
+            '0'..='9' => digits.push(c),
+            '+' if at == 0 => {}
+            ' ' | '.' | '-' | '/' | '(' | ')' | '\u{a0}' | '\u{2011}' | '\u{2013}' => {}
+            _ => return Err(invalid()),
+        }
+    }
+    let digits = match (value.starts_with('+'), digits.strip_prefix("00")) {
+        (true, _) => digits.as_str(),
+        (false, Some(international)) => international,
+        (false, None) => return Err(invalid()),
+    };
+    if digits.starts_with('0') || !(7..=15).contains(&digits.len()) {
+        return Err(invalid());
+    }
+    Ok(format!("+{digits}"))
+}
+
+/// An http or https address of at most 2,048 characters.
+pub fn website(value: &str) -> Result<String, Broken> {
+    let invalid = || ("INVALID_URL", "Must be an http or https URL".to_owned());
+    let value = clean(value);
+    let url = Url::parse(&value).map_err(|_| invalid())?;
+    if value.len() > 2048 || !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(invalid());
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn phones_become_e164() {
+        assert_eq!(phone("+1 (415) 555-0123").as_deref(), Ok("+14155550123"));
+        assert_eq!(phone("0049 30 901820").as_deref(), Ok("+4930901820"));
+        assert_eq!(phone("+1234567890").as_deref(), Ok("+1234567890"));
+        for wrong in ["", "+", "12345678", "+0123456789", "+12345", "+1234567890123456", "+1 415 CALL", "1+4155550123"] {
+            assert!(phone(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn emails_are_checked_and_folded() {
+        assert_eq!(email(" John@Example.com "), Ok(("John@Example.com".to_owned(), "john@example.com".to_owned())));
+        for wrong in ["", "john", "john@", "@example.com", "a@b@c.de", "John <john@example.com>", "john@localhost", "jo hn@example.com"] {
+            assert!(email(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lengths_are_of_characters_after_trimming() {
+        assert_eq!(text("  Zoë  ", "Name", 3).as_deref(), Ok("Zoë"));
+        assert!(text(&"ü".repeat(100), "Name", 100).is_ok());
+        assert!(text(&"ü".repeat(101), "Name", 100).is_err());
+        assert!(text("   ", "Name", 100).is_err());
+        assert!(text("a\u{0}b", "Name", 100).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn rules_never_panic_and_are_stable(value in "\\PC{0,60}") {
+            for rule in [phone, website, external_id] {
+                if let Ok(kept) = rule(&value) {
+                    prop_assert_eq!(rule(&kept), Ok(kept.clone()));
+                }
+            }
+            if let Ok((kept, key)) = email(&value) {
+                prop_assert_eq!(email(&kept), Ok((kept.clone(), key)));
+            }
+        }
+    }
+}

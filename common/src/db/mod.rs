@@ -1,0 +1,210 @@
+//! The only place that begins a transaction.
+//!
+//! The pool is private. [`Db::read`] and [`Db::write`] are the only ways to a [`TenantTx`], in which the database has been
+//! told who asks; [`Db::system`] leads to a [`SystemTx`], which has no tenant and so sees no tenant's rows. No function of
+//! this crate takes both.
+
+mod migrate;
+pub mod wall;
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
+
+pub use migrate::{MigrateError, MigrationReport, migrate, pending};
+
+use crate::actor::Actor;
+use crate::error::{Error, Result};
+
+/// The database, as one server logs in to it.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pool: PgPool,
+}
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct DbConfig {
+    /// `postgres://…`; a secret, for it may hold a password.
+    pub url: String,
+    /// The most connections that this process opens.
+    pub max_connections: u32,
+    /// How long a request waits for a connection before it is refused with 503.
+    pub acquire_timeout: Duration,
+    /// Shown in `pg_stat_activity`.
+    pub application_name: &'static str,
+}
+
+impl Db {
+    /// Opens the pool. Connects when first used, so that a database that is away delays nothing but what needs it.
+    pub fn connect_lazy(config: &DbConfig) -> Result<Self> {
+        let options: PgConnectOptions = config.url.parse().map_err(Error::internal)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections)
+            .acquire_timeout(config.acquire_timeout)
+            // A round trip before every use; a connection that died shows itself in the first statement instead.
+            .test_before_acquire(false)
+            .connect_lazy_with(options.application_name(config.application_name));
+        Ok(Self { pool })
+    }
+
+    /// Runs `work` in a read-only transaction of the actor's tenant. One round trip to begin; nothing is waited for at the
+    /// end.
+    pub async fn read<T>(&self, actor: &Actor, work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>) -> Result<T> {
+        let mut connection = self.acquire().await?;
+        let result = {
+            let mut tx = TenantTx::begin(connection.get(), "BEGIN READ ONLY", actor).await?;
+            // The end of this block drops the transaction and so queues the ROLLBACK; it is sent when the connection is back in
+            // the pool, off the request's path.
+            work(&mut tx).await
+        };
+        connection.give_back();
+        result
+    }
+
+    /// Runs `work` in a transaction of the actor's tenant: committed when it answers `Ok`, rolled back otherwise.
+    pub async fn write<T>(&self, actor: &Actor, work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>) -> Result<T> {
+        let mut connection = self.acquire().await?;
+        let result = {
+            let mut tx = TenantTx::begin(connection.get(), "BEGIN", actor).await?;
+            let result = work(&mut tx).await;
+            finish(tx.inner, result).await
+        };
+        connection.give_back();
+        result
+    }
+
+    /// Runs `work` in a transaction without a tenant: global tables, and the definer functions that look up credentials.
+    pub async fn system<T>(&self, work: impl AsyncFnOnce(&mut SystemTx<'_>) -> Result<T>) -> Result<T> {
+        let mut connection = self.acquire().await?;
+        let result = {
+            let mut tx = SystemTx { inner: connection.get().begin().await? };
+            let result = work(&mut tx).await;
+            finish(tx.inner, result).await
+        };
+        connection.give_back();
+        result
+    }
+
+    /// One definer function's call, without a transaction around it: a lookup on the way to a tenant, in one round trip.
+    pub(crate) async fn lookup(&self) -> Result<PoolConnection<Postgres>> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// The pool, for the queue's own statements and for the checks of [`wall`], none of which has a tenant.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Connections that are open, and how many of them are idle.
+    pub fn pool_size(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
+    /// Closes the pool; waits for connections in use.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    async fn acquire(&self) -> Result<Leased> {
+        let waited = std::time::Instant::now();
+        let connection = self.pool.acquire().await;
+        metrics::histogram!("tenon_db_pool_wait_duration_seconds", "pool" => "main").record(waited.elapsed());
+        Ok(Leased { connection: Some(connection?) })
+    }
+}
+
+/// Commits what went well and rolls back the rest.
+async fn finish<T>(tx: Transaction<'_, Postgres>, result: Result<T>) -> Result<T> {
+    match result {
+        Ok(value) => Ok(tx.commit().await.map(|()| value)?),
+        Err(error) => {
+            // Queues the ROLLBACK, as a read does.
+            drop(tx);
+            Err(error)
+        }
+    }
+}
+
+/// A connection that goes back to the pool only by [`Leased::give_back`]. When the future that holds it is dropped instead
+/// (a client hung up, a deadline passed), it is closed: sqlx 0.9.0 may have left it inside an open transaction with the
+/// tenant still set (upstream issues 4385 and 4393), and the next request would read another tenant's rows.
+struct Leased {
+    connection: Option<PoolConnection<Postgres>>,
+}
+
+impl Leased {
+    fn get(&mut self) -> &mut PgConnection {
+        self.connection.as_mut().expect("taken only by give_back, which consumes it")
+    }
+
+    fn give_back(mut self) {
+        self.connection = None;
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.close_on_drop();
+        }
+    }
+}
+
+/// A transaction in which the database knows the tenant, the user and the rank: row-level security shows and accepts that
+/// tenant's rows only. Nobody outside this crate can name a query on it.
+pub struct TenantTx<'c> {
+    inner: Transaction<'c, Postgres>,
+    actor: Actor,
+}
+
+impl<'c> TenantTx<'c> {
+    async fn begin(connection: &'c mut PgConnection, begin: &str, actor: &Actor) -> Result<Self> {
+        let user = actor.principal.user().map(|user| user.to_string()).unwrap_or_default();
+        // Ids and a number: the text cannot inject. Local settings end with the transaction.
+        let statement = format!(
+            "{begin}; SET LOCAL app.tenant_id = '{}'; SET LOCAL app.user_id = '{user}'; SET LOCAL app.rank = '{}'",
+            actor.tenant,
+            actor.role.rank()
+        );
+        let inner = connection.begin_with(AssertSqlSafe(statement)).await?;
+        Ok(Self { inner, actor: actor.clone() })
+    }
+
+    /// Who asks.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The connection, for a statement on tenant tables.
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+
+    /// Lets the rest of the transaction see all of the tenant. For the one case in which a change that the caller may make
+    /// leaves the record outside its own scope: giving it to somebody else.
+    pub(crate) async fn widen_to_tenant(&mut self) -> Result<()> {
+        sqlx::raw_sql("SET LOCAL app.rank = '3'").execute(&mut *self.inner).await?;
+        Ok(())
+    }
+}
+
+/// A transaction without a tenant: it sees no row of any tenant table.
+pub struct SystemTx<'c> {
+    inner: Transaction<'c, Postgres>,
+}
+
+impl SystemTx<'_> {
+    /// The connection, for a statement on global tables.
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}

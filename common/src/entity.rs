@@ -1,0 +1,44 @@
+//! The kinds of records, by the names they have in events, permissions, audit and messages.
+
+/// A kind of record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntityKind {
+    /// A tenant.
+    Tenant,
+    /// A user.
+    User,
+    /// An API key.
+    ApiKey,
+    /// A contact.
+    Contact,
+    /// A webhook.
+    Webhook,
+    /// The delivery of an event to a webhook.
+    Delivery,
+}
+
+impl EntityKind {
+    /// The name in event types and in `object.type`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::User => "user",
+            Self::ApiKey => "api_key",
+            Self::Contact => "contact",
+            Self::Webhook => "webhook",
+            Self::Delivery => "delivery",
+        }
+    }
+
+    /// The name at the beginning of a sentence.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Tenant => "Organization",
+            Self::User => "User",
+            Self::ApiKey => "API key",
+            Self::Contact => "Contact",
+            Self::Webhook => "Webhook",
+            Self::Delivery => "Event",
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The catalogue of events that webhooks can subscribe to, and the body that receivers get.
+
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::actor::ActorReference;
+use crate::entity::EntityKind;
+use crate::id::TenantId;
+
+/// The `apiVersion` of the bodies: the schema of an event never changes within one.
+pub const API_VERSION: &str = "2026-01-01";
+
+/// A type of event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventType {
+    /// `contact.created`.
+    pub name: &'static str,
+    /// When it happens.
+    pub description: &'static str,
+    /// What `data` is.
+    pub object: EntityKind,
+}
+
+macro_rules! catalogue {
+    ($($constant:ident = $name:literal, $object:ident, $description:literal;)+) => {
+        impl EventType {
+            $(#[doc = $description] pub const $constant: Self =
+                Self { name: $name, description: $description, object: EntityKind::$object };)+
+        }
+
+        /// Every type that can be subscribed to.
+        pub const CATALOGUE: &[EventType] = &[$(EventType::$constant),+];
+    };
+}
+
+catalogue! {
+    CONTACT_CREATED = "contact.created", Contact, "A contact was created.";
+    CONTACT_UPDATED = "contact.updated", Contact, "A contact was changed; `changedFields` and `previous` say what.";
+    CONTACT_DELETED = "contact.deleted", Contact, "A contact was deleted; `data` is its last state.";
+    CONTACT_RESTORED = "contact.restored", Contact, "A deleted contact was brought back.";
+    API_KEY_CREATED = "api_key.created", ApiKey, "An API key was created. The key itself is never in an event.";
+    API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
+    API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";
+    USER_JOINED = "user.joined", User, "A user became a member.";
+}
+
+/// Types that are recorded and cannot be subscribed to: the affairs of the webhooks themselves, and the tenant's birth.
+impl EventType {
+    /// A tenant was created.
+    pub const TENANT_CREATED: Self = Self::internal("tenant.created", EntityKind::Tenant);
+    /// An API key was changed.
+    pub const API_KEY_UPDATED: Self = Self::internal("api_key.updated", EntityKind::ApiKey);
+    /// A webhook was created.
+    pub const WEBHOOK_CREATED: Self = Self::internal("webhook.created", EntityKind::Webhook);
+    /// A webhook was changed.
+    pub const WEBHOOK_UPDATED: Self = Self::internal("webhook.updated", EntityKind::Webhook);
+    /// A webhook was deleted.
+    pub const WEBHOOK_DELETED: Self = Self::internal("webhook.deleted", EntityKind::Webhook);
+
+    const fn internal(name: &'static str, object: EntityKind) -> Self {
+        Self { name, description: "", object }
+    }
+
+    /// Whether webhooks can subscribe to it.
+    pub fn is_subscribable(name: &str) -> bool {
+        CATALOGUE.iter().any(|event| event.name == name)
+    }
+}
+
+/// What a receiver gets, in this order of keys; serialised once, stored, signed and sent byte for byte.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Body<'a> {
+    pub(crate) id: String,
+    pub(crate) r#type: &'static str,
+    /// The plans' name of the type.
+    pub(crate) event: &'static str,
+    pub(crate) timestamp: String,
+    pub(crate) tenant_id: TenantId,
+    pub(crate) api_version: &'static str,
+    pub(crate) sequence: String,
+    pub(crate) object: ObjectReference,
+    pub(crate) actor: ActorReference,
+    pub(crate) changed_fields: &'a [String],
+    pub(crate) previous: &'a Value,
+    /// The import or batch that it was part of.
+    pub(crate) bulk: Option<Value>,
+    pub(crate) data: &'a Value,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ObjectReference {
+    pub(crate) r#type: &'static str,
+    pub(crate) id: Uuid,
+    pub(crate) version: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_of_the_documented_form() {
+        for event in CATALOGUE {
+            assert!(event.name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_')), "{}", event.name);
+            assert!(!event.description.is_empty());
+        }
+    }
+}

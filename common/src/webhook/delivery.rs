@@ -1,0 +1,198 @@
+//! Deliveries as records: one for a webhook and an event, with every attempt.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::db::TenantTx;
+use crate::entity::EntityKind;
+use crate::error::{Error, Result};
+use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
+use crate::job::{Job, Queue, enqueue_many};
+use crate::page::{Page, SortKey, Window};
+
+/// Sends one event to one webhook. Holds ids only: body, address and secret are read when it is sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliverWebhook {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// To whom.
+    pub webhook_id: WebhookId,
+    /// What.
+    pub event_id: EventId,
+}
+
+impl Job for DeliverWebhook {
+    const KIND: &'static str = "deliver-webhook";
+    const QUEUE: Queue = Queue::Webhooks;
+    /// The webhook's schedule says when it is given up, and the delivery's row says so; the queue must not give up earlier.
+    const MAX_ATTEMPTS: i32 = i32::MAX;
+}
+
+/// A delivery, as it is shown.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Delivery {
+    /// The event's id, which is the delivery's id in paths.
+    pub event_id: EventId,
+    /// The delivery's own id: `X-Webhook-Delivery`.
+    pub id: DeliveryId,
+    /// To which webhook.
+    pub webhook_id: WebhookId,
+    /// `contact.created`.
+    pub event_type: String,
+    /// pending, delivered, failed, cancelled or paused.
+    pub status: String,
+    /// Attempts that have ended.
+    pub attempts: i32,
+    /// When the next one is due; while pending.
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// When the delivery was made.
+    pub created_at: DateTime<Utc>,
+    /// When the receiver answered 2xx.
+    pub delivered_at: Option<DateTime<Utc>>,
+    /// The last answer's status.
+    pub last_status_code: Option<i32>,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// The body as it is sent.
+    #[sqlx(default)]
+    pub body: Option<String>,
+}
+
+/// One attempt, as it is shown.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Attempt {
+    /// Counts from 1.
+    pub number: i32,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// How long it took.
+    pub duration_ms: i32,
+    /// success, http_4xx, timeout, …
+    pub outcome: String,
+    /// The answer's status.
+    pub status_code: Option<i32>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The beginning of the answer.
+    pub response: Option<String>,
+}
+
+impl Delivery {
+    /// Its place in the list.
+    pub fn sort_key(&self) -> SortKey {
+        SortKey { at: self.created_at, id: self.event_id.0 }
+    }
+
+    /// The body as JSON.
+    pub fn payload(&self) -> Option<Box<RawValue>> {
+        self.body.clone().and_then(|body| RawValue::from_string(body).ok())
+    }
+}
+
+macro_rules! columns {
+    () => {
+        "d.event_id, d.id, d.webhook_id, d.event_type, d.status, d.attempts, d.next_attempt_at, d.created_at, d.delivered_at, \
+         d.last_status_code, d.last_error"
+    };
+}
+
+/// The deliveries of a webhook, newest event first, of one status or of all.
+pub async fn list(tx: &mut TenantTx<'_>, webhook: WebhookId, status: Option<&str>, window: &Window) -> Result<Page<Delivery>> {
+    super::endpoint::get(tx, webhook).await?;
+    let tenant = tx.actor().tenant;
+    let statement = concat!(
+        "select ",
+        columns!(),
+        " from tenon.deliveries d
+         where d.tenant_id = $1 and d.webhook_id = $2 and ($5::uuid is null or d.event_id < $5) and ($6::text is null or d.status = $6)
+         order by d.event_id desc limit $3 offset $4"
+    );
+    let items = sqlx::query_as(statement)
+        .bind(tenant)
+        .bind(webhook)
+        .bind(window.fetch())
+        .bind(window.offset())
+        .bind(window.last().map(|last| last.id))
+        .bind(status)
+        .fetch_all(tx.conn())
+        .await?;
+    let total = match window.counts() {
+        true => {
+            let count = "select count(*) from tenon.deliveries where tenant_id = $1 and webhook_id = $2 and ($3::text is null or status = $3)";
+            Some(sqlx::query_scalar(count).bind(tenant).bind(webhook).bind(status).fetch_one(tx.conn()).await?)
+        }
+        false => None,
+    };
+    Ok(Page::of(items, total, window))
+}
+
+/// One delivery with its body.
+pub async fn get(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> Result<Delivery> {
+    let statement = concat!(
+        "select ",
+        columns!(),
+        ", e.body from tenon.deliveries d join tenon.events e on e.tenant_id = d.tenant_id and e.id = d.event_id
+         where d.tenant_id = $1 and d.webhook_id = $2 and d.event_id = $3"
+    );
+    let found = sqlx::query_as(statement).bind(tx.actor().tenant).bind(webhook).bind(event).fetch_optional(tx.conn()).await?;
+    found.ok_or(Error::NotFound(EntityKind::Delivery))
+}
+
+/// The attempts of a delivery, first to last.
+pub async fn attempts(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> Result<Vec<Attempt>> {
+    let statement = "select number, started_at, duration_ms, outcome, status_code, error, response from tenon.delivery_attempts
+                     where tenant_id = $1 and webhook_id = $2 and event_id = $3 order by number";
+    Ok(sqlx::query_as(statement).bind(tx.actor().tenant).bind(webhook).bind(event).fetch_all(tx.conn()).await?)
+}
+
+/// Sends a delivery again, now, with the schedule from its beginning and the same `webhook-id`. Refused while it is pending.
+pub async fn resend(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> Result<Delivery> {
+    let endpoint = super::endpoint::get(tx, webhook).await?;
+    let before = get(tx, webhook, event).await?;
+    if !endpoint.active {
+        return Err(Error::state("The webhook is disabled; enable it first"));
+    }
+    let begun = "update tenon.deliveries set status = 'pending', schedule_attempts = 0, next_attempt_at = now()
+                 where tenant_id = $1 and webhook_id = $2 and event_id = $3 and status <> 'pending'";
+    let begun = sqlx::query(begun).bind(tx.actor().tenant).bind(webhook).bind(event).execute(tx.conn()).await?;
+    if begun.rows_affected() == 0 {
+        return Err(Error::state("The delivery is pending; its next attempt is on schedule"));
+    }
+    enqueue(tx, webhook, &[before.event_id]).await?;
+    get(tx, webhook, event).await
+}
+
+async fn enqueue(tx: &mut TenantTx<'_>, webhook: WebhookId, events: &[EventId]) -> Result<()> {
+    let tenant = tx.actor().tenant;
+    let job = |event: &EventId| DeliverWebhook { tenant_id: tenant, webhook_id: webhook, event_id: *event };
+    let jobs: Vec<_> = events.iter().map(job).collect();
+    enqueue_many(tx.conn(), Some(tenant.0), &jobs, None).await?;
+    Ok(())
+}
+
+/// What is pending waits until the webhook is enabled; jobs that run meanwhile find it paused and end.
+pub(crate) async fn pause(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<()> {
+    set_pending(tx, webhook, "paused").await
+}
+
+/// What is pending is not sent any more.
+pub(crate) async fn cancel(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<()> {
+    set_pending(tx, webhook, "cancelled").await
+}
+
+async fn set_pending(tx: &mut TenantTx<'_>, webhook: WebhookId, status: &str) -> Result<()> {
+    let statement = "update tenon.deliveries set status = $3, next_attempt_at = null
+                     where tenant_id = $1 and webhook_id = $2 and status in ('pending', 'paused') and status <> $3";
+    sqlx::query(statement).bind(tx.actor().tenant).bind(webhook).bind(status).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// What was paused is sent.
+pub(crate) async fn resume(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<()> {
+    let statement = "update tenon.deliveries set status = 'pending', next_attempt_at = now()
+                     where tenant_id = $1 and webhook_id = $2 and status = 'paused' returning event_id";
+    let events: Vec<EventId> = sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(webhook).fetch_all(tx.conn()).await?;
+    enqueue(tx, webhook, &events).await
+}

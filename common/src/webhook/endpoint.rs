@@ -1,0 +1,306 @@
+//! Webhooks as records: a receiver's address, what it subscribed to, and the secret that signs for it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::actor::ActorReference;
+use crate::change::{self, Change};
+use crate::crm::rules;
+use crate::db::TenantTx;
+use crate::entity::EntityKind;
+use crate::error::{Error, FieldError, Result};
+use crate::event::EventType;
+use crate::id::{TenantId, WebhookId};
+use crate::page::{Page, SortKey, Window};
+use crate::secret::{MasterKey, Purpose};
+use crate::webhook::address::AddressPolicy;
+use crate::webhook::signature::Secret;
+use crate::wire;
+
+/// The most webhooks of a tenant.
+pub const MAX_WEBHOOKS: i64 = 50;
+
+/// A webhook, without its secret.
+#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhook {
+    /// Its id.
+    pub id: WebhookId,
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// Where deliveries go.
+    pub url: String,
+    /// Names of the catalogue, or `*`.
+    pub events: Vec<String>,
+    /// For people.
+    pub description: Option<String>,
+    /// Whether it gathers events.
+    pub active: bool,
+    /// Why it is not active, where Tenon disabled it.
+    pub disabled_reason: Option<String>,
+    /// Counts changes, from 1.
+    pub version: i64,
+    /// When it was created.
+    #[serde(serialize_with = "wire::serialize")]
+    pub created_at: DateTime<Utc>,
+    /// By whom.
+    #[sqlx(try_from = "String")]
+    pub created_by: ActorReference,
+    /// When it was last changed.
+    #[serde(serialize_with = "wire::serialize")]
+    pub updated_at: DateTime<Utc>,
+    /// By whom.
+    #[sqlx(try_from = "String")]
+    pub updated_by: ActorReference,
+}
+
+/// What a caller says of a webhook, not checked yet.
+#[derive(Clone, Debug, Default)]
+pub struct WebhookDraft {
+    /// Required.
+    pub url: Option<String>,
+    /// Required, at least one.
+    pub events: Option<Vec<String>>,
+    /// At most 500 characters.
+    pub description: Option<String>,
+    /// Defaults to true.
+    pub active: Option<bool>,
+    /// `whsec_…`; one is made where none is given.
+    pub secret: Option<String>,
+}
+
+struct Fields {
+    url: String,
+    events: Vec<String>,
+    description: Option<String>,
+    active: bool,
+    secret: Option<Secret>,
+}
+
+impl WebhookDraft {
+    fn check(self, policy: &AddressPolicy) -> Result<Fields> {
+        let mut errors = Vec::new();
+        if self.url.is_none() {
+            errors.push(FieldError::new("url", "REQUIRED", "URL is required"));
+        }
+        let events = self.events.unwrap_or_default();
+        if events.is_empty() {
+            errors.push(FieldError::new("events", "REQUIRED", "At least one event is required"));
+        }
+        for (at, event) in events.iter().enumerate() {
+            if event != "*" && !EventType::is_subscribable(event) {
+                let message = "Unknown event type; GET /api/v1/event-types lists them".to_owned();
+                errors.push(FieldError { pointer: format!("/events/{at}"), code: "UNKNOWN_EVENT_TYPE", message });
+            }
+        }
+        let description = match self.description.as_deref().map(|text| rules::text(text, "Description", 500)) {
+            Some(Err((code, message))) => {
+                errors.push(FieldError::new("description", code, message));
+                None
+            }
+            Some(Ok(text)) => Some(text),
+            None => None,
+        };
+        let secret = match self.secret.as_deref().map(str::parse::<Secret>) {
+            Some(Err(_)) => {
+                let message = "Expected whsec_ and 24 to 64 bytes in base64".to_owned();
+                errors.push(FieldError { pointer: "/secret".to_owned(), code: "INVALID_SECRET", message });
+                None
+            }
+            Some(Ok(secret)) => Some(secret),
+            None => None,
+        };
+        if !errors.is_empty() {
+            return Err(Error::Invalid(errors));
+        }
+        let url = self.url.unwrap_or_default();
+        let url = policy
+            .check_url(&url)
+            .map_err(|rejected| Error::AddressRejected { reason: rejected.reason(), message: rejected.to_string() })?;
+        Ok(Fields { url: url.to_string(), events, description, active: self.active.unwrap_or(true), secret })
+    }
+}
+
+macro_rules! columns {
+    () => {
+        "id, tenant_id, url, events, description, active, disabled_reason, version, created_at, created_by, updated_at, updated_by"
+    };
+}
+
+impl Webhook {
+    /// Its place in the list.
+    pub fn sort_key(&self) -> SortKey {
+        SortKey { at: self.created_at, id: self.id.0 }
+    }
+
+    fn change(&self, event: EventType, before: Option<&Self>) -> Result<Change> {
+        let show = |webhook: &Self| serde_json::to_value(webhook).map_err(Error::internal);
+        let before = before.map(show).transpose()?;
+        Ok(Change { event, object: self.id.0, version: self.version, at: self.updated_at, before, after: show(self)? })
+    }
+}
+
+/// Creates a webhook; answers its secret, which is shown this once.
+pub async fn create(
+    tx: &mut TenantTx<'_>,
+    draft: WebhookDraft,
+    policy: &AddressPolicy,
+    master: &MasterKey,
+) -> Result<(Webhook, Secret)> {
+    let fields = draft.check(policy)?;
+    refuse_too_many(tx).await?;
+    let id = WebhookId::new();
+    let secret = fields.secret.unwrap_or_else(Secret::generate);
+    let statement = concat!(
+        "insert into tenon.webhooks (tenant_id, id, url, events, description, active, secret, created_at, created_by, updated_at, updated_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $9) returning ",
+        columns!()
+    );
+    let webhook: Webhook = sqlx::query_as(statement)
+        .bind(tx.actor().tenant)
+        .bind(id)
+        .bind(fields.url)
+        .bind(fields.events)
+        .bind(fields.description)
+        .bind(fields.active)
+        .bind(seal(master, id, &secret))
+        .bind(wire::now())
+        .bind(tx.actor().principal.reference().to_string())
+        .fetch_one(tx.conn())
+        .await?;
+    change::record(tx, &[webhook.change(EventType::WEBHOOK_CREATED, None)?]).await?;
+    Ok((webhook, secret))
+}
+
+async fn refuse_too_many(tx: &mut TenantTx<'_>) -> Result<()> {
+    let count = "select count(*) from tenon.webhooks where tenant_id = $1 and deleted_at is null";
+    let count: i64 = sqlx::query_scalar(count).bind(tx.actor().tenant).fetch_one(tx.conn()).await?;
+    if count < MAX_WEBHOOKS { Ok(()) } else { Err(Error::state(format!("An organization has at most {MAX_WEBHOOKS} webhooks"))) }
+}
+
+/// The webhook.
+pub async fn get(tx: &mut TenantTx<'_>, id: WebhookId) -> Result<Webhook> {
+    let statement = concat!("select ", columns!(), " from tenon.webhooks where tenant_id = $1 and id = $2 and deleted_at is null");
+    let found = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
+    found.ok_or(Error::NotFound(EntityKind::Webhook))
+}
+
+/// All webhooks, newest first.
+pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Webhook>> {
+    let tenant = tx.actor().tenant;
+    let last = window.last();
+    let statement = concat!(
+        "select ",
+        columns!(),
+        " from tenon.webhooks where tenant_id = $1 and deleted_at is null and ($4::timestamptz is null or (created_at, id) < ($4, $5))
+         order by created_at desc, id desc limit $2 offset $3"
+    );
+    let items = sqlx::query_as(statement)
+        .bind(tenant)
+        .bind(window.fetch())
+        .bind(window.offset())
+        .bind(last.map(|last| last.at))
+        .bind(last.map(|last| last.id))
+        .fetch_all(tx.conn())
+        .await?;
+    let total = match window.counts() {
+        true => {
+            let count = "select count(*) from tenon.webhooks where tenant_id = $1 and deleted_at is null";
+            Some(sqlx::query_scalar(count).bind(tenant).fetch_one(tx.conn()).await?)
+        }
+        false => None,
+    };
+    Ok(Page::of(items, total, window))
+}
+
+/// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once; none keeps it. Enabling
+/// it begins with the events committed from then on; what is paused is sent again. Disabling pauses what is pending.
+pub async fn update(
+    tx: &mut TenantTx<'_>,
+    id: WebhookId,
+    expected: Option<i64>,
+    policy: &AddressPolicy,
+    master: &MasterKey,
+    edit: impl FnOnce(WebhookDraft) -> WebhookDraft,
+) -> Result<Webhook> {
+    let before = lock(tx, id, expected).await?;
+    let draft = WebhookDraft {
+        url: Some(before.url.clone()),
+        events: Some(before.events.clone()),
+        description: before.description.clone(),
+        active: Some(before.active),
+        secret: None,
+    };
+    let fields = edit(draft).check(policy)?;
+    let statement = concat!(
+        "update tenon.webhooks set url = $3, events = $4, description = $5,
+                active_since = case when $6 and not active then pg_current_snapshot() else active_since end,
+                disabled_reason = case when $6 then null else disabled_reason end,
+                active = $6, secret = coalesce($7, secret), version = version + 1, updated_at = $8, updated_by = $9
+         where tenant_id = $1 and id = $2 returning ",
+        columns!()
+    );
+    let after: Webhook = sqlx::query_as(statement)
+        .bind(before.tenant_id)
+        .bind(id)
+        .bind(fields.url)
+        .bind(fields.events)
+        .bind(fields.description)
+        .bind(fields.active)
+        .bind(fields.secret.map(|secret| seal(master, id, &secret)))
+        .bind(wire::now())
+        .bind(tx.actor().principal.reference().to_string())
+        .fetch_one(tx.conn())
+        .await?;
+    match (before.active, after.active) {
+        (true, false) => super::delivery::pause(tx, id).await?,
+        (false, true) => super::delivery::resume(tx, id).await?,
+        _ => {}
+    }
+    change::record(tx, &[after.change(EventType::WEBHOOK_UPDATED, Some(&before))?]).await?;
+    Ok(after)
+}
+
+/// Deletes a webhook and cancels what is pending.
+pub async fn delete(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>) -> Result<Webhook> {
+    let before = lock(tx, id, expected).await?;
+    let statement = concat!(
+        "update tenon.webhooks set deleted_at = $3, active = false, version = version + 1, updated_at = $3, updated_by = $4
+         where tenant_id = $1 and id = $2 returning ",
+        columns!()
+    );
+    let after: Webhook = sqlx::query_as(statement)
+        .bind(before.tenant_id)
+        .bind(id)
+        .bind(wire::now())
+        .bind(tx.actor().principal.reference().to_string())
+        .fetch_one(tx.conn())
+        .await?;
+    super::delivery::cancel(tx, id).await?;
+    change::record(tx, &[after.change(EventType::WEBHOOK_DELETED, Some(&before))?]).await?;
+    Ok(after)
+}
+
+async fn lock(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>) -> Result<Webhook> {
+    let statement = concat!(
+        "select ",
+        columns!(),
+        " from tenon.webhooks where tenant_id = $1 and id = $2 and deleted_at is null for no key update"
+    );
+    let found: Option<Webhook> = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
+    let found = found.ok_or(Error::NotFound(EntityKind::Webhook))?;
+    if expected.is_some_and(|expected| expected != found.version) {
+        return Err(Error::Stale { current: found.version });
+    }
+    Ok(found)
+}
+
+fn seal(master: &MasterKey, id: WebhookId, secret: &Secret) -> Vec<u8> {
+    master.seal(Purpose::WebhookSecret, id.0.as_bytes(), secret.as_bytes())
+}
+
+/// Opens a webhook's sealed secret.
+pub(crate) fn open(master: &MasterKey, id: WebhookId, sealed: &[u8]) -> Result<Secret> {
+    let bytes = master.open(Purpose::WebhookSecret, id.0.as_bytes(), sealed)?;
+    Secret::from_bytes(bytes.to_vec()).map_err(Error::internal)
+}

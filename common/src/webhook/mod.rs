@@ -1,0 +1,7 @@
+//! Webhooks: what the API and the worker must agree on. No HTTP client here.
+
+pub mod address;
+pub mod delivery;
+pub mod endpoint;
+pub mod schedule;
+pub mod signature;
