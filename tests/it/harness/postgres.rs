@@ -70,6 +70,14 @@ async fn a_private_server_keeps_its_data_over_a_stop_and_a_kill() {
     assert_eq!(durable, "on", "a bench runs with PostgreSQL's defaults");
 }
 
+#[tokio::test]
+async fn a_long_path_does_not_matter() {
+    let folder = Folder::new(&"long".repeat(30));
+    let cluster = Cluster::start(Profile::Test, &folder.0).await.unwrap();
+    cluster.connect().await.unwrap();
+    cluster.release().await;
+}
+
 async fn count(cluster: &Cluster) -> i64 {
     let mut connection = cluster.connect().await.unwrap();
     sqlx::query_scalar("select count(*) from kept").fetch_one(&mut connection).await.unwrap()

@@ -11,11 +11,18 @@ use std::fs;
 pub(super) const LOCK: &str = "select pg_advisory_lock(499917942638)";
 pub(super) const UNLOCK: &str = "select pg_advisory_unlock(499917942638)";
 
+/// An administrator who is no superuser (of a hosted server, say) makes databases for another role only as its member.
+const JOIN_OWNER: &str = "do $$ begin
+   if not pg_has_role('tenon_owner', 'member') then
+     execute format('grant tenon_owner to %I', current_user);
+   end if;
+ end $$";
+
 /// Creates the schema's roles where they are missing, as an administrator would.
 pub async fn create_roles(connection: &mut PgConnection) -> Result<()> {
     let file = checkout::migrations().join("roles.sql");
     let sql = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-    locked(connection, sql).await.context("creating the schema's roles")
+    locked(connection, sql + "\n;" + JOIN_OWNER).await.context("creating the schema's roles")
 }
 
 /// Logins of the harness. The logins of a real installation, `tenon_app` and `tenon_worker`, keep their passwords.

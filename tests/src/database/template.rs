@@ -5,7 +5,7 @@ use super::roles::{LOCK, UNLOCK};
 use super::urls::with_database;
 use super::{drop_database, names};
 use crate::checkout;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection, raw_sql};
 use std::fs;
@@ -111,7 +111,7 @@ async fn rename(connection: &mut PgConnection, from: &str, to: &str) -> Result<(
 
 /// Puts the schema into an empty database.
 async fn migrate(url: &str) -> Result<()> {
-    ensure!(!url.is_empty());
+    tenon_common::db::migrate(url).await.context("migrating the template")?;
     Ok(())
 }
 

@@ -31,4 +31,6 @@ until [ -s "$run/server.pid" ]; do sleep 0.05; done
 # Fast shutdown: clients are disconnected, nothing is lost.
 [ -e "$run/ended" ] || kill -INT "$(cat "$run/server.pid")"
 wait "$supervisor"
-[ -z "$leftover" ] || rm -rf "$leftover"
+# Root's folders stay, emptied: they are not the server's user's to remove.
+[ -z "$leftover" ] || rm -rf "$leftover" 2>/dev/null
+rm -rf "$run" 2>/dev/null
