@@ -1,1 +1,17 @@
-//! .
+#![doc = include_str!("../README.md")]
+
+pub mod checkout;
+pub mod client;
+pub mod database;
+pub mod dev;
+pub mod eventually;
+pub mod postgres;
+pub mod process;
+pub mod receiver;
+
+pub use client::{Answer, Client};
+pub use database::TestDatabase;
+pub use eventually::eventually;
+pub use postgres::{Cluster, Profile};
+pub use process::{Process, Program};
+pub use receiver::{Receiver, Reply};
