@@ -7,7 +7,7 @@ mod routes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use poem::http::{HeaderName, HeaderValue, Method, header};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::app::App;
@@ -88,7 +88,7 @@ impl<E: Endpoint + 'static> Outermost<E> {
         }
     }
 
-    fn finish(&self, response: Response, accept: &poem::http::HeaderMap, facts: &Facts, path: &str) -> Response {
+    fn finish(&self, response: Response, accept: &HeaderMap, facts: &Facts, path: &str) -> Response {
         let mut response = match response.extensions().get::<Refusal>() {
             Some(refusal) => {
                 let mut written = refusal.write(accept, &facts.id);

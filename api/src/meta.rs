@@ -5,7 +5,7 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
-use tenon_common::event::EventType;
+use tenon_common::event::{CATALOGUE, EventType};
 
 use crate::app::App;
 use crate::code::Code;
@@ -98,7 +98,7 @@ impl MetaApi {
             description: event.description.to_owned(),
             data: crate::spec::schema_of(event.object).to_owned(),
         };
-        Ok(Shown::plain(EventType::CATALOGUE.iter().map(body).collect()))
+        Ok(Shown::plain(CATALOGUE.iter().map(body).collect()))
     }
 
     /// Get the keys that verify access tokens

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use poem::http::{HeaderMap, StatusCode, header};
+use poem::http::{HeaderMap, header};
 use poem::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
@@ -100,11 +100,7 @@ impl Refusal {
     }
 
     fn errors(&self) -> Vec<Written<'_>> {
-        let written = |error| -> Written<'_> {
-            let FieldError { pointer, code, message } = error;
-            Written { pointer, code, message }
-        };
-        self.errors.iter().map(written).collect()
+        self.errors.iter().map(Written::of).collect()
     }
 }
 
@@ -113,6 +109,12 @@ struct Written<'a> {
     pointer: &'a str,
     code: &'a str,
     message: &'a str,
+}
+
+impl<'a> Written<'a> {
+    fn of(error: &'a FieldError) -> Self {
+        Self { pointer: &error.pointer, code: error.code, message: &error.message }
+    }
 }
 
 fn accepts_problem(headers: &HeaderMap) -> bool {
@@ -131,7 +133,10 @@ impl IntoResponse for Refusal {
 
 impl From<Refusal> for poem::Error {
     fn from(refusal: Refusal) -> Self {
-        poem::Error::from_response(refusal.into_response())
+        // An error's response takes its extensions from the error, not from the response that it was made of.
+        let mut error = poem::Error::from_response(refusal.clone().into_response());
+        error.set_data(refusal);
+        error
     }
 }
 

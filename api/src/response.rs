@@ -313,7 +313,7 @@ macro_rules! documented {
             }
 
             fn register(registry: &mut Registry) {
-                Json::<$payload<T>>::register(registry);
+                <Json<$payload<T>> as Payload>::register(registry);
             }
         }
     };

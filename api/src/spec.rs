@@ -3,7 +3,7 @@
 use poem_openapi::types::ToJSON;
 use serde_json::json;
 use tenon_common::entity::EntityKind;
-use tenon_common::event::EventType;
+use tenon_common::event::{CATALOGUE, EventType};
 
 use crate::openapi::{DocumentError, Documents, EventDescription, documents};
 use crate::routes;
@@ -32,7 +32,7 @@ fn events() -> Vec<EventDescription> {
         data_schema_ref: schema_of(event.object),
         example: example(event.object),
     };
-    EventType::CATALOGUE.iter().map(describe).collect()
+    CATALOGUE.iter().map(describe).collect()
 }
 
 fn example(kind: EntityKind) -> serde_json::Value {

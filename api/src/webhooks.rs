@@ -149,7 +149,7 @@ async fn look_up(app: &App, url: Option<&str>) -> Result<Vec<String>, ApiError> 
     let Some(url) = url.and_then(|url| app.addresses.check_url(url).ok()) else { return Ok(Vec::new()) };
     match app.addresses.resolve(&url).await {
         Ok(_) => Ok(Vec::new()),
-        Err(Rejected::DnsFailure) => Ok(vec!["The URL's host name does not resolve yet; deliveries fail until it does".to_owned()]),
+        Err(Rejected::DnsFailure(_)) => Ok(vec!["The URL's host name does not resolve yet; deliveries fail until it does".to_owned()]),
         Err(rejected) => {
             let error = tenon_common::Error::AddressRejected { reason: rejected.reason(), message: rejected.to_string() };
             Err(error.into())

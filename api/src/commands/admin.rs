@@ -78,11 +78,16 @@ async fn create_tenant(db: &Db, new: NewTenant<'_>, made: Option<String>) -> Res
 
 async fn create_user(db: &Db, tenant: TenantId, new: NewMember, made: Option<String>) -> Result<serde_json::Value, Error> {
     let create = async |tx: &mut TenantTx<'_>| {
-        self::tenant::get(tx).await?;
+        refuse_missing(tx).await?;
         user::create(tx, new).await
     };
     let member = db.write(&Actor::system(tenant), create).await?;
     Ok(json!({"tenantId": tenant, "userId": member.id, "email": member.email, "role": member.role, "password": made}))
+}
+
+/// The tenant, or that there is none.
+async fn refuse_missing(tx: &mut TenantTx<'_>) -> Result<(), Error> {
+    tenant::get(tx).await.map(|_| ())
 }
 
 /// The password that was given, or a new one that is printed.

@@ -3,5 +3,7 @@
 pub mod address;
 pub mod delivery;
 pub mod endpoint;
+pub mod fan_out;
 pub mod schedule;
+pub mod sending;
 pub mod signature;

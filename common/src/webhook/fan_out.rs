@@ -1,0 +1,170 @@
+//! From an event to its deliveries: in one tenant transaction, for as many events of the tenant as wait together.
+
+use chrono::{DateTime, Utc};
+
+use crate::db::TenantTx;
+use crate::error::Result;
+use crate::event;
+use crate::id::{DeliveryId, EventId, WebhookId};
+use crate::job::{EncodedJob, JobColumns};
+use crate::webhook::delivery::DeliverWebhook;
+use crate::webhook::sending::Sending;
+
+/// An event that waits, with the job that says so.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The fan-out job's id.
+    pub job: String,
+    /// The event's.
+    pub event: EventId,
+    /// The trace that the change belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// What a fan-out made.
+#[derive(Debug)]
+pub struct FannedOut {
+    /// Deliveries whose jobs this worker holds already: with all that sending takes, no second hop through the database.
+    pub claimed: Vec<(EncodedJob, Sending)>,
+    /// How many more wait for whoever has room.
+    pub waiting: usize,
+}
+
+#[derive(sqlx::FromRow)]
+struct Match {
+    event_id: EventId,
+    event_type: String,
+    created_at: DateTime<Utc>,
+    body: String,
+    webhook_id: WebhookId,
+    url: String,
+    secret: Vec<u8>,
+    previous_secret: Option<Vec<u8>>,
+    previous_secret_expires_at: Option<DateTime<Utc>>,
+}
+
+/// Makes the deliveries of the events and their jobs, the first `room` of them claimed by `worker`, and deletes the fan-out
+/// jobs that `worker` still holds. Done twice it makes nothing twice.
+pub async fn fan_out(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting], room: usize) -> Result<FannedOut> {
+    let matches = matches(tx, worker, waiting).await?;
+    let tenant = tx.actor().tenant;
+    let mut made = Vec::with_capacity(matches.len());
+    for found in matches {
+        let traceparent = waiting.iter().find(|w| w.event == found.event_id).and_then(|w| w.traceparent.clone());
+        let args = DeliverWebhook { tenant_id: tenant, webhook_id: found.webhook_id, event_id: found.event_id };
+        let job = EncodedJob::new(&args, Some(tenant.0), traceparent.as_deref())?;
+        let sending = Sending {
+            tenant_id: tenant,
+            webhook_id: found.webhook_id,
+            event_id: found.event_id,
+            id: DeliveryId::new(),
+            event_type: found.event_type,
+            status: "pending".to_owned(),
+            attempts: 0,
+            schedule_attempts: 0,
+            job_id: Some(job.id.clone()),
+            url: found.url,
+            active: true,
+            deleted: false,
+            secret: found.secret,
+            previous_secret: found.previous_secret,
+            previous_secret_expires_at: found.previous_secret_expires_at,
+            body: found.body,
+            event_created_at: found.created_at,
+        };
+        made.push((job, sending));
+    }
+    let inserted = insert(tx, worker, waiting, &made, room).await?;
+    let new = |made: &(EncodedJob, Sending)| inserted.contains(&made.0.id);
+    let claimed: Vec<_> = made.iter().take(room).filter(|made| new(made)).cloned().collect();
+    Ok(FannedOut { waiting: inserted.len() - claimed.len(), claimed })
+}
+
+/// The webhooks that subscribed to each event, and were there when it was committed. Only of jobs that `worker` holds.
+async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Result<Vec<Match>> {
+    let (jobs, events): (Vec<_>, Vec<_>) = waiting.iter().map(|w| (w.job.clone(), w.event)).unzip();
+    let catalogue: Vec<_> = event::CATALOGUE.iter().map(|event| event.name).collect();
+    let found = sqlx::query_as(
+        "with held as materialized (
+             select j.id from apalis.jobs j where j.id = any ($2) and j.lock_by = $4 for update
+         )
+         select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id, h.url, h.secret,
+                h.previous_secret, h.previous_secret_expires_at
+         from unnest($2::text[], $3::uuid[]) as w (job, event_id)
+         join held on held.id = w.job
+         join tenon.events e on e.tenant_id = $1 and e.id = w.event_id
+         join tenon.webhooks h on h.tenant_id = $1 and h.active and h.deleted_at is null
+              and e.type = any ($5) and h.events && array['*', e.type]
+              and not pg_visible_in_snapshot(e.xid, h.active_since)",
+    )
+    .bind(tx.actor().tenant)
+    .bind(jobs)
+    .bind(events)
+    .bind(worker)
+    .bind(catalogue)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(found)
+}
+
+/// Writes deliveries, their jobs, and the end of the fan-out jobs; answers the ids of the jobs that are new.
+async fn insert(
+    tx: &mut TenantTx<'_>,
+    worker: &str,
+    waiting: &[Waiting],
+    made: &[(EncodedJob, Sending)],
+    room: usize,
+) -> Result<Vec<String>> {
+    let jobs: JobColumns = made.iter().map(|(job, _)| job.clone()).collect();
+    let mut webhooks = Vec::with_capacity(made.len());
+    let mut events = Vec::with_capacity(made.len());
+    let mut ids = Vec::with_capacity(made.len());
+    let mut types = Vec::with_capacity(made.len());
+    for (_, sending) in made {
+        webhooks.push(sending.webhook_id);
+        events.push(sending.event_id);
+        ids.push(sending.id);
+        types.push(sending.event_type.clone());
+    }
+    let finished: Vec<_> = waiting.iter().map(|w| w.job.clone()).collect();
+    let inserted = sqlx::query_scalar(
+        "with new as materialized (
+             select n.*, row_number() over () <= $12 as claimed
+             from unnest($3::text[], $4::text[], $5::bytea[], $6::integer[], $7::hstore[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[])
+                 as n (job_id, queue, payload, max_attempts, metadata, webhook_id, event_id, id, event_type)
+         ),
+         delivery as (
+             insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, next_attempt_at, job_id)
+             select $1, n.webhook_id, n.event_id, n.id, n.event_type, now(), n.job_id from new n
+             on conflict do nothing
+             returning job_id
+         ),
+         job as (
+             insert into apalis.jobs (id, job_type, job, max_attempts, metadata, status, lock_by, lock_at)
+             select n.job_id, n.queue, n.payload, n.max_attempts, n.metadata,
+                    case when n.claimed then 'Running' else 'Pending' end,
+                    case when n.claimed then $2 end, case when n.claimed then now() end
+             from new n join delivery using (job_id)
+         ),
+         finished as (
+             delete from apalis.jobs j where j.id = any ($13) and j.lock_by = $2
+         )
+         select job_id from delivery",
+    )
+    .bind(tx.actor().tenant)
+    .bind(worker)
+    .bind(jobs.ids)
+    .bind(jobs.queues)
+    .bind(jobs.payloads)
+    .bind(jobs.max_attempts)
+    .bind(jobs.metadata)
+    .bind(webhooks)
+    .bind(events)
+    .bind(ids)
+    .bind(types)
+    .bind(i64::try_from(room).unwrap_or(i64::MAX))
+    .bind(finished)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(inserted)
+}
