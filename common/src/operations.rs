@@ -14,6 +14,7 @@ use hyper_util::server::conn::auto::Builder;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::db::{Db, wall};
 use crate::telemetry;
@@ -142,6 +143,23 @@ pub async fn wait_for_wall(db: &Db) -> Result<(), Vec<wall::Violation>> {
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
+}
+
+/// Cancelled by SIGTERM or SIGINT.
+pub fn stop_signal() -> std::io::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        told.cancel();
+    });
+    Ok(stop)
 }
 
 /// Binds an address, or says which setting is wrong.

@@ -186,6 +186,7 @@ async fn enqueue(tx: &mut TenantTx<'_>, webhook: WebhookId, events: &[EventId]) 
     .execute(tx.conn())
     .await?;
     job::insert(tx.conn(), jobs).await?;
+    tx.enqueued(DeliverWebhook::QUEUE);
     Ok(())
 }
 
