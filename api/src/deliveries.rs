@@ -148,7 +148,8 @@ impl From<Attempt> for AttemptBody {
 }
 
 fn event_id(text: &str) -> Result<EventId, Refusal> {
-    EventId::parse(text).ok_or_else(|| Refusal::new(Code::InvalidId).detail("eventId", "Expected evt_ and 26 characters"))
+    EventId::parse(text)
+        .ok_or_else(|| Refusal::new(Code::InvalidId).detail("eventId", "Expected evt_ and 26 characters"))
 }
 
 /// The operations.

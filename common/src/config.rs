@@ -120,7 +120,8 @@ fn from_file(command: &Command, path: &Path, arguments: &[OsString]) -> Result<V
         path: name.clone(),
         reason,
     })?;
-    let table: toml::Table = text.parse().map_err(|reason| ConfigError::Toml { path: name.clone(), reason })?;
+    let table: toml::Table =
+        text.parse().map_err(|reason| ConfigError::Toml { path: name.clone(), reason })?;
     let mut flags = Vec::new();
     for (key, value) in &table {
         let Some((_, long, variable)) = settings(command).find(|(_, long, _)| long == key) else {
@@ -133,7 +134,8 @@ fn from_file(command: &Command, path: &Path, arguments: &[OsString]) -> Result<V
         if on_command_line || std::env::var_os(variable).is_some() {
             continue;
         }
-        let value = text_of(value).ok_or_else(|| ConfigError::Shape { path: name.clone(), key: key.clone() })?;
+        let value =
+            text_of(value).ok_or_else(|| ConfigError::Shape { path: name.clone(), key: key.clone() })?;
         flags.push(format!("--{long}={value}").into());
     }
     Ok(flags)
@@ -145,7 +147,9 @@ fn text_of(value: &toml::Value) -> Option<String> {
         toml::Value::Integer(number) => Some(number.to_string()),
         toml::Value::Float(number) => Some(number.to_string()),
         toml::Value::Boolean(value) => Some(value.to_string()),
-        toml::Value::Array(values) => values.iter().map(text_of).collect::<Option<Vec<_>>>().map(|v| v.join(",")),
+        toml::Value::Array(values) => {
+            values.iter().map(text_of).collect::<Option<Vec<_>>>().map(|v| v.join(","))
+        }
         _ => None,
     }
 }
@@ -165,7 +169,10 @@ pub fn print(command: &Command, matches: &clap::ArgMatches) -> String {
             Some(clap::parser::ValueSource::CommandLine) => "flag or file",
             _ => "default",
         };
-        lines.push_str(&format!("{long} = {}  # {variable}, {source}\n", value.map_or("(not set)".to_owned(), |v| format!("{v:?}"))));
+        lines.push_str(&format!(
+            "{long} = {}  # {variable}, {source}\n",
+            value.map_or("(not set)".to_owned(), |v| format!("{v:?}"))
+        ));
     }
     lines
 }

@@ -103,7 +103,11 @@ mod tests {
     #[test]
     fn names_are_of_the_documented_form() {
         for event in CATALOGUE {
-            assert!(event.name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_')), "{}", event.name);
+            assert!(
+                event.name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_')),
+                "{}",
+                event.name
+            );
             assert!(!event.description.is_empty());
         }
     }

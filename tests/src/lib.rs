@@ -8,6 +8,7 @@ pub mod eventually;
 pub mod postgres;
 pub mod process;
 pub mod receiver;
+pub mod stack;
 
 pub use client::{Answer, Client};
 pub use database::TestDatabase;

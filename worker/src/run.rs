@@ -47,7 +47,8 @@ fn settings(cli: &Cli, command: &ConfigCommand) -> Result<(), String> {
             "every setting can be used".to_owned()
         }
         ConfigCommand::Print => {
-            let matches = config::matches(&Cli::command(), std::env::args_os().collect()).map_err(|error| error.to_string())?;
+            let matches = config::matches(&Cli::command(), std::env::args_os().collect())
+                .map_err(|error| error.to_string())?;
             config::print(&Cli::command(), &matches)
         }
     };
@@ -89,7 +90,8 @@ async fn work(cli: &Cli) -> Result<(), String> {
 
 /// A worker of these settings, not running yet.
 pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
-    let mut policy = if cli.webhooks.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
+    let mut policy =
+        if cli.webhooks.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
     policy.allowed_subnets.extend(cli.webhooks.webhook_allowed_subnets.iter().copied());
     let sender = Sender::new(policy, webhook::Settings::default())
         .map_err(|error| format!("TLS cannot be set up ({error}); are certificate authorities installed?"))?;

@@ -57,7 +57,11 @@ impl Db {
 
     /// Runs `work` in a read-only transaction of the actor's tenant. One round trip to begin; nothing is waited for at the
     /// end.
-    pub async fn read<T>(&self, actor: &Actor, work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>) -> Result<T> {
+    pub async fn read<T>(
+        &self,
+        actor: &Actor,
+        work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut connection = self.acquire().await?;
         let result = {
             let mut tx = TenantTx::begin(connection.get(), "BEGIN READ ONLY", actor).await?;
@@ -70,11 +74,16 @@ impl Db {
     }
 
     /// Runs `work` in a transaction of the actor's tenant: committed when it answers `Ok`, rolled back otherwise.
-    pub async fn write<T>(&self, actor: &Actor, work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>) -> Result<T> {
+    pub async fn write<T>(
+        &self,
+        actor: &Actor,
+        work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut connection = self.acquire().await?;
         let result = {
             // Who is woken after the commit is not notified by it.
-            let begin = if self.wake.get().is_some() { "BEGIN; SET LOCAL app.notify = 'off'" } else { "BEGIN" };
+            let begin =
+                if self.wake.get().is_some() { "BEGIN; SET LOCAL app.notify = 'off'" } else { "BEGIN" };
             let mut tx = TenantTx::begin(connection.get(), begin, actor).await?;
             let result = work(&mut tx).await;
             let enqueued = std::mem::take(&mut tx.enqueued);

@@ -133,7 +133,8 @@ pub(super) async fn claim(
     wanted: &[Wanted],
 ) -> Result<HashMap<&'static str, Brought>, sqlx::Error> {
     let kinds: Vec<&str> = wanted.iter().map(|wanted| wanted.kind).collect();
-    let rooms: Vec<i32> = wanted.iter().map(|wanted| i32::try_from(wanted.room).unwrap_or(i32::MAX)).collect();
+    let rooms: Vec<i32> =
+        wanted.iter().map(|wanted| i32::try_from(wanted.room).unwrap_or(i32::MAX)).collect();
     let cursors: Vec<&str> = wanted.iter().map(|wanted| &*wanted.cursor).collect();
     let mut tx = database::begin_relaxed(pool).await?;
     let rows: Vec<ClaimedRow> = sqlx::query_as(CLAIM)

@@ -94,7 +94,8 @@ impl Fetcher {
         self.shared.claiming.store(true, Relaxed);
         let answer = claim(&self.pool, &name, wanted).await;
         if let Ok(brought) = &answer {
-            let ids = brought.values().flat_map(|brought| &brought.rows).map(|row| Arc::from(row.id.as_str()));
+            let ids =
+                brought.values().flat_map(|brought| &brought.rows).map(|row| Arc::from(row.id.as_str()));
             self.shared.hold(ids);
         }
         self.shared.claiming.store(false, Relaxed);
@@ -107,7 +108,8 @@ impl Fetcher {
                 return Err(error);
             }
         };
-        metrics::gauge!("tenon_worker_last_claim_timestamp_seconds").set(chrono::Utc::now().timestamp() as f64);
+        metrics::gauge!("tenon_worker_last_claim_timestamp_seconds")
+            .set(chrono::Utc::now().timestamp() as f64);
         for wanted in wanted {
             let local = Arc::clone(&self.shared.locals[wanted.kind]);
             let Brought { rows, cursor, more } = brought.remove(wanted.kind).unwrap_or_default();
@@ -139,9 +141,11 @@ impl Fetcher {
             let (busy, slots) = locals.fold((0, 0), |(busy, slots), local| {
                 (busy + local.running(), slots + local.kind.concurrency)
             });
-            metrics::gauge!("tenon_worker_slots", "queue" => queue.name(), "state" => "busy").set(busy as f64);
+            metrics::gauge!("tenon_worker_slots", "queue" => queue.name(), "state" => "busy")
+                .set(busy as f64);
             let idle = slots.saturating_sub(busy);
-            metrics::gauge!("tenon_worker_slots", "queue" => queue.name(), "state" => "idle").set(idle as f64);
+            metrics::gauge!("tenon_worker_slots", "queue" => queue.name(), "state" => "idle")
+                .set(idle as f64);
         }
     }
 
@@ -219,7 +223,8 @@ fn unfit(row: &Row, orphan_limit: i32) -> Option<Outcome> {
     if row.orphaned >= orphan_limit {
         return Some(Outcome::kill(format!("{} workers died while they held it", row.orphaned)));
     }
-    (row.attempts >= row.max_attempts).then(|| Outcome::kill(format!("all of its {} attempts are spent", row.max_attempts)))
+    (row.attempts >= row.max_attempts)
+        .then(|| Outcome::kill(format!("all of its {} attempts are spent", row.max_attempts)))
 }
 
 async fn prepare(shared: &Shared, local: &Local, mut slots: Vec<Slot>) -> Prepared {
@@ -231,7 +236,8 @@ async fn prepare(shared: &Shared, local: &Local, mut slots: Vec<Slot>) -> Prepar
     };
     loop {
         let jobs: Vec<Arc<JobRef>> = slots.iter().map(|slot| Arc::clone(&slot.job)).collect();
-        let caught = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(hook.prepare(&mut slots))).await;
+        let caught =
+            futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(hook.prepare(&mut slots))).await;
         match caught {
             Ok(Ok(answers)) => return with_answers(slots, answers),
             Ok(Err(error @ (Error::Unavailable(_) | Error::Timeout))) => {
