@@ -12,6 +12,7 @@ pub mod event;
 pub mod id;
 pub mod job;
 pub mod page;
+pub mod queue;
 pub mod secret;
 pub mod telemetry;
 pub mod webhook;
