@@ -175,7 +175,9 @@ as $$
     where k.tenant_id = used.tenant_id and k.id = used.id and (k.last_used_at is null or k.last_used_at < used.at)
 $$;
 
-revoke execute on all functions in schema tenon from public;
+revoke execute on function tenon.find_login(text), tenon.find_api_key(text), tenon.find_access(uuid, uuid),
+    tenon.set_password_hash(uuid, text, text), tenon.create_user(uuid, text, text, text, text),
+    tenon.touch_api_keys(uuid[], uuid[], timestamptz[], text[]) from public;
 grant execute on function tenon.find_login(text), tenon.find_api_key(text), tenon.find_access(uuid, uuid),
     tenon.set_password_hash(uuid, text, text), tenon.create_user(uuid, text, text, text, text),
     tenon.touch_api_keys(uuid[], uuid[], timestamptz[], text[]) to tenon_app;

@@ -44,6 +44,8 @@ create table tenon.deliveries (
     delivered_at      timestamptz,
     last_status_code  integer,
     last_error        text,
+    -- The one job that may send it now: a job that a resend or a pause has left behind finds another id, and ends.
+    job_id            text collate "C",
     primary key (tenant_id, webhook_id, event_id),
     foreign key (tenant_id, webhook_id) references tenon.webhooks (tenant_id, id)
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1);
@@ -78,11 +80,11 @@ set role tenon_queue;
 -- Everything that sending a claim's deliveries takes, of as many tenants as the claim has, in one statement.
 create function tenon.load_deliveries(tenants uuid[], webhooks uuid[], events uuid[])
     returns table (tenant_id uuid, webhook_id uuid, event_id uuid, id uuid, event_type text, status text, attempts integer,
-                   schedule_attempts integer, url text, active boolean, deleted boolean, secret bytea,
+                   schedule_attempts integer, job_id text, url text, active boolean, deleted boolean, secret bytea,
                    previous_secret bytea, previous_secret_expires_at timestamptz, body text, event_created_at timestamptz)
     language sql stable security definer set search_path = pg_catalog, pg_temp rows 100
 as $$
-    select d.tenant_id, d.webhook_id, d.event_id, d.id, d.event_type, d.status, d.attempts, d.schedule_attempts,
+    select d.tenant_id, d.webhook_id, d.event_id, d.id, d.event_type, d.status, d.attempts, d.schedule_attempts, d.job_id,
            w.url, w.active, w.deleted_at is not null, w.secret, w.previous_secret, w.previous_secret_expires_at, e.body, e.created_at
     from unnest(tenants, webhooks, events) as wanted (tenant_id, webhook_id, event_id)
     join tenon.deliveries d on d.tenant_id = wanted.tenant_id and d.webhook_id = wanted.webhook_id and d.event_id = wanted.event_id
@@ -91,45 +93,52 @@ as $$
 $$;
 
 -- The end of many attempts: attempt rows, the deliveries' state and the jobs' acknowledgement in one statement. Fenced: of a
--- job that another worker holds by now nothing is written. `next_run_at` null ends the job, else it is run again then;
--- `attempted` false (snoozed, cancelled, paused) counts nothing. Answers the ids of the jobs that were still held.
+-- job that another worker holds by now nothing is written. `next_run_in` (seconds) null ends the job, else it is run again then;
+-- `killed` keeps it for a person to
+-- look at. `attempted` false (snoozed, cancelled, paused) counts nothing. Answers the ids of the jobs that were still held.
 create function tenon.finish_deliveries(
         worker text, job_ids text[], tenants uuid[], webhooks uuid[], events uuid[], attempted boolean[], started_at timestamptz[],
         duration_ms integer[], outcomes text[], status_codes integer[], errors text[], responses text[], statuses text[],
-        next_run_at timestamptz[])
+        next_run_in float8[], killed boolean[])
     returns setof text
     language sql security definer set search_path = pg_catalog, pg_temp rows 100
 as $$
     with input as (
         select * from unnest(job_ids, tenants, webhooks, events, attempted, started_at, duration_ms, outcomes, status_codes, errors,
-                             responses, statuses, next_run_at)
+                             responses, statuses, next_run_in, killed)
             as i (job_id, tenant_id, webhook_id, event_id, attempted, started_at, duration_ms, outcome, status_code, error, response,
-                  status, next_run_at)
+                  status, next_run_in, killed)
     ),
     held as materialized (
-        select i.* from input i join apalis.jobs j on j.id = i.job_id
+        select i.*, now() + make_interval(secs => i.next_run_in) as next_run_at
+        from input i join apalis.jobs j on j.id = i.job_id
         where j.lock_by = worker
         order by j.id for update of j
     ),
     finished as (
-        delete from apalis.jobs j using held h where j.id = h.job_id and h.next_run_at is null
+        delete from apalis.jobs j using held h where j.id = h.job_id and h.next_run_at is null and not h.killed
     ),
     again as (
-        update apalis.jobs j set status = 'Pending', run_at = h.next_run_at, lock_by = null, lock_at = null,
+        update apalis.jobs j set
+               status = case when h.killed then 'Killed' else 'Pending' end,
+               run_at = coalesce(h.next_run_at, j.run_at), lock_by = null, lock_at = null,
+               done_at = case when h.killed then now() end,
                attempts = j.attempts + h.attempted::integer,
                last_result = case when h.error is null then j.last_result else jsonb_build_object('Err', h.error) end
-        from held h where j.id = h.job_id and h.next_run_at is not null
+        from held h where j.id = h.job_id and (h.next_run_at is not null or h.killed)
     ),
     counted as (
         update tenon.deliveries d set
-            status = h.status,
+            -- Paused or cancelled while the attempt was under way: what it did is counted, what it decided is not.
+            status = case when d.status = 'pending' then h.status else d.status end,
             attempts = d.attempts + h.attempted::integer,
             schedule_attempts = d.schedule_attempts + h.attempted::integer,
-            next_attempt_at = h.next_run_at,
+            next_attempt_at = case when d.status = 'pending' then h.next_run_at end,
             delivered_at = case when h.status = 'delivered' then now() else d.delivered_at end,
             last_status_code = case when h.attempted then h.status_code else d.last_status_code end,
             last_error = case when h.attempted then h.error else d.last_error end
-        from held h where d.tenant_id = h.tenant_id and d.webhook_id = h.webhook_id and d.event_id = h.event_id
+        from held h
+        where d.tenant_id = h.tenant_id and d.webhook_id = h.webhook_id and d.event_id = h.event_id and d.job_id = h.job_id
         returning d.tenant_id, d.webhook_id, d.event_id, d.attempts
     ),
     attempts as (
@@ -142,10 +151,10 @@ as $$
 $$;
 
 revoke execute on function tenon.load_deliveries(uuid[], uuid[], uuid[]),
-    tenon.finish_deliveries(text, text[], uuid[], uuid[], uuid[], boolean[], timestamptz[], integer[], text[], integer[], text[], text[], text[], timestamptz[])
+    tenon.finish_deliveries(text, text[], uuid[], uuid[], uuid[], boolean[], timestamptz[], integer[], text[], integer[], text[], text[], text[], float8[], boolean[])
     from public;
 grant execute on function tenon.load_deliveries(uuid[], uuid[], uuid[]),
-    tenon.finish_deliveries(text, text[], uuid[], uuid[], uuid[], boolean[], timestamptz[], integer[], text[], integer[], text[], text[], text[], timestamptz[])
+    tenon.finish_deliveries(text, text[], uuid[], uuid[], uuid[], boolean[], timestamptz[], integer[], text[], integer[], text[], text[], text[], float8[], boolean[])
     to tenon_worker;
 
 set role tenon_owner;

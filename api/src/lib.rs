@@ -1,4 +1,31 @@
-//! .
+#![doc = include_str!("../README.md")]
 
+pub mod actor;
+pub mod api_keys;
+pub mod app;
+pub mod auth;
 pub mod body;
+pub mod caller;
+pub mod cli;
+pub mod code;
+pub mod commands;
+pub mod contacts;
+pub mod deliveries;
+pub mod error;
+pub mod layers;
+pub mod limits;
+pub mod meta;
 pub mod openapi;
+pub mod params;
+pub mod refusal;
+pub mod request;
+pub mod response;
+pub mod routes;
+pub mod serve;
+pub mod spec;
+pub mod tags;
+pub mod timestamp;
+pub mod webhooks;
+
+pub use routes::build;
+pub use spec::spec;

@@ -102,6 +102,7 @@ pub async fn record(tx: &mut TenantTx<'_>, changes: &[Change]) -> Result<()> {
     .bind(job.metadata)
     .execute(tx.conn())
     .await?;
+    tx.enqueued(FanOutEvent::QUEUE);
     Ok(())
 }
 

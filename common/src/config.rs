@@ -57,17 +57,20 @@ pub enum ConfigError {
 
 /// Parses the program's arguments with the settings of the environment and of the file that `--config` or `TENON_CONFIG` names.
 pub fn parse<T: CommandFactory + FromArgMatches>(arguments: Vec<OsString>) -> Result<T, ConfigError> {
-    let command = T::command();
-    let mut extra = secret_files(&command)?;
+    Ok(T::from_arg_matches(&matches(&T::command(), arguments)?)?)
+}
+
+/// The same, for `config print`: with where each value came from.
+pub fn matches(command: &Command, arguments: Vec<OsString>) -> Result<clap::ArgMatches, ConfigError> {
+    let mut extra = secret_files(command)?;
     if let Some(path) = config_path(&arguments) {
-        extra.extend(from_file(&command, Path::new(&path), &arguments)?);
+        extra.extend(from_file(command, Path::new(&path), &arguments)?);
     }
     // Settings are global flags: they may stand before the subcommand.
     let mut all: Vec<OsString> = arguments;
     let at = all.len().min(1);
     all.splice(at..at, extra);
-    let matches = command.try_get_matches_from(all)?;
-    Ok(T::from_arg_matches(&matches)?)
+    Ok(command.clone().try_get_matches_from(all)?)
 }
 
 fn config_path(arguments: &[OsString]) -> Option<OsString> {

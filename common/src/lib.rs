@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod job;
+pub mod operations;
 pub mod page;
 pub mod queue;
 pub mod secret;

@@ -1,3 +1,8 @@
-//! Tenon: the worker.
+#![doc = include_str!("../README.md")]
 
+pub mod cli;
+pub mod context;
+pub mod jobs;
+pub mod registry;
+pub mod run;
 pub mod webhook;

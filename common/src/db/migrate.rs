@@ -133,7 +133,7 @@ async fn become_owner(connection: &mut PgConnection) -> Result<(), MigrateError>
     if !owned {
         return Err(MigrateError::DatabaseNotOwned(database));
     }
-    sqlx::raw_sql("set role tenon_owner; set lock_timeout = '2s'").execute(connection).await?;
+    sqlx::raw_sql("set role pg_database_owner; grant usage, create on schema public to tenon_owner; set role tenon_owner; set lock_timeout = '2s'").execute(connection).await?;
     Ok(())
 }
 

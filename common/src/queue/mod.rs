@@ -38,7 +38,7 @@ pub use ack::{Acked, JobRef, Lost};
 pub use backend::{Claim, JobCodec, PgBackend};
 pub use handler::{Acknowledge, BatchHandler, Claimed, Handler, Prepare};
 pub use inject::{Injector, Reservation};
-pub use outcome::Outcome;
+pub use outcome::{Due, Outcome, Settled};
 pub use registry::{Registration, Registry};
 pub use wake::Wake;
 pub use worker::{Settings, Worker};

@@ -8,7 +8,7 @@ use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
-use crate::job::{Job, Queue, enqueue_many};
+use crate::job::{self, EncodedJob, Job, Queue};
 use crate::page::{Page, SortKey, Window};
 
 /// Sends one event to one webhook. Holds ids only: body, address and secret are read when it is sent.
@@ -154,21 +154,39 @@ pub async fn resend(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -
     if !endpoint.active {
         return Err(Error::state("The webhook is disabled; enable it first"));
     }
+    let events = [before.event_id];
     let begun = "update tenon.deliveries set status = 'pending', schedule_attempts = 0, next_attempt_at = now()
                  where tenant_id = $1 and webhook_id = $2 and event_id = $3 and status <> 'pending'";
     let begun = sqlx::query(begun).bind(tx.actor().tenant).bind(webhook).bind(event).execute(tx.conn()).await?;
     if begun.rows_affected() == 0 {
         return Err(Error::state("The delivery is pending; its next attempt is on schedule"));
     }
-    enqueue(tx, webhook, &[before.event_id]).await?;
+    enqueue(tx, webhook, &events).await?;
     get(tx, webhook, event).await
 }
 
+/// Enqueues the deliveries of these events, and makes each know its job.
 async fn enqueue(tx: &mut TenantTx<'_>, webhook: WebhookId, events: &[EventId]) -> Result<()> {
     let tenant = tx.actor().tenant;
-    let job = |event: &EventId| DeliverWebhook { tenant_id: tenant, webhook_id: webhook, event_id: *event };
-    let jobs: Vec<_> = events.iter().map(job).collect();
-    enqueue_many(tx.conn(), Some(tenant.0), &jobs, None).await?;
+    let traceparent = tx.actor().origin.traceparent.clone();
+    let job = |event: &EventId| {
+        let job = DeliverWebhook { tenant_id: tenant, webhook_id: webhook, event_id: *event };
+        EncodedJob::new(&job, Some(tenant.0), traceparent.as_deref())
+    };
+    let jobs = events.iter().map(job).collect::<Result<Vec<_>>>()?;
+    let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
+    sqlx::query(
+        "update tenon.deliveries d set job_id = j.id from unnest($3::uuid[], $4::text[]) as j (event_id, id)
+         where d.tenant_id = $1 and d.webhook_id = $2 and d.event_id = j.event_id",
+    )
+    .bind(tenant)
+    .bind(webhook)
+    .bind(events)
+    .bind(ids)
+    .execute(tx.conn())
+    .await?;
+    job::insert(tx.conn(), jobs).await?;
+    tx.enqueued(DeliverWebhook::QUEUE);
     Ok(())
 }
 

@@ -1,7 +1,10 @@
 //! Webhooks: what the API and the worker must agree on. No HTTP client here.
 
+pub mod acknowledge;
 pub mod address;
 pub mod delivery;
 pub mod endpoint;
+pub mod fan_out;
 pub mod schedule;
+pub mod sending;
 pub mod signature;

@@ -1,0 +1,56 @@
+//! What handlers may use.
+
+use tenon_common::account::access::AccessCheck;
+use tenon_common::account::access_token::Tokens;
+use tenon_common::account::api_key::KeyCheck;
+use tenon_common::page::Cursors;
+use tenon_common::secret::MasterKey;
+use tenon_common::webhook::address::AddressPolicy;
+use tenon_common::{Db, Result};
+
+use crate::limits::Limits;
+
+/// Everything a request may need; one per process.
+#[derive(Debug)]
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// The master key.
+    pub master: MasterKey,
+    /// Makes and reads cursors.
+    pub cursors: Cursors,
+    /// Issues and verifies access tokens.
+    pub tokens: Tokens,
+    /// Checks API keys.
+    pub keys: KeyCheck,
+    /// Checks that tokens are still good.
+    pub access: AccessCheck,
+    /// Rate limits.
+    pub limits: Limits,
+    /// Where webhooks may go.
+    pub addresses: AddressPolicy,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+}
+
+impl App {
+    /// Loads what must be there before the first request.
+    pub async fn load(
+        db: Db,
+        master: MasterKey,
+        addresses: AddressPolicy,
+        trusted_proxies: Vec<ipnet::IpNet>,
+    ) -> Result<Self> {
+        Ok(Self {
+            cursors: Cursors::new(&master),
+            tokens: Tokens::load(&db, &master).await?,
+            keys: KeyCheck::new(db.clone()),
+            access: AccessCheck::new(db.clone()),
+            limits: Limits::default(),
+            addresses,
+            trusted_proxies,
+            db,
+            master,
+        })
+    }
+}

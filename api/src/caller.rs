@@ -1,0 +1,260 @@
+//! Who calls: a security scheme for the document, an extractor for the handlers. It is each handler's first argument, so that a
+//! missing credential is 401 and a missing permission 403 before anything else of the request is looked at.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use poem::http::{HeaderMap, header};
+use poem::{Request, RequestBody, Result};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use tenon_common::account::access::Ended;
+use tenon_common::account::access_token::Refused;
+use tenon_common::account::api_key::{Grantor, KeyRefused, KeySecret};
+use tenon_common::account::role::{Permission, Role, scope_covers};
+use tenon_common::account::tenant::Plan;
+use tenon_common::actor::{Actor, Origin, Principal};
+
+use crate::app::App;
+use crate::code::Code;
+use crate::refusal::Refusal;
+use crate::request::{self, Facts};
+
+/// Who calls, and what they may do.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// For the domain: tenant, principal, role, origin.
+    pub actor: Actor,
+    /// The scopes, where it is an API key.
+    pub scopes: Option<Arc<[String]>>,
+    /// The tenant's plan.
+    pub plan: Plan,
+}
+
+impl Identity {
+    /// Refuses a caller who lacks the permission: by its role, or by its key's scopes.
+    pub fn require(&self, permission: Permission) -> Result<(), Refusal> {
+        let lacks = |code| Err(Refusal::new(code).detail("required", permission.name()));
+        if !self.actor.role.allows(permission) {
+            return lacks(Code::RoleTooLow);
+        }
+        match &self.scopes {
+            Some(scopes) if !scopes.iter().any(|scope| scope_covers(scope, permission)) => lacks(Code::InsufficientScope),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the caller may hand on.
+    pub fn grantor(&self) -> Grantor {
+        Grantor { role: self.actor.role, scopes: self.scopes.as_ref().map(|scopes| scopes.to_vec()) }
+    }
+}
+
+/// What an operation asks for.
+pub trait Needs: Send + Sync + 'static {
+    /// The permission; none for operations that any authenticated caller may use.
+    const PERMISSION: Option<Permission>;
+}
+
+macro_rules! needs {
+    ($($(#[$doc:meta])* $name:ident = $permission:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+        impl Needs for $name {
+            const PERMISSION: Option<Permission> = $permission;
+        }
+    )+};
+}
+
+needs! {
+    /// Any authenticated caller.
+    Authenticated = None;
+    /// `contacts:read`.
+    ContactsRead = Some(Permission::CONTACTS_READ);
+    /// `contacts:write`.
+    ContactsWrite = Some(Permission::CONTACTS_WRITE);
+    /// `contacts:delete`.
+    ContactsDelete = Some(Permission::CONTACTS_DELETE);
+    /// `webhooks:read`.
+    WebhooksRead = Some(Permission::WEBHOOKS_READ);
+    /// `webhooks:write`.
+    WebhooksWrite = Some(Permission::WEBHOOKS_WRITE);
+    /// `webhooks:delete`.
+    WebhooksDelete = Some(Permission::WEBHOOKS_DELETE);
+    /// `api-keys:manage`.
+    ApiKeysManage = Some(Permission::API_KEYS_MANAGE);
+}
+
+/// The caller of an operation, with the permission that it needs.
+pub struct Caller<N: Needs> {
+    identity: Identity,
+    _needs: PhantomData<N>,
+}
+
+impl<N: Needs> Deref for Caller<N> {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl<'a, N: Needs> ApiExtractor<'a> for Caller<N> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        registry.create_security_scheme(
+            "bearer",
+            MetaSecurityScheme {
+                ty: "http",
+                description: Some("An access token of `POST /api/v1/auth/login`, or an API key."),
+                scheme: Some("bearer"),
+                name: None,
+                key_in: None,
+                bearer_format: None,
+                flows: None,
+                openid_connect_url: None,
+            },
+        );
+        registry.create_security_scheme(
+            "apiKey",
+            MetaSecurityScheme {
+                ty: "apiKey",
+                description: Some("An API key."),
+                name: Some("X-Api-Key"),
+                key_in: Some("header"),
+                scheme: None,
+                bearer_format: None,
+                flows: None,
+                openid_connect_url: None,
+            },
+        );
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec!["bearer", "apiKey"]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let app = request.data::<Arc<App>>().ok_or_else(|| Refusal::new(Code::Internal))?;
+        let facts = request::FACTS.get();
+        let identity = authenticate(app, request.headers(), &facts).await?;
+        if let Some(permission) = N::PERMISSION {
+            identity.require(permission)?;
+        }
+        Ok(Self { identity, _needs: PhantomData })
+    }
+}
+
+enum Credential {
+    Key(KeySecret),
+    Token(String),
+}
+
+async fn authenticate(app: &App, headers: &HeaderMap, facts: &Facts) -> Result<Identity, Refusal> {
+    let credential = credential(headers);
+    let method = match &credential {
+        Some(Credential::Key(_)) => "api_key",
+        Some(Credential::Token(_)) => "access_token",
+        None => "none",
+    };
+    let identity = match credential {
+        Some(Credential::Key(key)) => by_key(app, &key, headers, facts).await,
+        Some(Credential::Token(token)) => by_token(app, &token, headers, facts).await,
+        None => Err(Refusal::new(Code::Unauthenticated)),
+    };
+    let outcome = if identity.is_ok() { "succeeded" } else { "failed" };
+    metrics::counter!("tenon_auth_attempts_total", "method" => method, "outcome" => outcome).increment(1);
+    match identity {
+        // Guessing is limited per address; who has a good credential never meets this limit.
+        Err(refusal) if refusal.code.status() == 401 => {
+            app.limits.public(facts.ip)?;
+            Err(refusal)
+        }
+        other => other,
+    }
+}
+
+fn credential(headers: &HeaderMap) -> Option<Credential> {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(key) = text(header::HeaderName::from_static("x-api-key")) {
+        return KeySecret::parse(key.trim()).map(Credential::Key);
+    }
+    let (scheme, credential) = text(header::AUTHORIZATION)?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    let credential = credential.trim();
+    match credential.starts_with("tenon_") {
+        true => KeySecret::parse(credential).map(Credential::Key),
+        false => Some(Credential::Token(credential.to_owned())),
+    }
+}
+
+async fn by_key(app: &App, key: &KeySecret, headers: &HeaderMap, facts: &Facts) -> Result<Identity, Refusal> {
+    let checked = app.keys.check(key, facts.ip).await?.map_err(|refused| {
+        Refusal::new(match refused {
+            KeyRefused::Unknown => Code::Unauthenticated,
+            KeyRefused::Expired => Code::ApiKeyExpired,
+            KeyRefused::Suspended => Code::AccountSuspended,
+            KeyRefused::Address => Code::IpNotAllowed,
+        })
+    })?;
+    let actor = Actor {
+        tenant: checked.tenant,
+        principal: Principal::ApiKey(checked.id, checked.user),
+        role: checked.role,
+        origin: origin(headers, facts),
+    };
+    Ok(Identity { actor, scopes: Some(checked.scopes), plan: checked.plan })
+}
+
+async fn by_token(app: &App, token: &str, headers: &HeaderMap, facts: &Facts) -> Result<Identity, Refusal> {
+    let claims = app.tokens.verify(token).map_err(|refused| {
+        Refusal::new(match refused {
+            Refused::Expired => Code::TokenExpired,
+            Refused::Invalid => Code::Unauthenticated,
+        })
+    })?;
+    let (role, plan): (Role, Plan) = app.access.check(&claims).await?.map_err(|ended| {
+        Refusal::new(match ended {
+            Ended::Revoked => Code::TokenRevoked,
+            Ended::Suspended => Code::AccountSuspended,
+        })
+    })?;
+    let actor = Actor {
+        tenant: claims.org,
+        principal: Principal::User(claims.sub),
+        role,
+        origin: origin(headers, facts),
+    };
+    Ok(Identity { actor, scopes: None, plan })
+}
+
+fn origin(headers: &HeaderMap, facts: &Facts) -> Origin {
+    let text = |name: &str, most: usize| {
+        let value = headers.get(name)?.to_str().ok()?;
+        Some(value.chars().take(most).collect::<String>())
+    };
+    Origin {
+        request_id: Some(facts.id.to_string()),
+        ip: Some(facts.ip),
+        user_agent: text("user-agent", 200),
+        traceparent: text("traceparent", 55).filter(|value| is_traceparent(value)),
+    }
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>` (W3C Trace Context).
+fn is_traceparent(value: &str) -> bool {
+    let parts: Vec<&str> = value.split('-').collect();
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    lengths == [2, 32, 16, 2] && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+}

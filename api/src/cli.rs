@@ -1,0 +1,170 @@
+//! The command line of `tenon-api`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
+use tenon_common::account::role::Role;
+use tenon_common::account::tenant::Plan;
+use tenon_common::config::{DatabaseArgs, LogArgs, SecretArgs};
+
+/// Tenon's HTTP API, and the operator's commands.
+///
+/// Settings come from the command line first, the environment second, the TOML file of --config third. A secret X may be read
+/// from the file that X_FILE names.
+#[derive(Parser, Debug)]
+#[command(name = "tenon-api", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// A TOML file of settings; its keys are the long flags without their dashes.
+    #[arg(long, env = "TENON_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// See there.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// See there.
+    #[command(flatten)]
+    pub secret: SecretArgs,
+    /// See there.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// See there.
+    #[command(flatten)]
+    pub http: HttpArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where and for whom the API is served.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "HTTP")]
+pub struct HttpArgs {
+    /// Where the API listens; port 0 takes a free one.
+    #[arg(long, env = "TENON_HTTP_ADDRESS", value_name = "ADDRESS", default_value = "127.0.0.1:8080", global = true)]
+    pub http_address: SocketAddr,
+    /// Where probes and metrics are served.
+    #[arg(long, env = "TENON_OPERATIONS_ADDRESS", value_name = "ADDRESS", default_value = "127.0.0.1:9090", global = true)]
+    pub operations_address: SocketAddr,
+    /// Proxies whose X-Forwarded-For is believed, as addresses or networks.
+    #[arg(long, env = "TENON_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',', global = true, value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long a drain may take, in seconds.
+    #[arg(long, env = "TENON_DRAIN_DEADLINE", value_name = "SECONDS", default_value = "35", global = true,
+          value_parser = tenon_common::config::seconds)]
+    pub drain_deadline: std::time::Duration,
+    /// Allow webhooks over http, to any port and to this machine: for development and tests.
+    #[arg(long, env = "TENON_ALLOW_LOCAL_WEBHOOKS", global = true)]
+    pub allow_local_webhooks: bool,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Serve the API.
+    Serve,
+    /// Bring the database's schema up to date.
+    Migrate {
+        /// The database as a login that is a member of tenon_owner; as an administrator it creates missing roles.
+        #[arg(long, env = "TENON_MIGRATE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+        migrate_database_url: String,
+    },
+    /// Print the OpenAPI document.
+    Openapi {
+        /// Print the 3.0 form, for generators that need it.
+        #[arg(long)]
+        v30: bool,
+        /// Write both forms into a folder instead: openapi.json and openapi-3.0.json.
+        #[arg(long, value_name = "FOLDER")]
+        write: Option<PathBuf>,
+    },
+    /// Check the installation: the login, the wall between tenants, migrations, the master key.
+    Doctor,
+    /// Check or print the settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Operate: tenants and users.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+}
+
+/// Settings.
+#[derive(Subcommand, Debug)]
+pub enum ConfigCommand {
+    /// Check that every setting can be used.
+    Check,
+    /// Print every setting with its value and source; secrets are hidden.
+    Print,
+}
+
+/// Operating.
+#[derive(Subcommand, Debug)]
+pub enum AdminCommand {
+    /// Tenants.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Users.
+    #[command(subcommand)]
+    User(UserCommand),
+}
+
+/// Tenants.
+#[derive(Subcommand, Debug)]
+pub enum TenantCommand {
+    /// Create a tenant with its first owner; prints one JSON object.
+    Create {
+        /// The tenant's name.
+        #[arg(long)]
+        name: String,
+        /// DNS-safe and unique; made from the name if absent.
+        #[arg(long)]
+        slug: Option<String>,
+        /// free, team, business or unlimited.
+        #[arg(long, default_value = "free", value_parser = Plan::parse)]
+        plan: Plan,
+        /// The owner's login address.
+        #[arg(long)]
+        owner_email: String,
+        /// The owner's name.
+        #[arg(long)]
+        owner_name: String,
+        /// The owner's password; one is made and printed if absent.
+        #[arg(long, env = "TENON_OWNER_PASSWORD", hide_env_values = true)]
+        owner_password: Option<String>,
+        /// Make an API key with all of the owner's rights, and print it.
+        #[arg(long)]
+        with_api_key: bool,
+    },
+}
+
+/// Users.
+#[derive(Subcommand, Debug)]
+pub enum UserCommand {
+    /// Make a user a member of a tenant; prints one JSON object.
+    Create {
+        /// The tenant's id.
+        #[arg(long)]
+        tenant: uuid::Uuid,
+        /// The login address.
+        #[arg(long)]
+        email: String,
+        /// The name.
+        #[arg(long)]
+        name: String,
+        /// CLIENT, AGENT, ADMIN, SUPER_ADMIN or DEVELOPER.
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// The password; one is made and printed if absent.
+        #[arg(long, env = "TENON_USER_PASSWORD", hide_env_values = true)]
+        password: Option<String>,
+    },
+}
+
+fn role(name: &str) -> Result<Role, String> {
+    Role::parse(name).map_err(|_| "expected CLIENT, AGENT, ADMIN, SUPER_ADMIN or DEVELOPER".to_owned())
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
+}

@@ -1,0 +1,370 @@
+//! `/connection/contacts`.
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::types::MaybeUndefined;
+use poem_openapi::{Object, OpenApi};
+use tenon_common::crm::contact::{self, Contact, ContactDraft};
+use tenon_common::id::{ContactId, UserId};
+use uuid::Uuid;
+
+use crate::actor::ActorBody;
+use crate::app::App;
+use crate::body::Body;
+use crate::caller::{Caller, ContactsDelete, ContactsRead, ContactsWrite};
+use crate::error::ApiError;
+use crate::params;
+use crate::response::{Created, Deleted, Fetched, Listed, Paging, Shown};
+use crate::tags::Tags;
+use crate::timestamp::Timestamp;
+
+/// A person that the organization deals with.
+#[derive(Object, Debug)]
+#[oai(rename = "Contact", rename_all = "camelCase")]
+pub struct ContactBody {
+    /// The contact's id.
+    pub id: Uuid,
+    /// The organization's id.
+    pub tenant_id: Uuid,
+    /// The contact's key in another system; unique among contacts that are not deleted.
+    #[oai(nullable)]
+    pub external_id: Option<String>,
+    /// The name.
+    pub name: String,
+    /// The e-mail address as it was sent; unique, regardless of case, among contacts that are not deleted.
+    #[oai(nullable)]
+    pub email: Option<String>,
+    /// The phone number in E.164.
+    #[oai(nullable)]
+    pub phone: Option<String>,
+    /// The phone number as it was sent.
+    #[oai(nullable)]
+    pub phone_original: Option<String>,
+    /// The company's name as text.
+    #[oai(nullable)]
+    pub company: Option<String>,
+    /// The position.
+    #[oai(nullable)]
+    pub title: Option<String>,
+    /// Where the contact stands in your terms: `lead`, `client`, …
+    #[oai(nullable)]
+    pub lifecycle: Option<String>,
+    /// The user who is responsible. An AGENT sees its own contacts.
+    #[oai(nullable)]
+    pub owner_id: Option<Uuid>,
+    /// The user whom this contact is. A CLIENT sees itself.
+    #[oai(nullable)]
+    pub user_id: Option<Uuid>,
+    /// Counts changes, from 1. The `ETag` is made of it.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Who created it.
+    pub created_by: ActorBody,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Who changed it last.
+    pub updated_by: ActorBody,
+    /// When it was deleted; null for what is not.
+    #[oai(nullable)]
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// A contact to create, or what one is replaced with.
+#[derive(Object, Debug, Clone)]
+#[oai(rename = "ContactInput", rename_all = "camelCase", example)]
+pub struct ContactInput {
+    /// 1 to 100 characters after trimming.
+    pub name: String,
+    /// The contact's key in another system, 1 to 255 characters.
+    #[oai(nullable)]
+    pub external_id: Option<String>,
+    /// An e-mail address.
+    #[oai(nullable)]
+    pub email: Option<String>,
+    /// An international phone number; blanks, dots, dashes and brackets are taken out.
+    #[oai(nullable)]
+    pub phone: Option<String>,
+    /// The company's name as text, 1 to 100 characters.
+    #[oai(nullable)]
+    pub company: Option<String>,
+    /// The position, 1 to 100 characters.
+    #[oai(nullable)]
+    pub title: Option<String>,
+    /// Where the contact stands in your terms, 1 to 50 characters.
+    #[oai(nullable)]
+    pub lifecycle: Option<String>,
+    /// The user who is responsible. What an AGENT creates is its own.
+    #[oai(nullable)]
+    pub owner_id: Option<Uuid>,
+    /// The user whom this contact is.
+    #[oai(nullable)]
+    pub user_id: Option<Uuid>,
+}
+
+impl poem_openapi::types::Example for ContactInput {
+    fn example() -> Self {
+        Self {
+            name: "John Doe".to_owned(),
+            external_id: None,
+            email: Some("john@example.com".to_owned()),
+            phone: Some("+1234567890".to_owned()),
+            company: Some("ACME Corp".to_owned()),
+            title: None,
+            lifecycle: None,
+            owner_id: None,
+            user_id: None,
+        }
+    }
+}
+
+/// Changes to a contact (RFC 7396): absent keeps a field, null clears it.
+#[derive(Object, Debug)]
+#[oai(rename = "ContactPatch", rename_all = "camelCase")]
+pub struct ContactPatch {
+    /// 1 to 100 characters after trimming. Cannot be cleared.
+    pub name: Option<String>,
+    /// The contact's key in another system.
+    #[oai(nullable)]
+    pub external_id: MaybeUndefined<String>,
+    /// An e-mail address.
+    #[oai(nullable)]
+    pub email: MaybeUndefined<String>,
+    /// An international phone number.
+    #[oai(nullable)]
+    pub phone: MaybeUndefined<String>,
+    /// The company's name as text.
+    #[oai(nullable)]
+    pub company: MaybeUndefined<String>,
+    /// The position.
+    #[oai(nullable)]
+    pub title: MaybeUndefined<String>,
+    /// Where the contact stands in your terms.
+    #[oai(nullable)]
+    pub lifecycle: MaybeUndefined<String>,
+    /// The user who is responsible: giving a contact away.
+    #[oai(nullable)]
+    pub owner_id: MaybeUndefined<Uuid>,
+    /// The user whom this contact is.
+    #[oai(nullable)]
+    pub user_id: MaybeUndefined<Uuid>,
+}
+
+impl From<Contact> for ContactBody {
+    fn from(contact: Contact) -> Self {
+        Self {
+            id: contact.id.0,
+            tenant_id: contact.tenant_id.0,
+            external_id: contact.external_id,
+            name: contact.name,
+            email: contact.email,
+            phone: contact.phone,
+            phone_original: contact.phone_original,
+            company: contact.company,
+            title: contact.title,
+            lifecycle: contact.lifecycle,
+            owner_id: contact.owner_id.map(|id| id.0),
+            user_id: contact.user_id.map(|id| id.0),
+            version: contact.version,
+            created_at: contact.created_at.into(),
+            created_by: contact.created_by.into(),
+            updated_at: contact.updated_at.into(),
+            updated_by: contact.updated_by.into(),
+            deleted_at: contact.deleted_at.map(Timestamp),
+        }
+    }
+}
+
+impl From<ContactInput> for ContactDraft {
+    fn from(input: ContactInput) -> Self {
+        Self {
+            name: Some(input.name),
+            external_id: input.external_id,
+            email: input.email,
+            phone: input.phone,
+            company: input.company,
+            title: input.title,
+            lifecycle: input.lifecycle,
+            owner_id: input.owner_id.map(UserId),
+            user_id: input.user_id.map(UserId),
+        }
+    }
+}
+
+impl ContactPatch {
+    fn merge(self, mut draft: ContactDraft) -> ContactDraft {
+        draft.name = self.name.or(draft.name);
+        self.external_id.update_to(&mut draft.external_id);
+        self.email.update_to(&mut draft.email);
+        self.phone.update_to(&mut draft.phone);
+        self.company.update_to(&mut draft.company);
+        self.title.update_to(&mut draft.title);
+        self.lifecycle.update_to(&mut draft.lifecycle);
+        self.owner_id.map_value(UserId).update_to(&mut draft.owner_id);
+        self.user_id.map_value(UserId).update_to(&mut draft.user_id);
+        draft
+    }
+}
+
+/// What a cursor of the list belongs to.
+const LIST: &str = "contacts sort=-createdAt";
+
+/// The operations.
+pub struct ContactsApi;
+
+#[OpenApi(prefix_path = "/api/v1/connection/contacts", tag = "Tags::Contacts")]
+impl ContactsApi {
+    /// List contacts
+    ///
+    /// Newest first. Page by number with `page` and `pageSize`, which also tells the total and reaches 10,000 contacts, or by
+    /// cursor with `limit` and then `cursor`, which reaches all of them and costs the same at any depth.
+    /// Needs `contacts:read`.
+    #[oai(path = "/", method = "get", operation_id = "list_contacts")]
+    async fn list(
+        &self,
+        caller: Caller<ContactsRead>,
+        app: Data<&Arc<App>>,
+        /// The page's number, from 1.
+        page: Query<Option<u32>>,
+        /// Contacts on a page, 1 to 200; 20 if absent.
+        #[oai(name = "pageSize")]
+        page_size: Query<Option<u32>>,
+        /// Contacts at most, 1 to 200, when paging by cursor.
+        limit: Query<Option<u32>>,
+        /// `pagination.nextCursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Listed<ContactBody>, ApiError> {
+        let asked = params::paging(page.0, page_size.0, limit.0, cursor.0);
+        let window = Paging::window(&app.cursors, LIST, &asked)?;
+        let page = app.db.read(&caller.actor, async |tx| contact::list(tx, &window).await).await?;
+        let paging = Paging { cursors: &app.cursors, query: LIST, window: &window };
+        Ok(paging.list(page, Contact::sort_key, ContactBody::from))
+    }
+
+    /// Create a contact
+    ///
+    /// Needs `contacts:write`. Emits `contact.created`.
+    #[oai(path = "/", method = "post", operation_id = "create_contact")]
+    async fn create(
+        &self,
+        caller: Caller<ContactsWrite>,
+        app: Data<&Arc<App>>,
+        body: Body<ContactInput>,
+    ) -> Result<Created<ContactBody>, ApiError> {
+        let fields = ContactDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
+        let contact = app.db.write(&caller.actor, async |tx| contact::create(tx, fields).await).await?;
+        let location = format!("/api/v1/connection/contacts/{}", contact.id);
+        Ok(Created { version: Some(contact.version), location, data: contact.into() })
+    }
+
+    /// Get a contact
+    ///
+    /// With `If-None-Match` 304 for the version that you have. Needs `contacts:read`.
+    #[oai(path = "/:id", method = "get", operation_id = "get_contact")]
+    async fn get(
+        &self,
+        caller: Caller<ContactsRead>,
+        app: Data<&Arc<App>>,
+        /// The contact's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Fetched<ContactBody>, ApiError> {
+        let contact = app.db.read(&caller.actor, async |tx| contact::get(tx, ContactId(id.0)).await).await?;
+        let version = contact.version;
+        Ok(Fetched::unless(if_none_match.as_deref(), contact.into(), version))
+    }
+
+    /// Replace a contact
+    ///
+    /// Fields that are absent are cleared. Needs `contacts:write`. Emits `contact.updated`, unless nothing differs.
+    #[oai(path = "/:id", method = "put", operation_id = "replace_contact")]
+    async fn replace(
+        &self,
+        caller: Caller<ContactsWrite>,
+        app: Data<&Arc<App>>,
+        /// The contact's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        body: Body<ContactInput>,
+    ) -> Result<Shown<ContactBody>, ApiError> {
+        let expected = params::if_match(if_match.as_deref())?;
+        let draft = ContactDraft::from(body.0);
+        draft.clone().check().map_err(tenon_common::Error::Invalid)?;
+        let edit = async |tx: &mut tenon_common::TenantTx<'_>| contact::update(tx, ContactId(id.0), expected, |_| draft).await;
+        let contact = app.db.write(&caller.actor, edit).await?;
+        let version = contact.version;
+        Ok(Shown::versioned(contact.into(), version))
+    }
+
+    /// Change a contact
+    ///
+    /// JSON merge patch (RFC 7396): absent keeps a field, null clears it. Needs `contacts:write`. Emits `contact.updated`,
+    /// unless nothing differs.
+    #[oai(path = "/:id", method = "patch", operation_id = "update_contact")]
+    async fn update(
+        &self,
+        caller: Caller<ContactsWrite>,
+        app: Data<&Arc<App>>,
+        /// The contact's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        body: Body<ContactPatch>,
+    ) -> Result<Shown<ContactBody>, ApiError> {
+        let expected = params::if_match(if_match.as_deref())?;
+        let patch = body.0;
+        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
+            contact::update(tx, ContactId(id.0), expected, |draft| patch.merge(draft)).await
+        };
+        let contact = app.db.write(&caller.actor, edit).await?;
+        let version = contact.version;
+        Ok(Shown::versioned(contact.into(), version))
+    }
+
+    /// Delete a contact
+    ///
+    /// It is hidden, its e-mail address and external id are free again, and it can be restored. Needs `contacts:delete`.
+    /// Emits `contact.deleted`.
+    #[oai(path = "/:id", method = "delete", operation_id = "delete_contact")]
+    async fn delete(
+        &self,
+        caller: Caller<ContactsDelete>,
+        app: Data<&Arc<App>>,
+        /// The contact's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// `return=representation` for the last state in a 200.
+        #[oai(name = "Prefer")]
+        prefer: Header<Option<String>>,
+    ) -> Result<Deleted<ContactBody>, ApiError> {
+        let expected = params::if_match(if_match.as_deref())?;
+        let contact = app.db.write(&caller.actor, async |tx| contact::delete(tx, ContactId(id.0), expected).await).await?;
+        Ok(Deleted::as_preferred(prefer.as_deref(), || contact.into()))
+    }
+
+    /// Restore a contact
+    ///
+    /// Brings a deleted contact back. Refused with `RESTORE_CONFLICT` where another contact has its e-mail address or external
+    /// id by now. Needs `contacts:write`. Emits `contact.restored`.
+    #[oai(path = "/:id/restore", method = "post", operation_id = "restore_contact")]
+    async fn restore(
+        &self,
+        caller: Caller<ContactsWrite>,
+        app: Data<&Arc<App>>,
+        /// The contact's id.
+        id: Path<Uuid>,
+    ) -> Result<Shown<ContactBody>, ApiError> {
+        let contact = app.db.write(&caller.actor, async |tx| contact::restore(tx, ContactId(id.0)).await).await?;
+        let version = contact.version;
+        Ok(Shown::versioned(contact.into(), version))
+    }
+}

@@ -1,0 +1,20 @@
+//! `tenon-api`: parses its arguments and calls the library.
+
+use std::process::ExitCode;
+
+use tenon_api::cli::Cli;
+use tenon_api::commands;
+use tenon_common::config::{self, ConfigError};
+
+fn main() -> ExitCode {
+    let cli = match config::parse::<Cli>(std::env::args_os().collect()) {
+        Ok(cli) => cli,
+        // Help, version and wrong arguments: clap knows the stream and the exit code.
+        Err(ConfigError::Arguments(error)) => error.exit(),
+        Err(error) => return commands::fail(&error.to_string()),
+    };
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Err(error) => commands::fail(&format!("the runtime cannot start: {error}")),
+    }
+}

@@ -1,0 +1,107 @@
+//! The list of all resources, in the document's order, and what is around them.
+
+use std::sync::Arc;
+
+use poem::endpoint::BoxEndpoint;
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::{StatusCode, header};
+use poem::middleware::Compression;
+use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route};
+use poem_openapi::error::{ParseParamError, ParsePathError};
+use poem_openapi::{OpenApiService, ServerObject};
+
+use crate::api_keys::ApiKeysApi;
+use crate::app::App;
+use crate::auth::AuthApi;
+use crate::body::BodyError;
+use crate::code::Code;
+use crate::contacts::ContactsApi;
+use crate::deliveries::DeliveriesApi;
+use crate::layers::{Outermost, Routes};
+use crate::meta::MetaApi;
+use crate::openapi::Documents;
+use crate::refusal::Refusal;
+use crate::webhooks::WebhooksApi;
+
+type Resources = (AuthApi, ContactsApi, WebhooksApi, DeliveriesApi, ApiKeysApi, MetaApi);
+
+/// Every resource. A new one is a line here.
+pub fn service() -> OpenApiService<Resources, ()> {
+    let resources = (AuthApi, ContactsApi, WebhooksApi, DeliveriesApi, ApiKeysApi, MetaApi);
+    OpenApiService::new(resources, "Tenon", env!("CARGO_PKG_VERSION"))
+        .summary("A multi-tenant CRM backend")
+        .description(include_str!("../description.md"))
+        .license(poem_openapi::LicenseObject::new("MIT OR Apache-2.0").identifier("MIT OR Apache-2.0"))
+        .server(ServerObject::new("/").description("This server"))
+}
+
+/// The whole API as one endpoint, without a socket.
+pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Response> {
+    let service = service();
+    let docs = service.swagger_ui();
+    let document: serde_json::Value = serde_json::from_str(&documents.v31).unwrap_or_default();
+    let routes = Routes::of(&document);
+    let inner = Route::new()
+        .at("/api/v1/openapi.json", served(&documents.v31))
+        .at("/api/v1/openapi-3.0.json", served(&documents.v30))
+        .nest("/docs", docs)
+        .nest("/", service)
+        .catch_all_error(refused)
+        .with(Compression::new())
+        .data(app.clone());
+    Outermost::new(inner, app, routes).boxed()
+}
+
+fn served(text: &str) -> impl Endpoint + use<> {
+    let text: Arc<str> = text.into();
+    poem::get(poem::endpoint::make_sync(move |_| {
+        Response::builder()
+            .content_type("application/json")
+            .header(header::CACHE_CONTROL, "public, max-age=300")
+            .body(text.to_string())
+    }))
+}
+
+/// What poem itself refuses, in the documented form. What handlers refused comes as a response already.
+async fn refused(error: poem::Error) -> Response {
+    if error.is_from_response() {
+        return error.into_response();
+    }
+    of_framework(&error).into_response()
+}
+
+fn of_framework(error: &poem::Error) -> Refusal {
+    if let Some(body) = error.downcast_ref::<BodyError>() {
+        return body.clone().into();
+    }
+    if let Some(path) = error.downcast_ref::<ParsePathError>() {
+        // Path parameters bind by position: the error's own name for it says nothing to a client.
+        let _ = path;
+        return Refusal::new(Code::InvalidId).detail("id", "Expected a UUID");
+    }
+    if let Some(parameter) = error.downcast_ref::<ParseParamError>() {
+        return Refusal::new(Code::ValidationError).detail(parameter.name, words(&parameter.reason));
+    }
+    if error.is::<NotFoundError>() {
+        return Refusal::because(Code::NotFound, "There is nothing at this path");
+    }
+    if error.is::<MethodNotAllowedError>() {
+        return Refusal::new(Code::MethodNotAllowed);
+    }
+    match error.status() {
+        StatusCode::BAD_REQUEST => Refusal::because(Code::ValidationError, words(&error.to_string())),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Refusal::new(Code::UnsupportedMediaType),
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(Code::PayloadTooLarge),
+        StatusCode::NOT_FOUND => Refusal::new(Code::NotFound),
+        StatusCode::METHOD_NOT_ALLOWED => Refusal::new(Code::MethodNotAllowed),
+        _ => {
+            tracing::error!(%error, "the framework failed");
+            Refusal::new(Code::Internal)
+        }
+    }
+}
+
+/// A library's words, short and on one line.
+fn words(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(200).collect()
+}

@@ -1,0 +1,58 @@
+//! The OpenAPI document of this API: poem's, made whole by `openapi`.
+
+use poem_openapi::types::ToJSON;
+use serde_json::json;
+use tenon_common::entity::EntityKind;
+use tenon_common::event::{CATALOGUE, EventType};
+
+use crate::openapi::{DocumentError, Documents, EventDescription, documents};
+use crate::routes;
+
+/// Both documents. Needs no server and no database.
+pub fn spec() -> Result<Documents, DocumentError> {
+    documents(&routes::service().spec(), &events())
+}
+
+/// The schema of the document that describes `data` of a kind's events.
+pub fn schema_of(kind: EntityKind) -> &'static str {
+    match kind {
+        EntityKind::Contact => "Contact",
+        EntityKind::ApiKey => "ApiKey",
+        EntityKind::Webhook => "Webhook",
+        EntityKind::Delivery => "WebhookDelivery",
+        EntityKind::User => "UserSummary",
+        EntityKind::Tenant => "OrganizationSummary",
+    }
+}
+
+fn events() -> Vec<EventDescription> {
+    let describe = |event: &EventType| EventDescription {
+        name: event.name,
+        summary: event.description.trim_end_matches('.'),
+        data_schema_ref: schema_of(event.object),
+        example: example(event.object),
+    };
+    CATALOGUE.iter().map(describe).collect()
+}
+
+fn example(kind: EntityKind) -> serde_json::Value {
+    let id = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f";
+    let tenant = "0192f0c1-0000-7000-8000-000000000001";
+    let at = "2025-11-02T10:00:00.000Z";
+    let by = json!({"type": "system", "id": null}).to_json();
+    match kind {
+        EntityKind::Contact => json!({
+            "id": id, "tenantId": tenant, "externalId": null, "name": "John Doe", "email": "john@example.com",
+            "phone": "+1234567890", "phoneOriginal": "+1 234 567 890", "company": "ACME Corp", "title": null, "lifecycle": null,
+            "ownerId": null, "userId": null, "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by,
+            "deletedAt": null
+        }),
+        EntityKind::ApiKey => json!({
+            "id": id, "tenantId": tenant, "name": "Newsletter", "key": null, "prefix": "tenon_live_3f9KpQ2mXa7B", "last4": "x7Qe",
+            "role": "ADMIN", "scopes": ["contacts:read"], "expiresAt": null, "ipAllowlist": [], "userId": null, "lastUsedAt": null,
+            "lastUsedIp": null, "revokedAt": null, "revokedReason": null, "rotatedFrom": null, "version": 1, "createdAt": at,
+            "createdBy": by, "updatedAt": at, "updatedBy": by
+        }),
+        _ => json!({"id": id, "name": "Ada Lovelace", "email": "ada@example.com"}),
+    }
+}

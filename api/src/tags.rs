@@ -1,0 +1,19 @@
+//! The groups of operations in the document.
+
+use poem_openapi::Tags as DeriveTags;
+
+/// A group of operations.
+#[derive(DeriveTags)]
+pub enum Tags {
+    /// People that the organization deals with.
+    Contacts,
+    /// Receivers of signed events, and what was delivered to them.
+    Webhooks,
+    /// Credentials for programs.
+    #[oai(rename = "API keys")]
+    ApiKeys,
+    /// Logging in, and who is logged in.
+    Authentication,
+    /// About this API itself.
+    Meta,
+}

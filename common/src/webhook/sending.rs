@@ -1,0 +1,185 @@
+//! What the worker needs to send, and what it writes when an attempt has ended: each for many deliveries of many tenants by one
+//! definer function's call.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
+use crate::secret::MasterKey;
+use crate::webhook::delivery::DeliverWebhook;
+use crate::webhook::endpoint;
+use crate::webhook::signature::Secret;
+
+/// A delivery with everything that sending it takes.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Sending {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// To whom.
+    pub webhook_id: WebhookId,
+    /// What: the `webhook-id`.
+    pub event_id: EventId,
+    /// `X-Webhook-Delivery`.
+    pub id: DeliveryId,
+    /// `contact.created`.
+    pub event_type: String,
+    /// Only what is pending is sent.
+    pub status: String,
+    /// Attempts that have ended, over all rounds.
+    pub attempts: i32,
+    /// Attempts that have ended since the schedule began.
+    pub schedule_attempts: i32,
+    /// The job that may send it.
+    pub job_id: Option<String>,
+    /// Where to.
+    pub url: String,
+    /// Whether the webhook is enabled.
+    pub active: bool,
+    /// Whether it is deleted.
+    pub deleted: bool,
+    /// Sealed.
+    pub secret: Vec<u8>,
+    /// Sealed; signs too until it expires.
+    pub previous_secret: Option<Vec<u8>>,
+    /// See there.
+    pub previous_secret_expires_at: Option<DateTime<Utc>>,
+    /// Byte for byte what is signed and sent.
+    pub body: String,
+    /// When the change was made.
+    pub event_created_at: DateTime<Utc>,
+}
+
+impl Sending {
+    /// The secrets that sign: the current one, and the one before it while their overlap lasts.
+    pub fn secrets(&self, master: &MasterKey) -> Result<Vec<Secret>> {
+        let mut secrets = vec![endpoint::open(master, self.webhook_id, &self.secret)?];
+        if let Some(previous) = &self.previous_secret
+            && self.previous_secret_expires_at.is_some_and(|at| at > Utc::now())
+        {
+            secrets.push(endpoint::open(master, self.webhook_id, previous)?);
+        }
+        Ok(secrets)
+    }
+}
+
+/// Reads what sending these takes, of as many tenants as there are. Deliveries that are gone (of a purged tenant) are missing.
+pub async fn load(db: &Db, wanted: &[DeliverWebhook]) -> Result<Vec<Sending>> {
+    let mut tenants = Vec::with_capacity(wanted.len());
+    let mut webhooks = Vec::with_capacity(wanted.len());
+    let mut events = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        tenants.push(wanted.tenant_id);
+        webhooks.push(wanted.webhook_id);
+        events.push(wanted.event_id);
+    }
+    let mut connection = db.lookup().await?;
+    sqlx::query_as("select * from tenon.load_deliveries($1, $2, $3)")
+        .bind(tenants)
+        .bind(webhooks)
+        .bind(events)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(Error::from)
+}
+
+/// The end of a job's turn.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The job.
+    pub job_id: String,
+    /// Its delivery.
+    pub delivery: DeliverWebhook,
+    /// The attempt, if there was one.
+    pub attempt: Option<Attempted>,
+    /// The delivery's status from now on.
+    pub status: &'static str,
+    /// When the job runs again; none ends it.
+    pub next: Option<Duration>,
+    /// Whether a job that ends is kept as `Killed`, for a person to look at.
+    pub killed: bool,
+}
+
+/// An attempt that has ended.
+#[derive(Clone, Debug)]
+pub struct Attempted {
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// How long it took.
+    pub duration: Duration,
+    /// `success`, `http_5xx`, …
+    pub outcome: &'static str,
+    /// The answer's status.
+    pub status_code: Option<u16>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The beginning of the answer.
+    pub response: Option<String>,
+}
+
+/// Writes attempts, the deliveries' state and the jobs' acknowledgement, of what `worker` still holds, in one statement. Answers
+/// the ids of those jobs.
+pub async fn finish(connection: &mut sqlx::PgConnection, worker: &str, finished: &[Finished]) -> Result<Vec<String>, sqlx::Error> {
+    let mut columns = Columns::default();
+    for finished in finished {
+        columns.push(finished);
+    }
+    sqlx::query_scalar("select * from tenon.finish_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
+        .bind(worker)
+        .bind(columns.jobs)
+        .bind(columns.tenants)
+        .bind(columns.webhooks)
+        .bind(columns.events)
+        .bind(columns.attempted)
+        .bind(columns.started_at)
+        .bind(columns.duration_ms)
+        .bind(columns.outcomes)
+        .bind(columns.status_codes)
+        .bind(columns.errors)
+        .bind(columns.responses)
+        .bind(columns.statuses)
+        .bind(columns.next)
+        .bind(columns.killed)
+        .fetch_all(connection)
+        .await
+}
+
+#[derive(Default)]
+struct Columns {
+    jobs: Vec<String>,
+    tenants: Vec<TenantId>,
+    webhooks: Vec<WebhookId>,
+    events: Vec<EventId>,
+    attempted: Vec<bool>,
+    started_at: Vec<Option<DateTime<Utc>>>,
+    duration_ms: Vec<Option<i32>>,
+    outcomes: Vec<Option<&'static str>>,
+    status_codes: Vec<Option<i32>>,
+    errors: Vec<Option<String>>,
+    responses: Vec<Option<String>>,
+    statuses: Vec<&'static str>,
+    next: Vec<Option<f64>>,
+    killed: Vec<bool>,
+}
+
+impl Columns {
+    fn push(&mut self, finished: &Finished) {
+        let attempt = finished.attempt.as_ref();
+        self.jobs.push(finished.job_id.clone());
+        self.tenants.push(finished.delivery.tenant_id);
+        self.webhooks.push(finished.delivery.webhook_id);
+        self.events.push(finished.delivery.event_id);
+        self.attempted.push(attempt.is_some());
+        self.started_at.push(attempt.map(|a| a.started_at));
+        self.duration_ms.push(attempt.map(|a| i32::try_from(a.duration.as_millis()).unwrap_or(i32::MAX)));
+        self.outcomes.push(attempt.map(|a| a.outcome));
+        self.status_codes.push(attempt.and_then(|a| a.status_code).map(i32::from));
+        self.errors.push(attempt.and_then(|a| a.error.clone()));
+        self.responses.push(attempt.and_then(|a| a.response.clone()));
+        self.statuses.push(finished.status);
+        self.next.push(finished.next.map(|delay| delay.as_secs_f64()));
+        self.killed.push(finished.killed);
+    }
+}
