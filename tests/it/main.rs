@@ -4,3 +4,4 @@ mod delivery;
 mod harness;
 mod openapi;
 mod processes;
+mod queue;
