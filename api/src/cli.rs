@@ -68,6 +68,9 @@ pub struct HttpArgs {
     /// Allow webhooks over http, to any port and to this machine: for development and tests.
     #[arg(long, env = "TENON_ALLOW_LOCAL_WEBHOOKS", global = true)]
     pub allow_local_webhooks: bool,
+    /// Networks that webhooks may go to although they are not public; the workers need the same.
+    #[arg(long, env = "TENON_WEBHOOK_ALLOWED_SUBNETS", value_name = "NETWORKS", value_delimiter = ',', global = true, value_parser = network)]
+    pub webhook_allowed_subnets: Vec<IpNet>,
 }
 
 /// What to do.

@@ -82,7 +82,8 @@ pub struct AttemptBody {
     pub started_at: Timestamp,
     /// How long it took, in milliseconds.
     pub duration_ms: i32,
-    /// `success`, `http_3xx`, `http_4xx`, `http_5xx`, `timeout`, `connect`, `dns`, `tls` or `ssrf_blocked`.
+    /// `success`, `http_3xx`, `http_4xx`, `http_5xx`, `timeout`, `connect`, `dns`, `tls`, `ssrf_blocked`, or
+    /// `interrupted` where the worker died or stopped in the middle.
     pub outcome: String,
     /// The answer's status.
     #[oai(nullable)]

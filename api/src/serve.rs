@@ -33,8 +33,9 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
             format!("refusing to serve\n{}", lines.join("\n"))
         })?,
     }
-    let addresses =
+    let mut addresses =
         if cli.http.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
+    addresses.allowed_subnets.extend(cli.http.webhook_allowed_subnets.iter().copied());
     db.wake_after_commit();
     let app = App::load(db.clone(), master, addresses, cli.http.trusted_proxies.clone())
         .await

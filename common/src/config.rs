@@ -69,7 +69,13 @@ pub fn matches(command: &Command, arguments: Vec<OsString>) -> Result<clap::ArgM
     // Settings are global flags: they may stand before the subcommand.
     let mut all: Vec<OsString> = arguments;
     let at = all.len().min(1);
+    let mut own = Vec::new();
+    for subcommand in chosen(command, &all) {
+        own.extend(secret_files(subcommand)?);
+    }
     all.splice(at..at, extra);
+    // A subcommand's own flags stand after it.
+    all.extend(own);
     Ok(command.clone().try_get_matches_from(all)?)
 }
 
@@ -85,6 +91,19 @@ fn config_path(arguments: &[OsString]) -> Option<OsString> {
         }
     }
     std::env::var_os("TENON_CONFIG")
+}
+
+/// The subcommands that the words name, outermost first.
+fn chosen<'c>(command: &'c Command, words: &[OsString]) -> Vec<&'c Command> {
+    let mut chosen = Vec::new();
+    let mut current = command;
+    for word in words.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(subcommand) = current.find_subcommand(word) {
+            chosen.push(subcommand);
+            current = subcommand;
+        }
+    }
+    chosen
 }
 
 fn settings(command: &Command) -> impl Iterator<Item = (&Arg, &str, String)> {

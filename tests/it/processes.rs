@@ -44,7 +44,10 @@ async fn a_worker_killed_three_times_loses_nothing() {
     assert_eq!(received.keys().cloned().collect::<HashSet<_>>(), written);
     assert!(received.values().all(|ids| ids.len() == 1), "repeats carry the same webhook-id");
     let repeated: usize = received.values().flat_map(HashMap::values).map(|count| count - 1).sum();
-    println!("500 written, {} received, {repeated} repeated, 0 lost, under 3 kills", receiver.count());
+    let summary =
+        format!("500 written, {} received, {repeated} repeated, 0 lost, under 3 kills", receiver.count());
+    tracing::info!("{summary}");
+    assert!(repeated < 500, "{summary}");
 }
 
 #[tokio::test]

@@ -78,11 +78,13 @@ async fn work(cli: &Cli) -> Result<(), String> {
     let worker = build(db.clone(), cli)?;
     probes.set_started();
     tracing::info!(operations_address = %operations_address, worker = &*worker.name(), "listening");
+    let partitions = tokio::spawn(crate::partitions::keep_ahead(db.clone()));
     let draining = async {
         stop.cancelled().await;
         probes.set_draining();
     };
     worker.run(draining).await;
+    partitions.abort();
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("stopped");
     Ok(())

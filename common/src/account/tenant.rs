@@ -12,17 +12,17 @@ use crate::event::EventType;
 use crate::id::TenantId;
 use crate::wire;
 
-/// What a tenant pays for; decides its limits.
+/// What a tenant pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Plan {
-    /// 100 requests a minute.
+    /// The default.
     Free,
-    /// 1,000 requests a minute.
+    /// For a team.
     Team,
-    /// 10,000 requests a minute.
+    /// For a business.
     Business,
-    /// No limit of its own.
+    /// For the operator's own.
     Unlimited,
 }
 

@@ -183,6 +183,9 @@ mod tests {
             hash.update(migration.version.to_be_bytes());
             hash.update(&*migration.checksum);
         }
-        assert_eq!(hex::encode(hash.finalize()), "");
+        assert_eq!(
+            hex::encode(hash.finalize()),
+            "b000e0cf0370bc7686bd688b0b41d2753219d54738d439bad5c2b8faab007253"
+        );
     }
 }

@@ -100,7 +100,7 @@ impl Db {
     /// From now on workers are woken from here after each commit that made jobs, not by the commit itself: a server with many
     /// small writes calls it once. Needs a runtime.
     pub fn wake_after_commit(&self) {
-        self.wake.get_or_init(|| Wake::start(self));
+        self.wake.get_or_init(|| Wake::start(&self.pool));
     }
 
     /// Runs `work` in a transaction without a tenant: global tables, and the definer functions that look up credentials.

@@ -215,7 +215,7 @@ fn decode<J: Job>(rows: Vec<(Arc<JobRef>, Vec<u8>)>) -> Prepared {
         match Codec::<J>::decode(&JobCodec, &payload) {
             Ok(args) => prepared.slots.push(untyped(Claimed { args, job, extensions: Extensions::new() })),
             Err(error) => {
-                prepared.finished.push((job, Outcome::kill(format!("the payload cannot be read: {error}"))))
+                prepared.finished.push((job, Outcome::kill(format!("the payload cannot be read: {error}"))));
             }
         }
     }

@@ -186,7 +186,7 @@ impl Worker {
         match timeout(LAST_WRITES, sign_off(&pool, &shared)).await {
             Ok(Ok(())) => tracing::info!(worker = &*shared.name(), "worker stopped"),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the worker could not sign off; others will take it for dead")
+                tracing::warn!(%error, "the worker could not sign off; others will take it for dead");
             }
             Err(_) => tracing::warn!("the worker could not sign off in time; others will take it for dead"),
         }
