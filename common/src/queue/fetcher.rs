@@ -131,10 +131,9 @@ impl Fetcher {
     async fn poll(&self) {
         let kinds: Vec<&str> = self.shared.locals.keys().copied().collect();
         let horizon = self.shared.settings.poll_every.as_secs_f64();
-        match next_due(&self.pool, &kinds, horizon).await {
-            Ok(Some(seconds)) => self.shared.expect_in(Duration::from_secs_f64(seconds.max(0.0))),
-            // The claim that follows says what is wrong.
-            Ok(None) | Err(_) => {}
+        // Where it fails, the claim that follows says what is wrong.
+        if let Ok(Some(seconds)) = next_due(&self.pool, &kinds, horizon).await {
+            self.shared.expect_in(Duration::from_secs_f64(seconds.max(0.0)));
         }
         for queue in self.shared.queues() {
             let locals = self.shared.locals.values().filter(|local| local.kind.queue == queue);
