@@ -1,3 +1,11 @@
 //! One test program for the whole product, so that it is linked once.
 
+mod api_keys;
+mod auth;
+mod contacts;
+mod errors;
+mod hammer;
 mod harness;
+mod isolation;
+mod log;
+mod raw;
