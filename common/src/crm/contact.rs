@@ -277,7 +277,7 @@ pub async fn update(
     if after.says() == before.says() {
         return Ok(before);
     }
-    if after.owner_id != before.owner_id {
+    if (after.owner_id, after.user_id) != (before.owner_id, before.user_id) {
         tx.widen_to_tenant().await?;
     }
     stamp(tx, &mut after);
@@ -429,6 +429,7 @@ async fn store(tx: &mut TenantTx<'_>, contact: &Contact, conflict: ConflictCode)
         Ok(_) => Ok(savepoint.commit().await?),
         Err(error) if matches!(broken_constraint(&error), Some("contacts_email" | "contacts_external_id")) => {
             savepoint.rollback().await?;
+            tx.narrow_to_actor().await?;
             Err(collision(tx, contact, conflict).await?)
         }
         Err(error) => Err(refusal(error)),
