@@ -154,12 +154,12 @@ fn event_id(text: &str) -> Result<EventId, Refusal> {
 /// The operations.
 pub struct DeliveriesApi;
 
-#[OpenApi(prefix_path = "/api/v1/webhooks/:id/events", tag = "Tags::Webhooks")]
+#[OpenApi(prefix_path = "/api/v1/webhooks", tag = "Tags::Webhooks")]
 impl DeliveriesApi {
     /// List deliveries
     ///
     /// The events that were or will be delivered to the webhook, newest first. Needs `webhooks:read`.
-    #[oai(path = "/", method = "get", operation_id = "list_deliveries")]
+    #[oai(path = "/:id/events", method = "get", operation_id = "list_deliveries")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn list(
         &self,
@@ -192,7 +192,7 @@ impl DeliveriesApi {
     /// Get a delivery
     ///
     /// With the body as it is sent. Needs `webhooks:read`.
-    #[oai(path = "/:eventId", method = "get", operation_id = "get_delivery")]
+    #[oai(path = "/:id/events/:eventId", method = "get", operation_id = "get_delivery")]
     async fn get(
         &self,
         caller: Caller<WebhooksRead>,
@@ -211,7 +211,7 @@ impl DeliveriesApi {
     /// List the attempts of a delivery
     ///
     /// First to last. Needs `webhooks:read`.
-    #[oai(path = "/:eventId/attempts", method = "get", operation_id = "list_attempts")]
+    #[oai(path = "/:id/events/:eventId/attempts", method = "get", operation_id = "list_attempts")]
     async fn attempts(
         &self,
         caller: Caller<WebhooksRead>,
@@ -235,7 +235,7 @@ impl DeliveriesApi {
     ///
     /// Now, with the schedule from its beginning, and under the same `webhook-id`: a receiver that has already handled it and
     /// skips repeats skips this one too. Refused while it is pending. Needs `webhooks:write`.
-    #[oai(path = "/:eventId/resend", method = "post", operation_id = "resend_delivery")]
+    #[oai(path = "/:id/events/:eventId/resend", method = "post", operation_id = "resend_delivery")]
     async fn resend(
         &self,
         caller: Caller<WebhooksWrite>,
