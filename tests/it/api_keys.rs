@@ -32,7 +32,11 @@ async fn create(admin: &Client, body: Value) -> Value {
 async fn ends(client: &Client, status: u16, code: &str) {
     eventually("the key ends", async || {
         let answer = client.get("/me").await;
-        if answer.status == status && answer.json()["code"] == code { Ok(()) } else { Err(answer.to_string()) }
+        if answer.status == status && answer.json()["code"] == code {
+            Ok(())
+        } else {
+            Err(answer.to_string())
+        }
     })
     .await;
 }
@@ -40,7 +44,8 @@ async fn ends(client: &Client, status: u16, code: &str) {
 #[tokio::test]
 async fn a_key_is_shown_once() {
     let (app, admin) = start().await;
-    let answer = admin.post(KEYS, json!({"name": "Newsletter", "scopes": ["contacts:read"]})).await.status(201);
+    let answer =
+        admin.post(KEYS, json!({"name": "Newsletter", "scopes": ["contacts:read"]})).await.status(201);
     let created: Value = answer.data();
     assert_eq!(answer.header("location"), format!("/api/v1{}", path(&created)));
     let key = secret(&created);
@@ -87,9 +92,15 @@ async fn the_secret_is_in_no_later_answer_and_no_event() {
 
     let mut behind = app.connect().await;
     seen += &log::everything(&mut behind, acme.id).await;
-    let hashes: Vec<String> =
-        sqlx::query_scalar("select encode(secret_hash, 'hex') from tenon.api_keys").fetch_all(&mut behind).await.expect("hashes");
-    assert!(seen.contains("api_key.created") && seen.contains("api_key.rotated") && seen.contains("api_key.revoked"));
+    let hashes: Vec<String> = sqlx::query_scalar("select encode(secret_hash, 'hex') from tenon.api_keys")
+        .fetch_all(&mut behind)
+        .await
+        .expect("hashes");
+    assert!(
+        seen.contains("api_key.created")
+            && seen.contains("api_key.rotated")
+            && seen.contains("api_key.revoked")
+    );
     for key in [&old, &new] {
         let parts: Vec<&str> = key.split('_').collect();
         assert!(seen.contains(parts[2]), "the public part is there");
@@ -97,7 +108,10 @@ async fn the_secret_is_in_no_later_answer_and_no_event() {
     }
     assert!(hashes.iter().all(|hash| !seen.contains(hash)));
     // Nor in the database: only the hash is.
-    let row: String = sqlx::query_scalar("select string_agg(k::text, ' ') from tenon.api_keys k").fetch_one(&mut behind).await.expect("rows");
+    let row: String = sqlx::query_scalar("select string_agg(k::text, ' ') from tenon.api_keys k")
+        .fetch_one(&mut behind)
+        .await
+        .expect("rows");
     assert!(!row.contains(old.split('_').nth(3).expect("a secret")));
 }
 
@@ -111,7 +125,11 @@ async fn what_is_no_key_is_refused() {
         app.with(wrong).get("/me").await.refused(401, "UNAUTHENTICATED");
         app.anonymous().with_header("x-api-key", wrong).get("/me").await.refused(401, "UNAUTHENTICATED");
     }
-    app.anonymous().with_header("authorization", &format!("Basic {key}")).get("/me").await.refused(401, "UNAUTHENTICATED");
+    app.anonymous()
+        .with_header("authorization", &format!("Basic {key}"))
+        .get("/me")
+        .await
+        .refused(401, "UNAUTHENTICATED");
     // Well formed, and not what was stored.
     sqlx::query("update tenon.api_keys set secret_hash = sha256('x') where id = $1::uuid")
         .bind(factory::id(&created))
@@ -124,9 +142,14 @@ async fn what_is_no_key_is_refused() {
 #[tokio::test]
 async fn a_key_can_be_changed() {
     let (app, admin) = start().await;
-    let created = create(&admin, json!({"name": "A", "scopes": ["contacts:read"], "ipAllowlist": ["127.0.0.1"]})).await;
+    let created =
+        create(&admin, json!({"name": "A", "scopes": ["contacts:read"], "ipAllowlist": ["127.0.0.1"]})).await;
     let patch = json!({"name": "B", "scopes": ["webhooks:read"], "ipAllowlist": [], "expiresAt": "2099-01-01T00:00:00Z"});
-    let stale = admin.with_header("if-match", "\"v2\"").patch(&path(&created), patch.clone()).await.refused(412, "VERSION_CONFLICT");
+    let stale = admin
+        .with_header("if-match", "\"v2\"")
+        .patch(&path(&created), patch.clone())
+        .await
+        .refused(412, "VERSION_CONFLICT");
     assert_eq!(stale.json()["details"]["currentVersion"], "1");
     let changed: Value = admin.with_header("if-match", "\"v1\"").patch(&path(&created), patch).await.ok();
     assert_eq!((&changed["name"], &changed["version"]), (&json!("B"), &json!(2)));
@@ -193,7 +216,9 @@ async fn a_key_can_revoke_itself() {
 #[tokio::test]
 async fn rotation_overlaps() {
     let (app, admin) = start().await;
-    let old = create(&admin, json!({"name": "A", "scopes": ["contacts:read"], "ipAllowlist": ["127.0.0.0/8"]})).await;
+    let old =
+        create(&admin, json!({"name": "A", "scopes": ["contacts:read"], "ipAllowlist": ["127.0.0.0/8"]}))
+            .await;
     let rotate = format!("{}/rotate", path(&old));
     admin.post(&rotate, json!({"overlapSeconds": -1})).await.refused(400, "VALIDATION_ERROR");
     admin.post(&rotate, json!({"overlapSeconds": 604_801})).await.refused(400, "VALIDATION_ERROR");
@@ -211,7 +236,8 @@ async fn rotation_overlaps() {
     assert_eq!(events.last().map(|event| event.json()["changedFields"].clone()), Some(json!(["expiresAt"])));
 
     // The overlap of a second rotation ends at once.
-    let newest: Value = admin.post(&format!("{}/rotate", path(&new)), json!({"overlapSeconds": 0})).await.created();
+    let newest: Value =
+        admin.post(&format!("{}/rotate", path(&new)), json!({"overlapSeconds": 0})).await.created();
     ends(&with_new, 401, "API_KEY_EXPIRED").await;
     app.with(&secret(&newest)).get("/me").await.status(200);
     with_old.get("/me").await.status(200);
@@ -224,7 +250,8 @@ async fn a_key_expires() {
     let past = json!({"name": "A", "scopes": ["*"], "expiresAt": "2020-01-01T00:00:00Z"});
     let refused = admin.post(KEYS, past).await.refused(400, "VALIDATION_ERROR");
     assert_eq!(refused.json()["errors"][0]["pointer"], "/expiresAt");
-    let created = create(&admin, json!({"name": "A", "scopes": ["*"], "expiresAt": "2099-01-01T00:00:00Z"})).await;
+    let created =
+        create(&admin, json!({"name": "A", "scopes": ["*"], "expiresAt": "2099-01-01T00:00:00Z"})).await;
     let client = app.with(&secret(&created));
     client.get("/me").await.status(200);
     sqlx::query("update tenon.api_keys set expires_at = now() where id = $1::uuid")
@@ -247,7 +274,10 @@ async fn a_key_works_from_its_networks_only() {
     client.get("/me").await.refused(403, "IP_NOT_ALLOWED");
     // Whoever says so is no trusted proxy.
     client.with_header("x-forwarded-for", "203.0.113.7").get("/me").await.refused(403, "IP_NOT_ALLOWED");
-    let refused = admin.post(KEYS, list(json!(["127.0.0.1", "localhost", "10.0.0.0/33"]))).await.refused(400, "VALIDATION_ERROR");
+    let refused = admin
+        .post(KEYS, list(json!(["127.0.0.1", "localhost", "10.0.0.0/33"])))
+        .await
+        .refused(400, "VALIDATION_ERROR");
     assert_eq!(refused.json()["errors"][0]["pointer"], "/ipAllowlist/1");
     assert_eq!(refused.json()["errors"][1]["pointer"], "/ipAllowlist/2");
 }

@@ -47,7 +47,10 @@ async fn a_login_gives_a_token() {
     let agent = acme.agent().await;
     let client = app.with(&login(&app, &agent.email.to_uppercase()).await);
     let me: Value = client.get("/me").await.ok();
-    assert_eq!(me["organization"], json!({"id": acme.id, "name": "acme", "slug": "acme", "plan": "unlimited"}));
+    assert_eq!(
+        me["organization"],
+        json!({"id": acme.id, "name": "acme", "slug": "acme", "plan": "unlimited"})
+    );
     assert_eq!(me["user"], json!({"id": agent.id, "name": "Ada Lovelace", "email": agent.email}));
     assert_eq!((&me["role"], &me["apiKeyId"]), (&json!("AGENT"), &Value::Null));
     assert_eq!(me["permissions"], json!(["contacts:read", "contacts:write", "contacts:delete"]));
@@ -67,7 +70,11 @@ async fn a_wrong_password_and_an_unknown_account_look_the_same() {
     app.tenant("globex").await;
     for organization in ["globex", "nothing", "ACME"] {
         let body = json!({"email": agent.email, "password": PASSWORD, "organization": organization});
-        assert_eq!(lasting(&app.anonymous().post("/auth/login", body).await), lasting(&wrong), "{organization}");
+        assert_eq!(
+            lasting(&app.anonymous().post("/auth/login", body).await),
+            lasting(&wrong),
+            "{organization}"
+        );
     }
     let suspended = app.tenant("initech").await.agent().await;
     sqlx::query("update tenon.users set status = 'suspended' where id = $1")
@@ -87,10 +94,17 @@ async fn a_member_of_several_tenants_chooses() {
     let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
     let ada = acme.member("ada@example.com", Role::Admin).await;
     assert_eq!(globex.member("Ada@Example.com", Role::Agent).await.id, ada.id, "one address, one person");
-    let choices = app.anonymous().post("/auth/login", credentials("ada@example.com", PASSWORD)).await.refused(409, "TENANT_REQUIRED");
+    let choices = app
+        .anonymous()
+        .post("/auth/login", credentials("ada@example.com", PASSWORD))
+        .await
+        .refused(409, "TENANT_REQUIRED");
     assert_eq!(choices.json()["details"], json!({"acme": "acme", "globex": "globex"}));
     // Whoever does not know the password is not told.
-    app.anonymous().post("/auth/login", credentials("ada@example.com", "incorrect horse")).await.refused(401, "INVALID_CREDENTIALS");
+    app.anonymous()
+        .post("/auth/login", credentials("ada@example.com", "incorrect horse"))
+        .await
+        .refused(401, "INVALID_CREDENTIALS");
     for (tenant, role) in [(&acme, "ADMIN"), (&globex, "AGENT")] {
         let body = json!({"email": "ada@example.com", "password": PASSWORD, "organization": tenant.slug});
         let token: Value = app.anonymous().post("/auth/login", body).await.ok();
@@ -126,7 +140,10 @@ async fn a_suspended_membership_ends_tokens_and_keys() {
     administrate(&app, "update tenon.memberships set status = 'suspended'").await;
     soon(&token, 403, Some("ACCOUNT_SUSPENDED")).await;
     soon(&key, 403, Some("ACCOUNT_SUSPENDED")).await;
-    app.anonymous().post("/auth/login", credentials(&token.email, PASSWORD)).await.refused(401, "INVALID_CREDENTIALS");
+    app.anonymous()
+        .post("/auth/login", credentials(&token.email, PASSWORD))
+        .await
+        .refused(401, "INVALID_CREDENTIALS");
     administrate(&app, "update tenon.memberships set status = 'active'").await;
     soon(&token, 200, None).await;
     soon(&key, 200, None).await;
@@ -149,5 +166,8 @@ async fn what_happens_to_a_user_takes_effect() {
     soon(&again, 401, Some("TOKEN_REVOKED")).await;
     administrate(&app, "update tenon.tenants set deleted_at = now()").await;
     soon(&acme.admin(), 401, Some("UNAUTHENTICATED")).await;
-    app.anonymous().post("/auth/login", credentials(&agent.email, PASSWORD)).await.refused(401, "INVALID_CREDENTIALS");
+    app.anonymous()
+        .post("/auth/login", credentials(&agent.email, PASSWORD))
+        .await
+        .refused(401, "INVALID_CREDENTIALS");
 }

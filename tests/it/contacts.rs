@@ -26,7 +26,9 @@ fn keys(object: &Value) -> Vec<&str> {
 
 fn is_instant(value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
-    text.len() == "2025-11-02T10:00:00.000Z".len() && text.ends_with('Z') && chrono::DateTime::parse_from_rfc3339(text).is_ok()
+    text.len() == "2025-11-02T10:00:00.000Z".len()
+        && text.ends_with('Z')
+        && chrono::DateTime::parse_from_rfc3339(text).is_ok()
 }
 
 #[tokio::test]
@@ -59,14 +61,18 @@ async fn the_plans_example_of_creating() {
 #[tokio::test]
 async fn the_plans_example_of_a_wrong_email() {
     let (_app, admin) = start().await;
-    let answer = admin.post(CONTACTS, json!({"name": "John Doe", "email": "not an address"})).await.status(400);
+    let answer =
+        admin.post(CONTACTS, json!({"name": "John Doe", "email": "not an address"})).await.status(400);
     let json = answer.json();
     assert_eq!(keys(&json), ["success", "error", "code", "details", "errors", "docs", "metadata"]);
     assert_eq!(json["success"], false);
     assert_eq!(json["error"], "Validation failed");
     assert_eq!(json["code"], "VALIDATION_ERROR");
     assert_eq!(json["details"], json!({"email": "Invalid email format"}));
-    assert_eq!(json["errors"], json!([{"pointer": "/email", "code": "INVALID_EMAIL", "message": "Invalid email format"}]));
+    assert_eq!(
+        json["errors"],
+        json!([{"pointer": "/email", "code": "INVALID_EMAIL", "message": "Invalid email format"}])
+    );
 }
 
 #[tokio::test]
@@ -88,12 +94,15 @@ async fn put_replaces_and_patch_merges() {
 
     let kept: Value = admin.patch(&path(&contact), json!({"title": "Director"})).await.ok();
     let mut expected = contact.clone();
-    for (field, value) in [("title", json!("Director")), ("version", json!(2)), ("updatedAt", kept["updatedAt"].clone())] {
+    for (field, value) in
+        [("title", json!("Director")), ("version", json!(2)), ("updatedAt", kept["updatedAt"].clone())]
+    {
         expected[field] = value;
     }
     assert_eq!(kept, expected, "an absent field is kept");
 
-    let cleared: Value = admin.patch(&path(&contact), json!({"email": null, "phone": null, "company": null})).await.ok();
+    let cleared: Value =
+        admin.patch(&path(&contact), json!({"email": null, "phone": null, "company": null})).await.ok();
     for field in ["email", "phone", "phoneOriginal", "company"] {
         assert_eq!(cleared[field], Value::Null, "{field}: {cleared}");
     }
@@ -130,7 +139,8 @@ async fn deleting_answers_204_or_the_last_state() {
 
     let silent = admin.delete(&path(&contacts[0])).await.no_content();
     assert!(!silent.header("x-request-id").is_empty());
-    let shown = admin.with_header("prefer", "return=representation").delete(&path(&contacts[1])).await.status(200);
+    let shown =
+        admin.with_header("prefer", "return=representation").delete(&path(&contacts[1])).await.status(200);
     assert_eq!(shown.header("preference-applied"), "return=representation");
     let shown: Value = shown.data();
     assert!(is_instant(&shown["deletedAt"]), "{shown}");
@@ -202,21 +212,24 @@ async fn if_none_match_saves_the_body() {
 #[tokio::test]
 async fn an_email_is_unique_whatever_its_case() {
     let (_app, admin) = start().await;
-    let first: Value = admin.post(CONTACTS, json!({"name": "A", "email": "John@Example.com"})).await.created();
+    let first: Value =
+        admin.post(CONTACTS, json!({"name": "A", "email": "John@Example.com"})).await.created();
     let same = json!({"name": "B", "email": "john@EXAMPLE.com"});
     let refused = admin.post(CONTACTS, same.clone()).await.refused(409, "DUPLICATE");
     assert_eq!(refused.json()["details"]["conflictId"], first["id"]);
     assert!(refused.json()["details"]["email"].is_string(), "{refused}");
 
     let other: Value = admin.post(CONTACTS, json!({"name": "B"})).await.created();
-    let refused = admin.patch(&path(&other), json!({"email": "JOHN@example.com"})).await.refused(409, "DUPLICATE");
+    let refused =
+        admin.patch(&path(&other), json!({"email": "JOHN@example.com"})).await.refused(409, "DUPLICATE");
     assert_eq!(refused.json()["details"]["conflictId"], first["id"]);
     // Its own address in another case is no collision.
     admin.patch(&path(&first), json!({"email": "JOHN@EXAMPLE.COM"})).await.status(200);
 
     admin.delete(&path(&first)).await.no_content();
     let heir: Value = admin.post(CONTACTS, same).await.created();
-    let refused = admin.post(&format!("{}/restore", path(&first)), json!({})).await.refused(409, "RESTORE_CONFLICT");
+    let refused =
+        admin.post(&format!("{}/restore", path(&first)), json!({})).await.refused(409, "RESTORE_CONFLICT");
     assert_eq!(refused.json()["details"]["conflictId"], heir["id"]);
     admin.delete(&path(&heir)).await.no_content();
     admin.post(&format!("{}/restore", path(&first)), json!({})).await.status(200);
@@ -226,7 +239,8 @@ async fn an_email_is_unique_whatever_its_case() {
 async fn an_external_id_is_unique() {
     let (_app, admin) = start().await;
     let first: Value = admin.post(CONTACTS, json!({"name": "A", "externalId": "crm-1"})).await.created();
-    let refused = admin.post(CONTACTS, json!({"name": "B", "externalId": "crm-1"})).await.refused(409, "DUPLICATE");
+    let refused =
+        admin.post(CONTACTS, json!({"name": "B", "externalId": "crm-1"})).await.refused(409, "DUPLICATE");
     assert_eq!(refused.json()["details"]["conflictId"], first["id"]);
     assert!(refused.json()["details"]["externalId"].is_string(), "{refused}");
     admin.post(CONTACTS, json!({"name": "B", "externalId": "CRM-1"})).await.status(201);
@@ -252,21 +266,41 @@ async fn everything_that_is_wrong_is_said_at_once() {
         admin.patch(&path(&contact), wrong.clone()).await
     }] {
         let json = refused.refused(400, "VALIDATION_ERROR").json();
-        let mut pointers: Vec<&str> =
-            json["errors"].as_array().expect("a list").iter().filter_map(|error| error["pointer"].as_str()).collect();
+        let mut pointers: Vec<&str> = json["errors"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|error| error["pointer"].as_str())
+            .collect();
         pointers.sort_unstable();
-        assert_eq!(pointers, ["/company", "/email", "/externalId", "/lifecycle", "/name", "/phone", "/title"], "{json}");
-        assert_eq!(keys(&json["details"]), ["company", "email", "externalId", "lifecycle", "name", "phone", "title"]);
+        assert_eq!(
+            pointers,
+            ["/company", "/email", "/externalId", "/lifecycle", "/name", "/phone", "/title"],
+            "{json}"
+        );
+        assert_eq!(
+            keys(&json["details"]),
+            ["company", "email", "externalId", "lifecycle", "name", "phone", "title"]
+        );
     }
     // Wrong types and missing fields, likewise.
-    let json = admin.post(CONTACTS, json!({"email": 7, "phone": [], "ownerId": "x"})).await.refused(400, "VALIDATION_ERROR").json();
+    let json = admin
+        .post(CONTACTS, json!({"email": 7, "phone": [], "ownerId": "x"}))
+        .await
+        .refused(400, "VALIDATION_ERROR")
+        .json();
     let found: Vec<(&str, &str)> = json["errors"]
         .as_array()
         .expect("a list")
         .iter()
         .filter_map(|error| Some((error["pointer"].as_str()?, error["code"].as_str()?)))
         .collect();
-    let expected = [("/email", "INVALID_TYPE"), ("/phone", "INVALID_TYPE"), ("/ownerId", "INVALID_ID"), ("/name", "REQUIRED")];
+    let expected = [
+        ("/email", "INVALID_TYPE"),
+        ("/phone", "INVALID_TYPE"),
+        ("/ownerId", "INVALID_ID"),
+        ("/name", "REQUIRED"),
+    ];
     assert_eq!(found, expected, "{json}");
 }
 
@@ -277,7 +311,11 @@ async fn owner_and_user_are_members() {
     let stranger = globex.agent().await.id;
     let member = acme.agent().await.id;
     for (field, id) in [("ownerId", stranger.0), ("userId", stranger.0), ("ownerId", Uuid::now_v7())] {
-        let refused = acme.admin().post(CONTACTS, json!({"name": "A", field: id})).await.refused(400, "VALIDATION_ERROR");
+        let refused = acme
+            .admin()
+            .post(CONTACTS, json!({"name": "A", field: id}))
+            .await
+            .refused(400, "VALIDATION_ERROR");
         assert_eq!(refused.json()["errors"][0]["pointer"], format!("/{field}"));
         assert_eq!(refused.json()["errors"][0]["code"], "NOT_A_MEMBER");
     }
@@ -292,7 +330,8 @@ async fn of_concurrent_changes_one_wins_per_version() {
     let contact: Value = admin.post(CONTACTS, factory::contact(1)).await.created();
     for version in 1..=4 {
         let guarded = admin.with_header("if-match", &format!("\"v{version}\""));
-        let changes = (0..16).map(|number| guarded.patch(&path(&contact), json!({"title": format!("{version} by {number}")})));
+        let changes = (0..16)
+            .map(|number| guarded.patch(&path(&contact), json!({"title": format!("{version} by {number}")})));
         let answers = futures::future::join_all(changes).await;
         let won = answers.iter().filter(|answer| answer.status == 200).count();
         let lost = answers.iter().filter(|answer| answer.status == 412).count();
@@ -308,7 +347,8 @@ async fn of_concurrent_creations_with_one_address_one_wins() {
     let (_app, admin) = start().await;
     let creations = (0..16).map(|_| admin.post(CONTACTS, json!({"name": "A", "email": "one@example.com"})));
     let answers = futures::future::join_all(creations).await;
-    let made: Vec<Value> = answers.iter().filter(|answer| answer.status == 201).map(tenon_tests::Answer::data).collect();
+    let made: Vec<Value> =
+        answers.iter().filter(|answer| answer.status == 201).map(tenon_tests::Answer::data).collect();
     assert_eq!(made.len(), 1);
     for refused in answers.into_iter().filter(|answer| answer.status != 201) {
         let refused = refused.refused(409, "DUPLICATE");

@@ -60,7 +60,10 @@ impl Reader {
         self.stop.store(true, Ordering::Relaxed);
         let mut times = 0;
         for reading in self.reading {
-            times += reading.await.expect("the reader does not panic").expect("the reader met nobody's transaction");
+            times += reading
+                .await
+                .expect("the reader does not panic")
+                .expect("the reader met nobody's transaction");
         }
         times
     }
@@ -71,7 +74,10 @@ async fn read(db: Db, stop: Arc<AtomicBool>) -> Result<usize, String> {
     let mut times = 0;
     while !stop.load(Ordering::Relaxed) {
         let unknown = KeySecret::generate(Mode::Live);
-        keys.check(&unknown, Ipv4Addr::LOCALHOST.into()).await.map_err(|error| format!("after {times}: {error:?}"))?.err();
+        keys.check(&unknown, Ipv4Addr::LOCALHOST.into())
+            .await
+            .map_err(|error| format!("after {times}: {error:?}"))?
+            .err();
         times += 1;
     }
     Ok(times)
@@ -149,7 +155,12 @@ async fn clients_that_hang_up_leave_nothing_behind() {
     let requests: Arc<[String]> = Arc::new([
         request(&admin.credential, "GET", CONTACTS, ""),
         request(&admin.credential, "POST", CONTACTS, &json!({"name": "A"}).to_string()),
-        request(&admin.credential, "PATCH", &format!("{CONTACTS}/{}", factory::id(&contact)), &json!({"title": "x"}).to_string()),
+        request(
+            &admin.credential,
+            "PATCH",
+            &format!("{CONTACTS}/{}", factory::id(&contact)),
+            &json!({"title": "x"}).to_string(),
+        ),
         request(&admin.credential, "GET", "/me", ""),
     ]);
     let address: Arc<str> = app.address().into();

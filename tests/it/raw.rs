@@ -6,11 +6,10 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// An answer's head and what came of its body.
+/// An answer's status and body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) head: String,
     pub(crate) body: String,
 }
 
@@ -26,7 +25,9 @@ pub(crate) async fn exchange(address: &str, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).await.expect("the API accepts");
     stream.write_all(request).await.expect("the API reads");
     let read = tokio::time::timeout(Duration::from_secs(20), read_answer(&mut stream)).await;
-    read.unwrap_or_else(|_| panic!("no answer to {:?}", String::from_utf8_lossy(&request[..request.len().min(200)])))
+    read.unwrap_or_else(|_| {
+        panic!("no answer to {:?}", String::from_utf8_lossy(&request[..request.len().min(200)]))
+    })
 }
 
 async fn read_answer(stream: &mut TcpStream) -> Answer {
@@ -37,7 +38,7 @@ async fn read_answer(stream: &mut TcpStream) -> Answer {
             && body.len() >= content_length(head)
         {
             let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-            return Answer { status, head: head.to_lowercase(), body: body.to_owned() };
+            return Answer { status, body: body.to_owned() };
         }
         let read = stream.read_buf(&mut bytes).await.expect("the answer can be read");
         assert!(read > 0, "the answer ended early: {text}");
@@ -46,6 +47,7 @@ async fn read_answer(stream: &mut TcpStream) -> Answer {
 
 fn content_length(head: &str) -> usize {
     let lines = head.lines().map(str::to_lowercase);
-    let length = lines.filter_map(|line| line.strip_prefix("content-length:").map(|length| length.trim().parse()));
-    length.last().and_then(Result::ok).unwrap_or_default()
+    let mut length =
+        lines.filter_map(|line| line.strip_prefix("content-length:").map(|length| length.trim().parse()));
+    length.next().and_then(Result::ok).unwrap_or_default()
 }

@@ -42,7 +42,8 @@ impl TestApp {
     pub async fn start() -> Self {
         let database = TestDatabase::create(Cluster::shared().await).await;
         let db = connect(database.app_url());
-        let master = MasterKey::parse(SECRET_KEY).unwrap_or_else(|error| panic!("the key of the tests: {error}"));
+        let master =
+            MasterKey::parse(SECRET_KEY).unwrap_or_else(|error| panic!("the key of the tests: {error}"));
         let state = App::load(db, master, AddressPolicy::local(), Vec::new()).await;
         let state = Arc::new(state.unwrap_or_else(|error| panic!("the API does not load: {error}")));
         let documents = tenon_api::spec().unwrap_or_else(|error| panic!("the API's document: {error}"));

@@ -10,7 +10,10 @@ use super::{KEYS, create, path, secret, start};
 async fn a_role_above_ones_own_is_refused() {
     let (app, admin) = start().await;
     for role in ["SUPER_ADMIN", "DEVELOPER"] {
-        let refused = admin.post(KEYS, json!({"name": "A", "scopes": ["*"], "role": role})).await.refused(400, "VALIDATION_ERROR");
+        let refused = admin
+            .post(KEYS, json!({"name": "A", "scopes": ["*"], "role": role}))
+            .await
+            .refused(400, "VALIDATION_ERROR");
         assert_eq!(refused.json()["errors"][0]["code"], "ROLE_TOO_HIGH");
     }
     let agent = create(&admin, json!({"name": "A", "scopes": ["*"], "role": "AGENT"})).await;
@@ -35,10 +38,14 @@ async fn a_key_above_ones_own_role_is_not_touched() {
 #[tokio::test]
 async fn scopes_that_ones_own_key_lacks_are_refused() {
     let (app, admin) = start().await;
-    let limited = create(&admin, json!({"name": "limited", "scopes": ["api-keys:manage", "contacts:read"]})).await;
+    let limited =
+        create(&admin, json!({"name": "limited", "scopes": ["api-keys:manage", "contacts:read"]})).await;
     let limited = app.with(&secret(&limited));
     for scope in ["*", "contacts:*", "contacts:write", "*:read", "webhooks:read"] {
-        let refused = limited.post(KEYS, json!({"name": "A", "scopes": ["contacts:read", scope]})).await.refused(400, "VALIDATION_ERROR");
+        let refused = limited
+            .post(KEYS, json!({"name": "A", "scopes": ["contacts:read", scope]}))
+            .await
+            .refused(400, "VALIDATION_ERROR");
         assert_eq!(refused.json()["errors"][0]["pointer"], "/scopes/1");
         assert_eq!(refused.json()["errors"][0]["code"], "SCOPE_NOT_HELD");
     }
@@ -48,7 +55,8 @@ async fn scopes_that_ones_own_key_lacks_are_refused() {
 
     // The new key of a rotation is a grant like any other.
     let powerful = create(&admin, json!({"name": "powerful", "scopes": ["*"]})).await;
-    let refused = limited.post(&format!("{}/rotate", path(&powerful)), json!({})).await.refused(403, "FORBIDDEN");
+    let refused =
+        limited.post(&format!("{}/rotate", path(&powerful)), json!({})).await.refused(403, "FORBIDDEN");
     assert!(refused.json()["data"]["key"].is_null());
     let rotated: Value = limited.post(&format!("{}/rotate", path(&less)), json!({})).await.created();
     app.with(&secret(&rotated)).get("/connection/contacts").await.status(200);
@@ -57,9 +65,19 @@ async fn scopes_that_ones_own_key_lacks_are_refused() {
 #[tokio::test]
 async fn scopes_are_checked() {
     let (_app, admin) = start().await;
-    for scopes in [json!([]), json!(["contacts"]), json!(["contacts:fly"]), json!(["contacts:read", "contact:read"]), json!([""])] {
-        let refused = admin.post(KEYS, json!({"name": "A", "scopes": scopes})).await.refused(400, "VALIDATION_ERROR");
-        assert!(refused.json()["errors"][0]["pointer"].as_str().is_some_and(|at| at.starts_with("/scopes")), "{refused}");
+    for scopes in [
+        json!([]),
+        json!(["contacts"]),
+        json!(["contacts:fly"]),
+        json!(["contacts:read", "contact:read"]),
+        json!([""]),
+    ] {
+        let refused =
+            admin.post(KEYS, json!({"name": "A", "scopes": scopes})).await.refused(400, "VALIDATION_ERROR");
+        assert!(
+            refused.json()["errors"][0]["pointer"].as_str().is_some_and(|at| at.starts_with("/scopes")),
+            "{refused}"
+        );
     }
     admin.post(KEYS, json!({"scopes": ["*"]})).await.refused(400, "VALIDATION_ERROR");
     admin.post(KEYS, json!({"name": "A"})).await.refused(400, "VALIDATION_ERROR");

@@ -19,11 +19,19 @@ async fn five_logins_for_an_account_and_network() {
     let acme = app.tenant("acme").await;
     let (ada, grace) = (acme.agent().await, acme.agent().await);
     for _ in 0..5 {
-        app.anonymous().post("/auth/login", credentials(&ada.email, "incorrect horse")).await.refused(401, "INVALID_CREDENTIALS");
+        app.anonymous()
+            .post("/auth/login", credentials(&ada.email, "incorrect horse"))
+            .await
+            .refused(401, "INVALID_CREDENTIALS");
     }
     // The right password does not help any more, nor another way to write the address, nor a header that names another one.
     limited(app.anonymous().post("/auth/login", credentials(&ada.email, PASSWORD)).await, "login");
-    limited(app.anonymous().post("/auth/login", credentials(&format!(" {}", ada.email.to_uppercase()), PASSWORD)).await, "login");
+    limited(
+        app.anonymous()
+            .post("/auth/login", credentials(&format!(" {}", ada.email.to_uppercase()), PASSWORD))
+            .await,
+        "login",
+    );
     let elsewhere = app.anonymous().with_header("x-forwarded-for", "198.51.100.1");
     limited(elsewhere.post("/auth/login", credentials(&ada.email, PASSWORD)).await, "login");
     app.anonymous().post("/auth/login", credentials(&grace.email, PASSWORD)).await.status(200);

@@ -35,12 +35,24 @@ async fn the_key_set_verifies_a_token() {
     let header = jsonwebtoken::decode_header(&token).expect("a header");
     assert_eq!(header.alg, Algorithm::EdDSA);
     let keys = key_set(&app).await;
-    let key = keys.iter().find(|key| key["kid"].as_str() == header.kid.as_deref()).expect("the key of the token is published");
-    assert_eq!((&key["kty"], &key["crv"], &key["alg"], &key["use"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA"), &json!("sig")));
-    let jwk: jsonwebtoken::jwk::Jwk = serde_json::from_value(key.clone()).expect("a JWK as the library reads it");
+    let key = keys
+        .iter()
+        .find(|key| key["kid"].as_str() == header.kid.as_deref())
+        .expect("the key of the token is published");
+    assert_eq!(
+        (&key["kty"], &key["crv"], &key["alg"], &key["use"]),
+        (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA"), &json!("sig"))
+    );
+    let jwk: jsonwebtoken::jwk::Jwk =
+        serde_json::from_value(key.clone()).expect("a JWK as the library reads it");
     let decoding = DecodingKey::from_jwk(&jwk).expect("a key");
-    let claims = jsonwebtoken::decode::<Value>(&token, &decoding, &Validation::new(Algorithm::EdDSA)).expect("verifies").claims;
-    assert_eq!((&claims["sub"], &claims["org"], &claims["role"]), (&json!(agent.id), &json!(acme.id), &json!("AGENT")));
+    let claims = jsonwebtoken::decode::<Value>(&token, &decoding, &Validation::new(Algorithm::EdDSA))
+        .expect("verifies")
+        .claims;
+    assert_eq!(
+        (&claims["sub"], &claims["org"], &claims["role"]),
+        (&json!(agent.id), &json!(acme.id), &json!("AGENT"))
+    );
     assert_eq!(claims["exp"].as_i64().zip(claims["iat"].as_i64()).map(|(exp, iat)| exp - iat), Some(600));
     assert_eq!(claims["perms"], json!(["contacts:read", "contacts:write", "contacts:delete"]));
     for private in ["d", "private_key", "privateKey"] {
@@ -81,7 +93,9 @@ async fn forged_tokens_are_refused() {
     for secret in [raw.as_slice(), x.as_bytes(), b""] {
         for algorithm in [Algorithm::HS256, Algorithm::HS512] {
             let header = Header { kid: Some(kid.clone()), ..Header::new(algorithm) };
-            forged.push(jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(secret)).expect("signed"));
+            forged.push(
+                jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(secret)).expect("signed"),
+            );
         }
     }
     // Signed well, with somebody else's key.
@@ -95,7 +109,10 @@ async fn forged_tokens_are_refused() {
     for at in [0, signature.len() / 2] {
         let mut changed = signature.to_owned();
         changed.replace_range(at..=at, if &signature[at..=at] == "A" { "B" } else { "A" });
-        app.with(&format!("{}.{payload}.{changed}", parts[0])).get("/me").await.refused(401, "UNAUTHENTICATED");
+        app.with(&format!("{}.{payload}.{changed}", parts[0]))
+            .get("/me")
+            .await
+            .refused(401, "UNAUTHENTICATED");
     }
     app.with(&token).get("/me").await.status(200);
 }
@@ -128,9 +145,13 @@ async fn a_token_expires() {
     app.with(&sign(json!({"exp": now - 1}))).get("/me").await.refused(401, "TOKEN_EXPIRED");
     app.with(&sign(json!({"exp": null}))).get("/me").await.refused(401, "UNAUTHENTICATED");
     // A role that the token claims is not the one that counts.
-    let me: Value = app.with(&sign(json!({"exp": now + 60, "role": "DEVELOPER", "perms": ["*"]}))).get("/me").await.ok();
+    let me: Value =
+        app.with(&sign(json!({"exp": now + 60, "role": "DEVELOPER", "perms": ["*"]}))).get("/me").await.ok();
     assert_eq!(me["role"], "AGENT");
     // A user of no tenant, or of another one.
     let stranger = app.tenant("globex").await.agent().await;
-    app.with(&sign(json!({"exp": now + 60, "sub": stranger.id}))).get("/me").await.refused(401, "TOKEN_REVOKED");
+    app.with(&sign(json!({"exp": now + 60, "sub": stranger.id})))
+        .get("/me")
+        .await
+        .refused(401, "TOKEN_REVOKED");
 }

@@ -27,7 +27,10 @@ async fn every_change_writes_one_event_and_one_job() {
     let events = log::events(&mut behind, factory::id(&contact)).await;
     assert_eq!(events[0].xmin, row, "the transaction of the change");
     let types: Vec<&str> = events.iter().map(|event| event.r#type.as_str()).collect();
-    assert_eq!(types, ["contact.created", "contact.updated", "contact.updated", "contact.deleted", "contact.restored"]);
+    assert_eq!(
+        types,
+        ["contact.created", "contact.updated", "contact.updated", "contact.deleted", "contact.restored"]
+    );
     let (events_after, jobs_after) = log::counts(&mut behind).await;
     assert_eq!((events_after - events_before, jobs_after - jobs_before), (5, 5));
 
@@ -48,15 +51,30 @@ async fn a_body_has_the_documented_keys_in_their_order() {
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
     let agent = acme.agent().await;
-    let contact: Value = agent.with_header("x-request-id", "request-of-test").post(CONTACTS, factory::contact(1)).await.created();
+    let contact: Value = agent
+        .with_header("x-request-id", "request-of-test")
+        .post(CONTACTS, factory::contact(1))
+        .await
+        .created();
     let mut behind = app.connect().await;
     let events = log::events(&mut behind, factory::id(&contact)).await;
     let body = events[0].json();
     assert_eq!(
         keys(&body),
         [
-            "id", "type", "event", "timestamp", "tenantId", "apiVersion", "sequence", "object", "actor", "changedFields", "previous",
-            "bulk", "data"
+            "id",
+            "type",
+            "event",
+            "timestamp",
+            "tenantId",
+            "apiVersion",
+            "sequence",
+            "object",
+            "actor",
+            "changedFields",
+            "previous",
+            "bulk",
+            "data"
         ]
     );
     assert_eq!(events[0].body, body.to_string(), "minified once");
@@ -68,7 +86,10 @@ async fn a_body_has_the_documented_keys_in_their_order() {
     assert_eq!(body["apiVersion"], "2026-01-01");
     assert_eq!(body["object"], json!({"type": "contact", "id": contact["id"], "version": 1}));
     assert_eq!(body["actor"], json!({"type": "user", "id": agent.id}));
-    assert_eq!((&body["changedFields"], &body["previous"], &body["bulk"]), (&json!([]), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&body["changedFields"], &body["previous"], &body["bulk"]),
+        (&json!([]), &Value::Null, &Value::Null)
+    );
     assert_eq!(body["data"], contact, "the full object, as the API shows it");
     let context: Value = serde_json::from_str(&events[0].context).expect("JSON");
     assert_eq!(context["requestId"], "request-of-test");
@@ -82,7 +103,8 @@ async fn an_update_says_what_changed_and_what_it_was() {
     let before: Value = admin.post(CONTACTS, factory::contact(1)).await.created();
     let patch = json!({"email": "new@example.com", "company": null, "name": before["name"]});
     let after: Value = admin.patch(&path(&before), patch).await.ok();
-    let deleted = admin.with_header("prefer", "return=representation").delete(&path(&before)).await.ok::<Value>();
+    let deleted =
+        admin.with_header("prefer", "return=representation").delete(&path(&before)).await.ok::<Value>();
     let events = log::events(&mut app.connect().await, factory::id(&before)).await;
 
     let updated = events[1].json();
@@ -115,7 +137,8 @@ async fn what_changes_nothing_writes_nothing() {
     assert_eq!(same, contact);
     let same: Value = admin.put(&path(&contact), factory::contact(1)).await.ok();
     assert_eq!(same, contact);
-    let same: Value = admin.patch(&path(&contact), json!({"phone": contact["phone"], "name": "  Contact 1 "})).await.ok();
+    let same: Value =
+        admin.patch(&path(&contact), json!({"phone": contact["phone"], "name": "  Contact 1 "})).await.ok();
     assert_eq!(same, contact);
     refuse_all(&admin, &contact).await;
     assert_eq!(log::counts(&mut behind).await, before);

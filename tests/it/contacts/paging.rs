@@ -27,7 +27,8 @@ async fn a_list_says_where_it_stands() {
     assert_eq!((&pagination["total"], &pagination["page"]), (&7.into(), &2.into()));
     assert_eq!((&pagination["pageSize"], &pagination["pages"]), (&3.into(), &3.into()));
     assert_eq!(pagination["hasMore"], true);
-    let newest_first: Vec<String> = created.iter().rev().map(|record| factory::id(record).to_owned()).collect();
+    let newest_first: Vec<String> =
+        created.iter().rev().map(|record| factory::id(record).to_owned()).collect();
     assert_eq!(ids(&list), newest_first[3..6]);
     let plain = admin.get(CONTACTS).await.json();
     assert_eq!(plain["pagination"]["pageSize"], 20);
@@ -76,7 +77,10 @@ async fn a_walk_sees_everything_once() {
     assert_eq!(walk_by_page(&admin, 5).await, created);
 
     // Contacts of one instant have an order too: an import makes many at once.
-    sqlx::query("update tenon.contacts set created_at = '2026-01-01T00:00:00Z'").execute(&mut app.connect().await).await.expect("updated");
+    sqlx::query("update tenon.contacts set created_at = '2026-01-01T00:00:00Z'")
+        .execute(&mut app.connect().await)
+        .await
+        .expect("updated");
     for size in [1, 5] {
         let seen = walk_by_cursor(&admin, size).await;
         assert_eq!(seen.len(), created.len(), "{size} at a time");

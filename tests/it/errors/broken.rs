@@ -41,7 +41,11 @@ async fn hanging_up_within_a_body_harms_nobody() {
 #[tokio::test]
 async fn what_is_no_http_is_refused() {
     let app = TestApp::start().await;
-    for nonsense in ["\r\n\r\nnonsense\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET /api/v1/me HTTP/1.1\r\nbad header\r\n\r\n"] {
+    for nonsense in [
+        "\r\n\r\nnonsense\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET /api/v1/me HTTP/1.1\r\nbad header\r\n\r\n",
+    ] {
         assert_eq!(raw::exchange(&app.address(), nonsense.as_bytes()).await.status, 400, "{nonsense:?}");
     }
     app.anonymous().get("/errors").await.status(200);

@@ -80,10 +80,16 @@ fn operations() -> Vec<Operation> {
     let mut entries = entries();
     let mut operations = Vec::new();
     for (template, methods) in document["paths"].as_object().expect("paths") {
-        for (method, operation) in methods.as_object().expect("methods").iter().filter(|(_, operation)| operation["operationId"].is_string()) {
+        for (method, operation) in methods
+            .as_object()
+            .expect("methods")
+            .iter()
+            .filter(|(_, operation)| operation["operationId"].is_string())
+        {
             let id = operation["operationId"].as_str().unwrap_or_default();
             let entry = entries.iter().position(|(name, ..)| *name == id);
-            let (_, needs, body) = entries.swap_remove(entry.unwrap_or_else(|| panic!("{id} has no entry in this test")));
+            let (_, needs, body) =
+                entries.swap_remove(entry.unwrap_or_else(|| panic!("{id} has no entry in this test")));
             let security = operation.get("security").or(document.get("security"));
             let secured = security.and_then(Value::as_array).is_some_and(|schemes| !schemes.is_empty());
             operations.push(Operation {
@@ -171,11 +177,18 @@ impl Operation {
 /// All rows of a tenant, as text.
 async fn snapshot(admin: &mut PgConnection, tenant: &Tenant) -> Vec<(String, String)> {
     let mut rows = Vec::new();
-    for table in ["api_keys", "contacts", "deliveries", "delivery_attempts", "events", "memberships", "webhooks"] {
+    for table in
+        ["api_keys", "contacts", "deliveries", "delivery_attempts", "events", "memberships", "webhooks"]
+    {
         // The last use of a key is not the tenant's doing, and flushed later.
-        let statement = format!("select coalesce(string_agg(t::text, ' ' order by t::text), '') from tenon.{table} t where tenant_id = $1");
-        let text: String =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).bind(tenant.id.0).fetch_one(&mut *admin).await.expect("rows");
+        let statement = format!(
+            "select coalesce(string_agg(t::text, ' ' order by t::text), '') from tenon.{table} t where tenant_id = $1"
+        );
+        let text: String = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+            .bind(tenant.id.0)
+            .fetch_one(&mut *admin)
+            .await
+            .expect("rows");
         rows.push((table.to_owned(), text));
     }
     rows
@@ -191,7 +204,10 @@ async fn another_tenants_records_are_not_there() {
     let mut tried = 0;
     for operation in operations().iter().filter(|operation| operation.names_a_record()) {
         let path = operation.path(&theirs);
-        for credential in [acme.admin().credential, acme.person(tenon_common::account::role::Role::Developer).await.credential] {
+        for credential in [
+            acme.admin().credential,
+            acme.person(tenon_common::account::role::Role::Developer).await.credential,
+        ] {
             let answer = operation.call(&app, &credential, &path).await.refused(404, "NOT_FOUND");
             assert!(!answer.text().contains("globex"), "{}: {answer}", operation.id);
         }
@@ -200,7 +216,9 @@ async fn another_tenants_records_are_not_there() {
     assert!(tried >= 15, "{tried} operations name a record");
     assert_eq!(snapshot(&mut admin, &globex).await, before, "nothing of theirs has changed");
     // They are there: for their own tenant none of these is 404.
-    for operation in operations().iter().filter(|operation| operation.names_a_record() && operation.method == "GET") {
+    for operation in
+        operations().iter().filter(|operation| operation.names_a_record() && operation.method == "GET")
+    {
         operation.call(&app, &globex.admin().credential, &operation.path(&theirs)).await.status(200);
     }
 }
@@ -212,14 +230,24 @@ async fn without_a_credential_no_body_is_read() {
     let mut public = BTreeSet::new();
     for operation in operations() {
         let path = operation.path(&records);
-        assert_eq!(operation.secured, operation.needs != Nothing, "{}: the document says otherwise", operation.id);
+        assert_eq!(
+            operation.secured,
+            operation.needs != Nothing,
+            "{}: the document says otherwise",
+            operation.id
+        );
         if operation.needs == Nothing {
             public.insert(operation.id);
             continue;
         }
         for headers in ["", "Authorization: Bearer x\r\n"] {
             let answer = operation.call_without_body(&app, headers, &path).await;
-            assert_eq!((answer.status, answer.code().as_str()), (401, "UNAUTHENTICATED"), "{}: {answer:?}", operation.id);
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (401, "UNAUTHENTICATED"),
+                "{}: {answer:?}",
+                operation.id
+            );
         }
     }
     let expected = ["create_login", "get_key_set", "list_error_codes", "list_event_types"];
@@ -240,9 +268,16 @@ async fn without_the_scope_nothing_is_done_or_told() {
         let key = if other(scope) == "contacts:read" { &contacts } else { &webhooks };
         let headers = format!("Authorization: Bearer {key}\r\n");
         // Whether the record exists is not told either.
-        for path in [operation.path(&records), operation.template.replace("{id}", "x").replace("{eventId}", "x")] {
+        for path in
+            [operation.path(&records), operation.template.replace("{id}", "x").replace("{eventId}", "x")]
+        {
             let answer = operation.call_without_body(&app, &headers, &path).await;
-            assert_eq!((answer.status, answer.code().as_str()), (403, "INSUFFICIENT_SCOPE"), "{}: {answer:?}", operation.id);
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (403, "INSUFFICIENT_SCOPE"),
+                "{}: {answer:?}",
+                operation.id
+            );
             assert!(answer.body.contains(&format!("\"required\":\"{scope}\"")), "{answer:?}");
         }
     }
@@ -251,14 +286,14 @@ async fn without_the_scope_nothing_is_done_or_told() {
 
 /// A key of the owner's with one scope.
 async fn key(tenant: &Tenant, scope: &str) -> String {
-    let key: Value = tenant.admin().post("/api-keys", json!({"name": scope, "scopes": [scope]})).await.created();
+    let key: Value =
+        tenant.admin().post("/api-keys", json!({"name": scope, "scopes": [scope]})).await.created();
     key["key"].as_str().expect("a key").to_owned()
 }
 
 #[tokio::test]
 async fn a_key_with_the_scope_is_enough() {
     let app = TestApp::start().await;
-    let acme = app.tenant("acme").await;
     for operation in operations() {
         let Scope(scope) = operation.needs else { continue };
         // Records of its own for each, for some of the operations delete theirs.
@@ -268,9 +303,12 @@ async fn a_key_with_the_scope_is_enough() {
         // A key can be given and rotated by who holds its scopes: the entry's body asks for contacts:read.
         let refused_grant = operation.id.ends_with("_api_key") && !answer.status.is_success();
         assert!(answer.status.is_success() || refused_grant, "{}: {answer}", operation.id);
-        assert!(!refused_grant || answer.status == 400 || answer.json()["code"] == "FORBIDDEN", "{}: {answer}", operation.id);
+        assert!(
+            !refused_grant || answer.status == 400 || answer.json()["code"] == "FORBIDDEN",
+            "{}: {answer}",
+            operation.id
+        );
     }
-    drop(acme);
 }
 
 #[tokio::test]
@@ -285,7 +323,12 @@ async fn the_lowest_role_may_only_read_contacts() {
             Nothing | Credential | Scope("contacts:read") => {}
             Scope(_) => {
                 let answer = operation.call_without_body(&app, &headers, &operation.path(&records)).await;
-                assert_eq!((answer.status, answer.code().as_str()), (403, "ROLE_TOO_LOW"), "{}: {answer:?}", operation.id);
+                assert_eq!(
+                    (answer.status, answer.code().as_str()),
+                    (403, "ROLE_TOO_LOW"),
+                    "{}: {answer:?}",
+                    operation.id
+                );
             }
         }
     }

@@ -42,7 +42,8 @@ async fn an_agent_works_on_its_own_contacts() {
     let (admin, ada, grace) = (acme.admin(), acme.agent().await, acme.agent().await);
     let of_ada: Value = ada.post(CONTACTS, json!({"name": "of Ada"})).await.created();
     assert_eq!(of_ada["ownerId"], json!(ada.id));
-    let given_to_ada: Value = admin.post(CONTACTS, json!({"name": "given to Ada", "ownerId": ada.id})).await.created();
+    let given_to_ada: Value =
+        admin.post(CONTACTS, json!({"name": "given to Ada", "ownerId": ada.id})).await.created();
     let of_grace: Value = grace.post(CONTACTS, json!({"name": "of Grace"})).await.created();
     let of_nobody: Value = admin.post(CONTACTS, json!({"name": "of nobody"})).await.created();
 
@@ -141,7 +142,8 @@ async fn a_key_has_the_scope_of_its_role() {
     let admin = acme.admin();
     let own: Value = admin.post(CONTACTS, json!({"name": "own", "ownerId": admin.id})).await.created();
     let others: Value = admin.post(CONTACTS, json!({"name": "others"})).await.created();
-    let key: Value = admin.post("/api-keys", json!({"name": "A", "scopes": ["*"], "role": "AGENT"})).await.created();
+    let key: Value =
+        admin.post("/api-keys", json!({"name": "A", "scopes": ["*"], "role": "AGENT"})).await.created();
     let agent = app.with(key["key"].as_str().expect("a key"));
     sees(&agent, &[&own]).await;
     does_not_reach(&agent, &others).await;

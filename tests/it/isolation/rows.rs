@@ -90,7 +90,8 @@ async fn count(connection: &mut PgConnection, table: &str, condition: &str) -> O
     let statement = format!("select count(*) from {table} where {condition}");
     match sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(connection).await {
         Ok(count) => Some(count),
-        Err(error) => refused(&error).then_some(None).unwrap_or_else(|| panic!("{table}: {error}")),
+        Err(error) if refused(&error) => None,
+        Err(error) => panic!("{table}: {error}"),
     }
 }
 
@@ -105,7 +106,8 @@ async fn reach(connection: &mut PgConnection, statement: String) -> Option<u64> 
     tx.rollback().await.expect("rolled back");
     match done {
         Ok(done) => Some(done.rows_affected()),
-        Err(error) => refused(&error).then_some(None).unwrap_or_else(|| panic!("{statement}: {error}")),
+        Err(error) if refused(&error) => None,
+        Err(error) => panic!("{statement}: {error}"),
     }
 }
 
@@ -132,7 +134,12 @@ async fn without_a_tenant_nothing_is_seen() {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut after).await.expect("entered and left");
         for table in tables(&mut admin).await.iter().filter(|table| !is_the_workers(login, table)) {
             for connection in [&mut nobody, &mut after] {
-                assert_eq!(count(connection, &table.name, "true").await.unwrap_or(0), 0, "{login}: {}", table.name);
+                assert_eq!(
+                    count(connection, &table.name, "true").await.unwrap_or(0),
+                    0,
+                    "{login}: {}",
+                    table.name
+                );
                 let emptied = reach(connection, format!("delete from {}", table.name)).await;
                 assert_eq!(emptied.unwrap_or(0), 0, "{login}: {}", table.name);
             }
@@ -148,7 +155,8 @@ async fn a_tenant_sees_its_own_rows_only() {
         let mut inside = enter(&url, Some(&acme)).await;
         let mut unreadable = Vec::new();
         for table in tables(&mut admin).await.iter().filter(|table| !is_the_workers(login, table)) {
-            let (ours, theirs) = (table.rows_of(&mut admin, &acme).await, table.rows_of(&mut admin, &globex).await);
+            let (ours, theirs) =
+                (table.rows_of(&mut admin, &acme).await, table.rows_of(&mut admin, &globex).await);
             let there_are = count(&mut admin, &table.name, &ours).await;
             let seen = count(&mut inside, &table.name, "true").await;
             match seen {
@@ -156,10 +164,20 @@ async fn a_tenant_sees_its_own_rows_only() {
                 None if table.partition => continue,
                 None => unreadable.push(table.name.clone()),
             }
-            assert_eq!(count(&mut inside, &table.name, &theirs).await.unwrap_or(0), 0, "{login}: {}", table.name);
+            assert_eq!(
+                count(&mut inside, &table.name, &theirs).await.unwrap_or(0),
+                0,
+                "{login}: {}",
+                table.name
+            );
             // A test of an empty table would prove nothing.
             for condition in [&ours, &theirs] {
-                assert_ne!(count(&mut admin, &table.name, condition).await, Some(0), "nothing to see in {}", table.name);
+                assert_ne!(
+                    count(&mut admin, &table.name, condition).await,
+                    Some(0),
+                    "nothing to see in {}",
+                    table.name
+                );
             }
         }
         let expected = UNREADABLE.iter().find(|(name, _)| *name == login).map(|(_, tables)| tables.to_vec());
@@ -175,18 +193,27 @@ async fn nothing_of_another_tenant_can_be_written() {
         let mut inside = enter(&url, Some(&acme)).await;
         for table in tables(&mut admin).await.iter().filter(|table| !is_the_workers(login, table)) {
             let Table { name, column, .. } = table;
-            let (ours, theirs) = (table.rows_of(&mut admin, &acme).await, table.rows_of(&mut admin, &globex).await);
-            let changed = reach(&mut inside, format!("update {name} set {column} = default where {theirs}")).await;
+            let (ours, theirs) =
+                (table.rows_of(&mut admin, &acme).await, table.rows_of(&mut admin, &globex).await);
+            let changed =
+                reach(&mut inside, format!("update {name} set {column} = default where {theirs}")).await;
             assert_eq!(changed.unwrap_or(0), 0, "{login} changes {name}");
             let deleted = reach(&mut inside, format!("delete from {name} where {theirs}")).await;
             assert_eq!(deleted.unwrap_or(0), 0, "{login} deletes from {name}");
             if *column == "lane" {
                 continue;
             }
-            let taken = reach(&mut inside, format!("update {name} set {column} = '{}' where {theirs}", acme.id)).await;
+            let taken =
+                reach(&mut inside, format!("update {name} set {column} = '{}' where {theirs}", acme.id))
+                    .await;
             assert_eq!(taken.unwrap_or(0), 0, "{login} takes from {name}");
-            let given = reach(&mut inside, format!("update {name} set {column} = '{}' where {ours}", globex.id)).await;
-            assert!(matches!(given, None | Some(0)) && (given.is_none() || table.partition), "{login} gives away from {name}");
+            let given =
+                reach(&mut inside, format!("update {name} set {column} = '{}' where {ours}", globex.id))
+                    .await;
+            assert!(
+                matches!(given, None | Some(0)) && (given.is_none() || table.partition),
+                "{login} gives away from {name}"
+            );
         }
     }
 }
@@ -202,9 +229,13 @@ async fn nothing_can_be_added_to_another_tenant() {
             let theirs = table.rows_of(&mut admin, &globex).await;
             // A row that is theirs already: what refuses it is the wall, which comes before any other constraint.
             let statement = format!("select to_jsonb(t)::text from {} t where {theirs} limit 1", table.name);
-            let row: String = sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut admin).await.expect("a row");
+            let row: String =
+                sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut admin).await.expect("a row");
             let row = row.replace('\'', "''");
-            let insert = format!("insert into {0} select * from jsonb_populate_record(null::{0}, '{row}')", table.name);
+            let insert = format!(
+                "insert into {0} select * from jsonb_populate_record(null::{0}, '{row}')",
+                table.name
+            );
             assert_eq!(reach(&mut inside, insert).await, None, "{login} adds to {}", table.name);
         }
         if login == "app" {
@@ -227,7 +258,11 @@ async fn a_server_cannot_become_more_than_it_is() {
     for (login, url) in logins(&app) {
         let mut connection = enter(&url, None).await;
         for role in ["tenon_owner", "tenon_queue", "tenon_auth", "tenon_search", "tenon_maint", "postgres"] {
-            assert_eq!(reach(&mut connection, format!("set role {role}")).await, None, "{login} becomes {role}");
+            assert_eq!(
+                reach(&mut connection, format!("set role {role}")).await,
+                None,
+                "{login} becomes {role}"
+            );
         }
         for statement in [
             "create table tenon.mine ()",
@@ -241,6 +276,10 @@ async fn a_server_cannot_become_more_than_it_is() {
         }
         let passwords = count(&mut connection, "tenon.users", "password_hash is not null").await;
         assert_eq!(passwords, None, "{login} reads no password's hash");
-        assert_eq!(count(&mut connection, "tenon.api_keys", "secret_hash is not null").await, None, "{login} reads no key's hash");
+        assert_eq!(
+            count(&mut connection, "tenon.api_keys", "secret_hash is not null").await,
+            None,
+            "{login} reads no key's hash"
+        );
     }
 }

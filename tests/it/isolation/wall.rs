@@ -79,7 +79,10 @@ async fn no_policy_goes_missing_unnoticed() {
     for Policy { table, name, create } in &policies {
         run(&mut admin, &format!("drop policy {name} on {table}")).await;
         let found = wall::check(&db).await.expect("asked");
-        assert!(found.iter().any(|violation| violation.object.starts_with(table.as_str())), "{name} of {table}: {found:?}");
+        assert!(
+            found.iter().any(|violation| violation.object.starts_with(table.as_str())),
+            "{name} of {table}: {found:?}"
+        );
         let answer = readyz(&db).await.status(503);
         assert!(answer.text().contains(table.as_str()), "{answer}");
         run(&mut admin, create).await;
@@ -159,12 +162,19 @@ const BREACHES: &[(&str, &str)] = &[
 async fn every_breach_is_reported() {
     let database = database().await;
     // One connection, so that the check sees what the transaction has done, which is then rolled back.
-    let pool = PgPoolOptions::new().max_connections(1).connect(database.admin_url()).await.expect("connected");
+    let pool =
+        PgPoolOptions::new().max_connections(1).connect(database.admin_url()).await.expect("connected");
     for (rule, breach) in BREACHES {
         let statement = format!("begin; {breach}");
-        raw_sql(AssertSqlSafe(statement)).execute(&pool).await.unwrap_or_else(|error| panic!("{breach}: {error}"));
+        raw_sql(AssertSqlSafe(statement))
+            .execute(&pool)
+            .await
+            .unwrap_or_else(|error| panic!("{breach}: {error}"));
         let found = wall::schema(&pool).await.expect("asked");
-        assert!(found.iter().any(|violation: &Violation| violation.rule == *rule), "{rule}: {breach}: {found:?}");
+        assert!(
+            found.iter().any(|violation: &Violation| violation.rule == *rule),
+            "{rule}: {breach}: {found:?}"
+        );
         raw_sql("rollback").execute(&pool).await.expect("rolled back");
     }
     assert_eq!(wall::schema(&pool).await.expect("asked"), []);
@@ -174,7 +184,8 @@ async fn every_breach_is_reported() {
 #[tokio::test]
 async fn what_is_allowed_is_not_reported() {
     let database = database().await;
-    let pool = PgPoolOptions::new().max_connections(1).connect(database.admin_url()).await.expect("connected");
+    let pool =
+        PgPoolOptions::new().max_connections(1).connect(database.admin_url()).await.expect("connected");
     for allowed in [
         "create view tenon.fine with (security_invoker = true) as select * from tenon.contacts",
         "create unique index fine on tenon.contacts (tenant_id, phone)",

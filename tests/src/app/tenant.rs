@@ -99,7 +99,8 @@ impl Tenant {
     /// Where the user cannot be made.
     pub async fn person(&self, role: Role) -> Person {
         let number = self.people.fetch_add(1, Ordering::Relaxed);
-        let email = format!("{}-{number}@{}.example", role.name().to_lowercase().replace('_', "-"), self.slug);
+        let email =
+            format!("{}-{number}@{}.example", role.name().to_lowercase().replace('_', "-"), self.slug);
         self.member(&email, role).await
     }
 
@@ -109,7 +110,8 @@ impl Tenant {
     /// Where the member cannot be made.
     pub async fn member(&self, email: &str, role: Role) -> Person {
         let new = new_member(email.to_owned(), role);
-        let created = self.state.db.write(&Actor::system(self.id), async |tx| user::create(tx, new).await).await;
+        let created =
+            self.state.db.write(&Actor::system(self.id), async |tx| user::create(tx, new).await).await;
         let id = created.unwrap_or_else(|error| panic!("{email} does not become a member: {error:?}")).id;
         let token = self.state.tokens.issue(id, self.id, role, [0, 0], Uuid::now_v7());
         let credential = token.unwrap_or_else(|error| panic!("{email} gets no token: {error}"));
