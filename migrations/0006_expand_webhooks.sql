@@ -63,7 +63,7 @@ create table tenon.delivery_attempts (
     number      integer not null,            -- counts from 1 over all rounds
     started_at  timestamptz not null,
     duration_ms integer not null,
-    outcome     text not null,               -- success, http_3xx, http_4xx, http_5xx, timeout, connect, dns, tls, ssrf_blocked
+    outcome     text not null,               -- success, http_3xx, http_4xx, http_5xx, timeout, connect, dns, tls, ssrf_blocked, interrupted
     status_code integer,
     error       text,
     response    text,                        -- the first 1 KiB of the answer
@@ -94,19 +94,20 @@ $$;
 
 -- The end of many attempts: attempt rows, the deliveries' state and the jobs' acknowledgement in one statement. Fenced: of a
 -- job that another worker holds by now nothing is written. `next_run_in` (seconds) null ends the job, else it is run again then;
--- `attempted` false (snoozed, cancelled, paused) counts nothing. Answers the ids of the jobs that were still held.
+-- `killed` keeps it for a person to
+-- look at. `attempted` false (snoozed, cancelled, paused) counts nothing. Answers the ids of the jobs that were still held.
 create function tenon.finish_deliveries(
         worker text, job_ids text[], tenants uuid[], webhooks uuid[], events uuid[], attempted boolean[], started_at timestamptz[],
         duration_ms integer[], outcomes text[], status_codes integer[], errors text[], responses text[], statuses text[],
-        next_run_in float8[])
+        next_run_in float8[], killed boolean[])
     returns setof text
     language sql security definer set search_path = pg_catalog, pg_temp rows 100
 as $$
     with input as (
         select * from unnest(job_ids, tenants, webhooks, events, attempted, started_at, duration_ms, outcomes, status_codes, errors,
-                             responses, statuses, next_run_in)
+                             responses, statuses, next_run_in, killed)
             as i (job_id, tenant_id, webhook_id, event_id, attempted, started_at, duration_ms, outcome, status_code, error, response,
-                  status, next_run_in)
+                  status, next_run_in, killed)
     ),
     held as materialized (
         select i.*, now() + make_interval(secs => i.next_run_in) as next_run_at
@@ -115,13 +116,16 @@ as $$
         order by j.id for update of j
     ),
     finished as (
-        delete from apalis.jobs j using held h where j.id = h.job_id and h.next_run_at is null
+        delete from apalis.jobs j using held h where j.id = h.job_id and h.next_run_at is null and not h.killed
     ),
     again as (
-        update apalis.jobs j set status = 'Pending', run_at = h.next_run_at, lock_by = null, lock_at = null,
+        update apalis.jobs j set
+               status = case when h.killed then 'Killed' else 'Pending' end,
+               run_at = coalesce(h.next_run_at, j.run_at), lock_by = null, lock_at = null,
+               done_at = case when h.killed then now() end,
                attempts = j.attempts + h.attempted::integer,
                last_result = case when h.error is null then j.last_result else jsonb_build_object('Err', h.error) end
-        from held h where j.id = h.job_id and h.next_run_at is not null
+        from held h where j.id = h.job_id and (h.next_run_at is not null or h.killed)
     ),
     counted as (
         update tenon.deliveries d set
@@ -147,10 +151,10 @@ as $$
 $$;
 
 revoke execute on function tenon.load_deliveries(uuid[], uuid[], uuid[]),
-    tenon.finish_deliveries(text, text[], uuid[], uuid[], uuid[], boolean[], timestamptz[], integer[], text[], integer[], text[], text[], text[], float8[])
+    tenon.finish_deliveries(text, text[], uuid[], uuid[], uuid[], boolean[], timestamptz[], integer[], text[], integer[], text[], text[], text[], float8[], boolean[])
     from public;
 grant execute on function tenon.load_deliveries(uuid[], uuid[], uuid[]),
-    tenon.finish_deliveries(text, text[], uuid[], uuid[], uuid[], boolean[], timestamptz[], integer[], text[], integer[], text[], text[], text[], float8[])
+    tenon.finish_deliveries(text, text[], uuid[], uuid[], uuid[], boolean[], timestamptz[], integer[], text[], integer[], text[], text[], text[], float8[], boolean[])
     to tenon_worker;
 
 set role tenon_owner;

@@ -296,7 +296,9 @@ impl ContactsApi {
         let expected = params::if_match(if_match.as_deref())?;
         let draft = ContactDraft::from(body.0);
         draft.clone().check().map_err(tenon_common::Error::Invalid)?;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| contact::update(tx, ContactId(id.0), expected, |_| draft).await;
+        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
+            contact::update(tx, ContactId(id.0), expected, |_| draft).await
+        };
         let contact = app.db.write(&caller.actor, edit).await?;
         let version = contact.version;
         Ok(Shown::versioned(contact.into(), version))
@@ -347,7 +349,10 @@ impl ContactsApi {
         prefer: Header<Option<String>>,
     ) -> Result<Deleted<ContactBody>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
-        let contact = app.db.write(&caller.actor, async |tx| contact::delete(tx, ContactId(id.0), expected).await).await?;
+        let contact = app
+            .db
+            .write(&caller.actor, async |tx| contact::delete(tx, ContactId(id.0), expected).await)
+            .await?;
         Ok(Deleted::as_preferred(prefer.as_deref(), || contact.into()))
     }
 
@@ -363,7 +368,8 @@ impl ContactsApi {
         /// The contact's id.
         id: Path<Uuid>,
     ) -> Result<Shown<ContactBody>, ApiError> {
-        let contact = app.db.write(&caller.actor, async |tx| contact::restore(tx, ContactId(id.0)).await).await?;
+        let contact =
+            app.db.write(&caller.actor, async |tx| contact::restore(tx, ContactId(id.0)).await).await?;
         let version = contact.version;
         Ok(Shown::versioned(contact.into(), version))
     }

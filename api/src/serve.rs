@@ -7,7 +7,6 @@ use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, operations, telemetry};
-use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::cli::Cli;
@@ -26,7 +25,7 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     let operations_address = listener.local_addr().map_err(|error| error.to_string())?;
     tokio::spawn(probes.clone().serve(listener));
 
-    let stop = stop_signal()?;
+    let stop = operations::stop_signal().map_err(|error| error.to_string())?;
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
         checked = operations::wait_for_wall(&db) => checked.map_err(|violations| {
@@ -34,8 +33,13 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
             format!("refusing to serve\n{}", lines.join("\n"))
         })?,
     }
-    let addresses = if cli.http.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
-    let app = App::load(db.clone(), master, addresses, cli.http.trusted_proxies.clone()).await.map_err(|error| error.to_string())?;
+    let mut addresses =
+        if cli.http.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
+    addresses.allowed_subnets.extend(cli.http.webhook_allowed_subnets.iter().copied());
+    db.wake_after_commit();
+    let app = App::load(db.clone(), master, addresses, cli.http.trusted_proxies.clone())
+        .await
+        .map_err(|error| error.to_string())?;
     let app = Arc::new(app);
     let upkeep = tokio::spawn(upkeep(app.clone()));
 
@@ -57,7 +61,11 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
         }
     };
     Server::new_with_acceptor(acceptor)
-        .run_with_graceful_shutdown(routes::build(app.clone(), &documents), drained, Some(cli.http.drain_deadline))
+        .run_with_graceful_shutdown(
+            routes::build(app.clone(), &documents),
+            drained,
+            Some(cli.http.drain_deadline),
+        )
         .await
         .map_err(|error| error.to_string())?;
     upkeep.abort();
@@ -66,23 +74,6 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     }
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Cancelled by SIGTERM or SIGINT.
-fn stop_signal() -> Result<CancellationToken, String> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let stop = CancellationToken::new();
-    let told = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        told.cancel();
-    });
-    Ok(stop)
 }
 
 /// Writes the last uses of API keys, and loads the signing keys that another process may have rotated.

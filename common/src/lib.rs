@@ -13,6 +13,7 @@ pub mod id;
 pub mod job;
 pub mod operations;
 pub mod page;
+pub mod queue;
 pub mod secret;
 pub mod telemetry;
 pub mod webhook;

@@ -3,9 +3,13 @@
 mod api_keys;
 mod auth;
 mod contacts;
+mod delivery;
 mod errors;
 mod hammer;
 mod harness;
 mod isolation;
 mod log;
+mod openapi;
+mod processes;
+mod queue;
 mod raw;

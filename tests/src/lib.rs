@@ -10,6 +10,7 @@ pub mod factory;
 pub mod postgres;
 pub mod process;
 pub mod receiver;
+pub mod stack;
 
 pub use app::{Person, Served, Tenant, TestApp};
 pub use client::{Answer, Client};

@@ -1,3 +1,9 @@
-//! Tenon: the worker.
+#![doc = include_str!("../README.md")]
 
+pub mod cli;
+pub mod context;
+pub mod jobs;
+pub mod partitions;
+pub mod registry;
+pub mod run;
 pub mod webhook;

@@ -128,7 +128,9 @@ impl ApiKeyDraft {
             None => Err(("REQUIRED", "Name is required".to_owned())),
             Some(checked) => checked,
         };
-        let name = name.map_err(|(code, message)| errors.push(FieldError::new("name", code, message))).unwrap_or_default();
+        let name = name
+            .map_err(|(code, message)| errors.push(FieldError::new("name", code, message)))
+            .unwrap_or_default();
         let scopes = self.scopes.unwrap_or_default();
         if scopes.is_empty() {
             errors.push(FieldError::new("scopes", "REQUIRED", "At least one scope is required"));
@@ -156,7 +158,10 @@ impl ApiKeyDraft {
 
 fn check_scope(scope: &str, grantor: &Grantor) -> Result<(), rules::Broken> {
     if !role::is_scope(scope) {
-        return Err(("UNKNOWN_SCOPE", "Expected <resource>:<read|write|delete>, <area>:manage, a * in either place, or *".to_owned()));
+        return Err((
+            "UNKNOWN_SCOPE",
+            "Expected <resource>:<read|write|delete>, <area>:manage, a * in either place, or *".to_owned(),
+        ));
     }
     let Some(held) = &grantor.scopes else { return Ok(()) };
     let covered = role::Permission::ALL
@@ -182,7 +187,10 @@ fn networks(list: &[String], errors: &mut Vec<FieldError>) -> Vec<String> {
 }
 
 fn parse_network(text: &str) -> Option<IpNet> {
-    text.parse::<IpNet>().map(|network| network.trunc()).ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+    text.parse::<IpNet>()
+        .map(|network| network.trunc())
+        .ok()
+        .or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
 }
 
 macro_rules! columns {
@@ -206,12 +214,24 @@ impl ApiKey {
     fn change(&self, event: EventType, before: Option<&Self>) -> Result<Change> {
         let show = |key: &Self| serde_json::to_value(key).map_err(Error::internal);
         let before: Option<Value> = before.map(show).transpose()?;
-        Ok(Change { event, object: self.id.0, version: self.version, at: self.updated_at, before, after: show(self)? })
+        Ok(Change {
+            event,
+            object: self.id.0,
+            version: self.version,
+            at: self.updated_at,
+            before,
+            after: show(self)?,
+        })
     }
 }
 
 /// Creates a key; the only time that its secret is known.
-pub async fn create(tx: &mut TenantTx<'_>, draft: ApiKeyDraft, mode: Mode, grantor: &Grantor) -> Result<(ApiKey, KeySecret)> {
+pub async fn create(
+    tx: &mut TenantTx<'_>,
+    draft: ApiKeyDraft,
+    mode: Mode,
+    grantor: &Grantor,
+) -> Result<(ApiKey, KeySecret)> {
     let fields = draft.check(grantor)?;
     let user = tx.actor().principal.user();
     let (key, secret) = insert(tx, &fields, mode, user, None).await?;
@@ -260,7 +280,8 @@ async fn insert(
 /// The key, whatever its state.
 pub async fn get(tx: &mut TenantTx<'_>, id: ApiKeyId) -> Result<ApiKey> {
     let statement = concat!("select ", columns!(), " from tenon.api_keys where tenant_id = $1 and id = $2");
-    let found: Option<ApiKey> = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
+    let found: Option<ApiKey> =
+        sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
     found.map(ApiKey::shown).ok_or(Error::NotFound(EntityKind::ApiKey))
 }
 
@@ -287,8 +308,13 @@ pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<ApiKey>
 }
 
 async fn lock(tx: &mut TenantTx<'_>, id: ApiKeyId) -> Result<ApiKey> {
-    let statement = concat!("select ", columns!(), " from tenon.api_keys where tenant_id = $1 and id = $2 for no key update");
-    let found: Option<ApiKey> = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
+    let statement = concat!(
+        "select ",
+        columns!(),
+        " from tenon.api_keys where tenant_id = $1 and id = $2 for no key update"
+    );
+    let found: Option<ApiKey> =
+        sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
     found.map(ApiKey::shown).ok_or(Error::NotFound(EntityKind::ApiKey))
 }
 
@@ -338,7 +364,12 @@ pub async fn update(
 }
 
 /// Ends a key at once (within the 5 seconds that a checked key is believed). Revoking it again changes nothing.
-pub async fn revoke(tx: &mut TenantTx<'_>, id: ApiKeyId, expected: Option<i64>, reason: &str) -> Result<ApiKey> {
+pub async fn revoke(
+    tx: &mut TenantTx<'_>,
+    id: ApiKeyId,
+    expected: Option<i64>,
+    reason: &str,
+) -> Result<ApiKey> {
     let before = lock(tx, id).await?;
     if before.revoked_at.is_some() {
         return Ok(before);
@@ -364,7 +395,12 @@ pub async fn revoke(tx: &mut TenantTx<'_>, id: ApiKeyId, expected: Option<i64>, 
 }
 
 /// A new key with the old one's rights; the old one works for `overlap` more.
-pub async fn rotate(tx: &mut TenantTx<'_>, id: ApiKeyId, overlap: Duration, grantor: &Grantor) -> Result<(ApiKey, KeySecret)> {
+pub async fn rotate(
+    tx: &mut TenantTx<'_>,
+    id: ApiKeyId,
+    overlap: Duration,
+    grantor: &Grantor,
+) -> Result<(ApiKey, KeySecret)> {
     let before = lock(tx, id).await?;
     refuse_changed(&before, None)?;
     let role = Role::parse(&before.role)?;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::Acquire;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::account::role::Role;
@@ -113,10 +113,16 @@ impl ContactDraft {
             name: name.unwrap_or_default(),
             external_id: checked(&mut errors, "externalId", self.external_id.as_deref(), rules::external_id),
             email: checked(&mut errors, "email", self.email.as_deref(), rules::email),
-            phone: checked(&mut errors, "phone", self.phone.as_deref(), |v| Ok((rules::phone(v)?, v.trim().to_owned()))),
-            company: checked(&mut errors, "company", self.company.as_deref(), |v| rules::text(v, "Company", 100)),
+            phone: checked(&mut errors, "phone", self.phone.as_deref(), |v| {
+                Ok((rules::phone(v)?, v.trim().to_owned()))
+            }),
+            company: checked(&mut errors, "company", self.company.as_deref(), |v| {
+                rules::text(v, "Company", 100)
+            }),
             title: checked(&mut errors, "title", self.title.as_deref(), |v| rules::text(v, "Title", 100)),
-            lifecycle: checked(&mut errors, "lifecycle", self.lifecycle.as_deref(), |v| rules::text(v, "Lifecycle", 50)),
+            lifecycle: checked(&mut errors, "lifecycle", self.lifecycle.as_deref(), |v| {
+                rules::text(v, "Lifecycle", 50)
+            }),
             owner_id: self.owner_id,
             user_id: self.user_id,
         };
@@ -208,14 +214,21 @@ pub async fn create_many(tx: &mut TenantTx<'_>, fields: Vec<ContactFields>) -> R
     if let Some(refused) = contacts.iter().find(|contact| !inserted.contains(&contact.id)) {
         return Err(collision(tx, refused, ConflictCode::Duplicate).await?);
     }
-    let changes = contacts.iter().map(|contact| changed(EventType::CONTACT_CREATED, None, contact)).collect::<Result<Vec<_>>>()?;
+    let changes = contacts
+        .iter()
+        .map(|contact| changed(EventType::CONTACT_CREATED, None, contact))
+        .collect::<Result<Vec<_>>>()?;
     change::record(tx, &changes).await?;
     Ok(contacts)
 }
 
 /// The contact, if there is one that is not deleted.
 pub async fn find(tx: &mut TenantTx<'_>, id: ContactId) -> Result<Option<Contact>> {
-    let statement = concat!("select ", columns!(), " from tenon.contacts where tenant_id = $1 and id = $2 and deleted_at is null");
+    let statement = concat!(
+        "select ",
+        columns!(),
+        " from tenon.contacts where tenant_id = $1 and id = $2 and deleted_at is null"
+    );
     Ok(sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?)
 }
 
@@ -245,7 +258,8 @@ pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Contact
                 " from tenon.contacts where tenant_id = $1 and deleted_at is null and (created_at, id) < ($3, $4)
                  order by created_at desc, id desc limit $2"
             );
-            let query = sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(last.at).bind(last.id);
+            let query =
+                sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(last.at).bind(last.id);
             query.fetch_all(tx.conn()).await?
         }
     };
@@ -281,7 +295,7 @@ pub async fn update(
         tx.widen_to_tenant().await?;
     }
     stamp(tx, &mut after);
-    store(tx, &after, ConflictCode::Duplicate).await?;
+    store(tx, &before, &after, ConflictCode::Duplicate).await?;
     change::record(tx, &[changed(EventType::CONTACT_UPDATED, Some(&before), &after)?]).await?;
     Ok(after)
 }
@@ -295,7 +309,7 @@ pub async fn delete(tx: &mut TenantTx<'_>, id: ContactId, expected: Option<i64>)
     let mut after = before.clone();
     stamp(tx, &mut after);
     after.deleted_at = Some(after.updated_at);
-    store(tx, &after, ConflictCode::Duplicate).await?;
+    store(tx, &before, &after, ConflictCode::Duplicate).await?;
     change::record(tx, &[changed(EventType::CONTACT_DELETED, Some(&before), &after)?]).await?;
     Ok(after)
 }
@@ -306,7 +320,7 @@ pub async fn restore(tx: &mut TenantTx<'_>, id: ContactId) -> Result<Contact> {
     let mut after = before.clone();
     stamp(tx, &mut after);
     after.deleted_at = None;
-    store(tx, &after, ConflictCode::RestoreConflict).await?;
+    store(tx, &before, &after, ConflictCode::RestoreConflict).await?;
     change::record(tx, &[changed(EventType::CONTACT_RESTORED, Some(&before), &after)?]).await?;
     Ok(after)
 }
@@ -317,12 +331,17 @@ impl Contact {
         SortKey { at: self.created_at, id: self.id.0 }
     }
 
+    /// What uniqueness is about.
+    fn email_key(&self) -> Option<String> {
+        self.email.as_ref().map(|email| email.to_lowercase())
+    }
+
     /// What it says, without what every change changes.
     fn says(&self) -> ContactFields {
         ContactFields {
             name: self.name.clone(),
             external_id: self.external_id.clone(),
-            email: self.email.clone().map(|email| (email.clone(), email.to_lowercase())),
+            email: self.email.clone().zip(self.email_key()),
             phone: self.phone.clone().zip(self.phone_original.clone()),
             company: self.company.clone(),
             title: self.title.clone(),
@@ -340,7 +359,9 @@ fn new(tx: &TenantTx<'_>, fields: ContactFields) -> Result<Contact> {
     // What an AGENT creates is its own: it could not see it otherwise.
     let own = (actor.role < Role::Admin).then(|| actor.principal.user()).flatten();
     if own.is_some() && fields.owner_id.is_some() && fields.owner_id != own {
-        return Err(Error::Forbidden("Your role may create contacts for yourself only; give them away afterwards".to_owned()));
+        return Err(Error::Forbidden(
+            "Your role may create contacts for yourself only; give them away afterwards".to_owned(),
+        ));
     }
     let mut contact = Contact {
         id: ContactId::new(),
@@ -391,16 +412,43 @@ async fn lock(tx: &mut TenantTx<'_>, id: ContactId, deleted: bool) -> Result<Con
         columns!(),
         " from tenon.contacts where tenant_id = $1 and id = $2 and (deleted_at is not null) = $3 for no key update"
     );
-    let found = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).bind(deleted).fetch_optional(tx.conn()).await?;
+    let found = sqlx::query_as(statement)
+        .bind(tx.actor().tenant)
+        .bind(id)
+        .bind(deleted)
+        .fetch_optional(tx.conn())
+        .await?;
     found.ok_or(Error::NotFound(EntityKind::Contact))
 }
 
-/// Writes all of a contact. Behind a savepoint, so that a collision can still be looked up.
-async fn store(tx: &mut TenantTx<'_>, contact: &Contact, conflict: ConflictCode) -> Result<()> {
-    let by = contact.updated_by.to_string();
-    let email_key = contact.email.as_ref().map(|email| email.to_lowercase());
+/// Writes all of a contact. Where it may collide, behind a savepoint, so that the collision can still be looked up.
+async fn store(
+    tx: &mut TenantTx<'_>,
+    before: &Contact,
+    contact: &Contact,
+    conflict: ConflictCode,
+) -> Result<()> {
+    let unique =
+        |contact: &Contact| (contact.email_key(), contact.external_id.clone(), contact.deleted_at.is_some());
+    if contact.deleted_at.is_some() || unique(before) == unique(contact) {
+        return write(tx.conn(), contact).await.map_err(refusal);
+    }
     let mut savepoint = tx.conn().begin().await?;
-    let stored = sqlx::query(
+    match write(&mut savepoint, contact).await {
+        Ok(()) => Ok(savepoint.commit().await?),
+        Err(error)
+            if matches!(broken_constraint(&error), Some("contacts_email" | "contacts_external_id")) =>
+        {
+            savepoint.rollback().await?;
+            tx.narrow_to_actor().await?;
+            Err(collision(tx, contact, conflict).await?)
+        }
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+async fn write(connection: &mut PgConnection, contact: &Contact) -> Result<(), sqlx::Error> {
+    sqlx::query(
         "update tenon.contacts set external_id = $3, name = $4, email = $5, email_key = $6, phone = $7, phone_original = $8,
                 company = $9, title = $10, lifecycle = $11, owner_id = $12, user_id = $13, version = $14, updated_at = $15,
                 updated_by = $16, deleted_at = $17, deleted_by = case when $17::timestamptz is null then null else $16 end
@@ -411,7 +459,7 @@ async fn store(tx: &mut TenantTx<'_>, contact: &Contact, conflict: ConflictCode)
     .bind(&contact.external_id)
     .bind(&contact.name)
     .bind(&contact.email)
-    .bind(email_key)
+    .bind(contact.email_key())
     .bind(&contact.phone)
     .bind(&contact.phone_original)
     .bind(&contact.company)
@@ -421,31 +469,22 @@ async fn store(tx: &mut TenantTx<'_>, contact: &Contact, conflict: ConflictCode)
     .bind(contact.user_id)
     .bind(contact.version)
     .bind(contact.updated_at)
-    .bind(by)
+    .bind(contact.updated_by.to_string())
     .bind(contact.deleted_at)
-    .execute(&mut *savepoint)
-    .await;
-    match stored {
-        Ok(_) => Ok(savepoint.commit().await?),
-        Err(error) if matches!(broken_constraint(&error), Some("contacts_email" | "contacts_external_id")) => {
-            savepoint.rollback().await?;
-            tx.narrow_to_actor().await?;
-            Err(collision(tx, contact, conflict).await?)
-        }
-        Err(error) => Err(refusal(error)),
-    }
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Which field collided, and with whom, if the caller may see that record.
 async fn collision(tx: &mut TenantTx<'_>, contact: &Contact, code: ConflictCode) -> Result<Error> {
-    let email_key = contact.email.as_ref().map(|email| email.to_lowercase());
     let taken: Option<(Uuid, bool)> = sqlx::query_as(
         "select id, coalesce(email_key = $2, false) from tenon.contacts
          where tenant_id = $1 and (email_key = $2 or external_id = $3) and deleted_at is null and id <> $4
          order by 2 desc limit 1",
     )
     .bind(contact.tenant_id)
-    .bind(email_key)
+    .bind(contact.email_key())
     .bind(&contact.external_id)
     .bind(contact.id)
     .fetch_optional(tx.conn())
@@ -458,7 +497,11 @@ async fn collision(tx: &mut TenantTx<'_>, contact: &Contact, code: ConflictCode)
 
 fn refusal(error: sqlx::Error) -> Error {
     let not_a_member = |field| {
-        Error::Invalid(vec![FieldError::new(field, "NOT_A_MEMBER", "Must be the id of a user of this organization")])
+        Error::Invalid(vec![FieldError::new(
+            field,
+            "NOT_A_MEMBER",
+            "Must be the id of a user of this organization",
+        )])
     };
     match broken_constraint(&error) {
         Some("contacts_owner") => not_a_member("ownerId"),
@@ -504,7 +547,7 @@ impl Rows {
             rows.external_id.push(contact.external_id.clone());
             rows.name.push(contact.name.clone());
             rows.email.push(contact.email.clone());
-            rows.email_key.push(contact.email.as_ref().map(|email| email.to_lowercase()));
+            rows.email_key.push(contact.email_key());
             rows.phone.push(contact.phone.clone());
             rows.phone_original.push(contact.phone_original.clone());
             rows.company.push(contact.company.clone());

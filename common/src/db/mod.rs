@@ -7,6 +7,7 @@
 mod migrate;
 pub mod wall;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -17,11 +18,15 @@ pub use migrate::{MigrateError, MigrationReport, migrate, pending};
 
 use crate::actor::Actor;
 use crate::error::{Error, Result};
+use crate::job::Queue;
+use crate::queue::Wake;
 
 /// The database, as one server logs in to it.
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
+    /// Tells workers of new jobs after the commit, where that was started.
+    wake: Arc<OnceLock<Wake>>,
 }
 
 /// How to reach the database.
@@ -47,12 +52,16 @@ impl Db {
             // A round trip before every use; a connection that died shows itself in the first statement instead.
             .test_before_acquire(false)
             .connect_lazy_with(options.application_name(config.application_name));
-        Ok(Self { pool })
+        Ok(Self { pool, wake: Arc::default() })
     }
 
     /// Runs `work` in a read-only transaction of the actor's tenant. One round trip to begin; nothing is waited for at the
     /// end.
-    pub async fn read<T>(&self, actor: &Actor, work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>) -> Result<T> {
+    pub async fn read<T>(
+        &self,
+        actor: &Actor,
+        work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut connection = self.acquire().await?;
         let result = {
             let mut tx = TenantTx::begin(connection.get(), "BEGIN READ ONLY", actor).await?;
@@ -65,15 +74,33 @@ impl Db {
     }
 
     /// Runs `work` in a transaction of the actor's tenant: committed when it answers `Ok`, rolled back otherwise.
-    pub async fn write<T>(&self, actor: &Actor, work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>) -> Result<T> {
+    pub async fn write<T>(
+        &self,
+        actor: &Actor,
+        work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut connection = self.acquire().await?;
         let result = {
-            let mut tx = TenantTx::begin(connection.get(), "BEGIN", actor).await?;
+            // Who is woken after the commit is not notified by it.
+            let begin =
+                if self.wake.get().is_some() { "BEGIN; SET LOCAL app.notify = 'off'" } else { "BEGIN" };
+            let mut tx = TenantTx::begin(connection.get(), begin, actor).await?;
             let result = work(&mut tx).await;
-            finish(tx.inner, result).await
+            let enqueued = std::mem::take(&mut tx.enqueued);
+            let result = finish(tx.inner, result).await;
+            if let (Ok(_), Some(wake)) = (&result, self.wake.get()) {
+                enqueued.into_iter().for_each(|queue| wake.touch(queue));
+            }
+            result
         };
         connection.give_back();
         result
+    }
+
+    /// From now on workers are woken from here after each commit that made jobs, not by the commit itself: a server with many
+    /// small writes calls it once. Needs a runtime.
+    pub fn wake_after_commit(&self) {
+        self.wake.get_or_init(|| Wake::start(&self.pool));
     }
 
     /// Runs `work` in a transaction without a tenant: global tables, and the definer functions that look up credentials.
@@ -164,6 +191,7 @@ impl Drop for Leased {
 pub struct TenantTx<'c> {
     inner: Transaction<'c, Postgres>,
     actor: Actor,
+    enqueued: Vec<Queue>,
 }
 
 impl<'c> TenantTx<'c> {
@@ -176,7 +204,7 @@ impl<'c> TenantTx<'c> {
             actor.role.rank()
         );
         let inner = connection.begin_with(AssertSqlSafe(statement)).await?;
-        Ok(Self { inner, actor: actor.clone() })
+        Ok(Self { inner, actor: actor.clone(), enqueued: Vec::new() })
     }
 
     /// Who asks.
@@ -187,6 +215,13 @@ impl<'c> TenantTx<'c> {
     /// The connection, for a statement on tenant tables.
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
         &mut self.inner
+    }
+
+    /// Jobs were inserted that are due: the queue's workers are told once they are committed.
+    pub(crate) fn enqueued(&mut self, queue: Queue) {
+        if !self.enqueued.contains(&queue) {
+            self.enqueued.push(queue);
+        }
     }
 
     /// Lets the rest of the transaction see all of the tenant. For the one case in which a change that the caller may make

@@ -1,12 +1,15 @@
 //! From an event to its deliveries: in one tenant transaction, for as many events of the tenant as wait together.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::db::TenantTx;
 use crate::error::Result;
 use crate::event;
-use crate::id::{DeliveryId, EventId, WebhookId};
+use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::job::{EncodedJob, JobColumns};
+use crate::queue::{Injector, Reservation};
 use crate::webhook::delivery::DeliverWebhook;
 use crate::webhook::sending::Sending;
 
@@ -21,13 +24,29 @@ pub struct Waiting {
     pub traceparent: Option<String>,
 }
 
-/// What a fan-out made.
-#[derive(Debug)]
+/// What a fan-out made, to be told to the worker once it is committed.
 pub struct FannedOut {
-    /// Deliveries whose jobs this worker holds already: with all that sending takes, no second hop through the database.
-    pub claimed: Vec<(EncodedJob, Sending)>,
-    /// How many more wait for whoever has room.
-    pub waiting: usize,
+    /// The deliveries' jobs, of which the worker claims as many as it has room for.
+    reservation: Reservation,
+    /// The ids of the jobs that are new.
+    inserted: HashSet<String>,
+    /// The deliveries, with everything that sending them takes.
+    sendings: Vec<Sending>,
+}
+
+impl FannedOut {
+    /// What was claimed, to be sent without reading it again.
+    pub fn claimed(&self) -> impl Iterator<Item = &Sending> {
+        let jobs = self.reservation.jobs().iter().take(self.reservation.claimed());
+        jobs.zip(&self.sendings)
+            .filter(|(job, _)| self.inserted.contains(&job.id))
+            .map(|(_, sending)| sending)
+    }
+
+    /// After the commit: the claimed jobs run here, without a second hop through the database.
+    pub fn inject(self) {
+        self.reservation.inject(&self.inserted);
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -43,41 +62,54 @@ struct Match {
     previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
-/// Makes the deliveries of the events and their jobs, the first `room` of them claimed by `worker`, and deletes the fan-out
-/// jobs that `worker` still holds. Done twice it makes nothing twice.
-pub async fn fan_out(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting], room: usize) -> Result<FannedOut> {
+/// Makes the deliveries of the events and their jobs, and deletes the fan-out jobs that `worker` still holds. Done twice it
+/// makes nothing twice.
+pub async fn fan_out(
+    tx: &mut TenantTx<'_>,
+    worker: &str,
+    injector: &Injector,
+    waiting: &[Waiting],
+) -> Result<FannedOut> {
     let matches = matches(tx, worker, waiting).await?;
     let tenant = tx.actor().tenant;
-    let mut made = Vec::with_capacity(matches.len());
+    let mut jobs = Vec::with_capacity(matches.len());
+    let mut sendings = Vec::with_capacity(matches.len());
     for found in matches {
-        let traceparent = waiting.iter().find(|w| w.event == found.event_id).and_then(|w| w.traceparent.clone());
-        let args = DeliverWebhook { tenant_id: tenant, webhook_id: found.webhook_id, event_id: found.event_id };
-        let job = EncodedJob::new(&args, Some(tenant.0), traceparent.as_deref())?;
-        let sending = Sending {
+        let traceparent =
+            waiting.iter().find(|w| w.event == found.event_id).and_then(|w| w.traceparent.as_deref());
+        let args =
+            DeliverWebhook { tenant_id: tenant, webhook_id: found.webhook_id, event_id: found.event_id };
+        let job = EncodedJob::new(&args, Some(tenant.0), traceparent)?;
+        sendings.push(found.sending(tenant, &job));
+        jobs.push(job);
+    }
+    let reservation = injector.reserve(jobs);
+    let inserted = insert(tx, worker, waiting, &reservation, &sendings).await?;
+    Ok(FannedOut { reservation, inserted, sendings })
+}
+
+impl Match {
+    fn sending(self, tenant: TenantId, job: &EncodedJob) -> Sending {
+        Sending {
             tenant_id: tenant,
-            webhook_id: found.webhook_id,
-            event_id: found.event_id,
+            webhook_id: self.webhook_id,
+            event_id: self.event_id,
             id: DeliveryId::new(),
-            event_type: found.event_type,
+            event_type: self.event_type,
             status: "pending".to_owned(),
             attempts: 0,
             schedule_attempts: 0,
             job_id: Some(job.id.clone()),
-            url: found.url,
+            url: self.url,
             active: true,
             deleted: false,
-            secret: found.secret,
-            previous_secret: found.previous_secret,
-            previous_secret_expires_at: found.previous_secret_expires_at,
-            body: found.body,
-            event_created_at: found.created_at,
-        };
-        made.push((job, sending));
+            secret: self.secret,
+            previous_secret: self.previous_secret,
+            previous_secret_expires_at: self.previous_secret_expires_at,
+            body: self.body,
+            event_created_at: self.created_at,
+        }
     }
-    let inserted = insert(tx, worker, waiting, &made, room).await?;
-    let new = |made: &(EncodedJob, Sending)| inserted.contains(&made.0.id);
-    let claimed: Vec<_> = made.iter().take(room).filter(|made| new(made)).cloned().collect();
-    Ok(FannedOut { waiting: inserted.len() - claimed.len(), claimed })
 }
 
 /// The webhooks that subscribed to each event, and were there when it was committed. Only of jobs that `worker` holds.
@@ -107,31 +139,25 @@ async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Re
     Ok(found)
 }
 
-/// Writes deliveries, their jobs, and the end of the fan-out jobs; answers the ids of the jobs that are new.
+/// Writes deliveries, their jobs, and the end of the fan-out jobs in one statement; answers the ids of the jobs that are new.
 async fn insert(
     tx: &mut TenantTx<'_>,
     worker: &str,
     waiting: &[Waiting],
-    made: &[(EncodedJob, Sending)],
-    room: usize,
-) -> Result<Vec<String>> {
-    let jobs: JobColumns = made.iter().map(|(job, _)| job.clone()).collect();
-    let mut webhooks = Vec::with_capacity(made.len());
-    let mut events = Vec::with_capacity(made.len());
-    let mut ids = Vec::with_capacity(made.len());
-    let mut types = Vec::with_capacity(made.len());
-    for (_, sending) in made {
-        webhooks.push(sending.webhook_id);
-        events.push(sending.event_id);
-        ids.push(sending.id);
-        types.push(sending.event_type.clone());
-    }
-    let finished: Vec<_> = waiting.iter().map(|w| w.job.clone()).collect();
-    let inserted = sqlx::query_scalar(
+    reservation: &Reservation,
+    sendings: &[Sending],
+) -> Result<HashSet<String>> {
+    let jobs: JobColumns = reservation.jobs().iter().cloned().collect();
+    let webhooks: Vec<_> = sendings.iter().map(|sending| sending.webhook_id).collect();
+    let events: Vec<_> = sendings.iter().map(|sending| sending.event_id).collect();
+    let ids: Vec<_> = sendings.iter().map(|sending| sending.id).collect();
+    let types: Vec<_> = sendings.iter().map(|sending| sending.event_type.as_str()).collect();
+    let finished: Vec<_> = waiting.iter().map(|waiting| waiting.job.as_str()).collect();
+    let inserted: Vec<String> = sqlx::query_scalar(
         "with new as materialized (
-             select n.*, row_number() over () <= $12 as claimed
-             from unnest($3::text[], $4::text[], $5::bytea[], $6::integer[], $7::hstore[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[])
-                 as n (job_id, queue, payload, max_attempts, metadata, webhook_id, event_id, id, event_type)
+             select n.* from unnest($3::text[], $4::text[], $5::bytea[], $6::integer[], $7::hstore[], $8::uuid[], $9::uuid[], $10::uuid[],
+                                    $11::text[])
+                 with ordinality as n (job_id, queue, payload, max_attempts, metadata, webhook_id, event_id, id, event_type, number)
          ),
          delivery as (
              insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, next_attempt_at, job_id)
@@ -142,12 +168,12 @@ async fn insert(
          job as (
              insert into apalis.jobs (id, job_type, job, max_attempts, metadata, status, lock_by, lock_at)
              select n.job_id, n.queue, n.payload, n.max_attempts, n.metadata,
-                    case when n.claimed then 'Running' else 'Pending' end,
-                    case when n.claimed then $2 end, case when n.claimed then now() end
+                    case when n.number <= $12 then 'Running' else 'Pending' end,
+                    case when n.number <= $12 then $13 end, case when n.number <= $12 then now() end
              from new n join delivery using (job_id)
          ),
          finished as (
-             delete from apalis.jobs j where j.id = any ($13) and j.lock_by = $2
+             delete from apalis.jobs j where j.id = any ($14) and j.lock_by = $2
          )
          select job_id from delivery",
     )
@@ -162,9 +188,10 @@ async fn insert(
     .bind(events)
     .bind(ids)
     .bind(types)
-    .bind(i64::try_from(room).unwrap_or(i64::MAX))
+    .bind(i64::try_from(reservation.claimed()).unwrap_or_default())
+    .bind(reservation.worker())
     .bind(finished)
     .fetch_all(tx.conn())
     .await?;
-    Ok(inserted)
+    Ok(inserted.into_iter().collect())
 }

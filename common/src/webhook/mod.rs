@@ -1,5 +1,6 @@
 //! Webhooks: what the API and the worker must agree on. No HTTP client here.
 
+pub mod acknowledge;
 pub mod address;
 pub mod delivery;
 pub mod endpoint;

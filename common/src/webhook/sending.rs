@@ -98,6 +98,8 @@ pub struct Finished {
     pub status: &'static str,
     /// When the job runs again; none ends it.
     pub next: Option<Duration>,
+    /// Whether a job that ends is kept as `Killed`, for a person to look at.
+    pub killed: bool,
 }
 
 /// An attempt that has ended.
@@ -119,12 +121,16 @@ pub struct Attempted {
 
 /// Writes attempts, the deliveries' state and the jobs' acknowledgement, of what `worker` still holds, in one statement. Answers
 /// the ids of those jobs.
-pub async fn finish(connection: &mut sqlx::PgConnection, worker: &str, finished: &[Finished]) -> Result<Vec<String>, sqlx::Error> {
+pub async fn finish(
+    connection: &mut sqlx::PgConnection,
+    worker: &str,
+    finished: &[Finished],
+) -> Result<Vec<String>, sqlx::Error> {
     let mut columns = Columns::default();
     for finished in finished {
         columns.push(finished);
     }
-    sqlx::query_scalar("select * from tenon.finish_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
+    sqlx::query_scalar("select * from tenon.finish_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
         .bind(worker)
         .bind(columns.jobs)
         .bind(columns.tenants)
@@ -139,6 +145,7 @@ pub async fn finish(connection: &mut sqlx::PgConnection, worker: &str, finished:
         .bind(columns.responses)
         .bind(columns.statuses)
         .bind(columns.next)
+        .bind(columns.killed)
         .fetch_all(connection)
         .await
 }
@@ -158,6 +165,7 @@ struct Columns {
     responses: Vec<Option<String>>,
     statuses: Vec<&'static str>,
     next: Vec<Option<f64>>,
+    killed: Vec<bool>,
 }
 
 impl Columns {
@@ -176,5 +184,6 @@ impl Columns {
         self.responses.push(attempt.and_then(|a| a.response.clone()));
         self.statuses.push(finished.status);
         self.next.push(finished.next.map(|delay| delay.as_secs_f64()));
+        self.killed.push(finished.killed);
     }
 }

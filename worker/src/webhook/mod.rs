@@ -11,6 +11,7 @@
 pub mod breaker;
 pub mod concurrency;
 pub mod message;
+pub mod turns;
 
 mod answer;
 mod client;

@@ -110,7 +110,8 @@ impl KeyCheck {
                 known
             }
         };
-        let Some(known) = known.filter(|known| bool::from(known.hash.ct_eq(&key.hash())) && !known.ended) else {
+        let Some(known) = known.filter(|known| bool::from(known.hash.ct_eq(&key.hash())) && !known.ended)
+        else {
             return Ok(Err(KeyRefused::Unknown));
         };
         if known.expires_at.is_some_and(|at| at <= Utc::now()) {
@@ -181,7 +182,11 @@ fn known(row: Row) -> Result<Known> {
         ended: row.revoked_at.is_some() || row.tenant_deleted,
         suspended: !row.member_active,
         expires_at: row.expires_at,
-        networks: row.ip_allowlist.iter().map(|text| text.parse().map_err(Error::internal)).collect::<Result<_>>()?,
+        networks: row
+            .ip_allowlist
+            .iter()
+            .map(|text| text.parse().map_err(Error::internal))
+            .collect::<Result<_>>()?,
         checked: Checked {
             tenant: row.tenant_id,
             id: row.id,

@@ -1,0 +1,277 @@
+//! The task that claims.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::ack::JobRef;
+use super::claim::{Brought, Row, Wanted, claim};
+use super::database::{self, Backoff};
+use super::handler::{Prepared, Slot};
+use super::local::{Local, Shared};
+use super::outcome::Outcome;
+use crate::error::Error;
+
+/// Between claims that find little, so that many small inserts are claimed together.
+const GAP: Duration = Duration::from_millis(2);
+
+pub(super) struct Fetcher {
+    pub(super) shared: Arc<Shared>,
+    pub(super) pool: PgPool,
+    pub(super) cursors: std::collections::HashMap<&'static str, String>,
+}
+
+impl Fetcher {
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut backoff = Backoff::default();
+        let mut polled = Instant::now();
+        let mut claimed = Instant::now();
+        while !stop.is_cancelled() {
+            let wanted = self.wanted();
+            if wanted.is_empty() {
+                let poll_at = polled + self.shared.settings.poll_every;
+                let until = self.shared.soonest().map_or(poll_at, |soonest| soonest.min(poll_at));
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = self.shared.fetch.notified() => {}
+                    () = tokio::time::sleep_until(until.into()) => {
+                        self.shared.soonest_passed();
+                        if Instant::now() >= poll_at {
+                            polled = Instant::now();
+                            self.poll().await;
+                        }
+                        self.shared.expect_more(None);
+                    }
+                }
+                continue;
+            }
+            self.measure(claimed.elapsed());
+            claimed = Instant::now();
+            match self.claim(&wanted).await {
+                Ok(()) => backoff.reset(),
+                Err(error) => {
+                    let pause = backoff.next();
+                    if backoff.is_news() {
+                        tracing::warn!(%error, pause_ms = pause.as_millis(), "jobs cannot be claimed; will try again");
+                    }
+                    tokio::select! {
+                        () = stop.cancelled() => break,
+                        () = tokio::time::sleep(pause) => self.shared.expect_more(None),
+                    }
+                }
+            }
+            let quiet = self.shared.locals.values().all(|local| !local.more.load(Relaxed));
+            if quiet && claimed.elapsed() < GAP {
+                tokio::time::sleep(GAP - claimed.elapsed()).await;
+            }
+        }
+    }
+
+    /// The kinds that may have more and have room for it.
+    fn wanted(&self) -> Vec<Wanted> {
+        if !self.shared.keeps_up() {
+            return Vec::new();
+        }
+        let mut wanted = Vec::new();
+        for (kind, local) in &self.shared.locals {
+            if local.more.load(Relaxed) && local.wants() > 0 {
+                let room = local.take(local.wants());
+                // Before the claim: what is inserted while it runs sets it again.
+                local.more.store(false, Relaxed);
+                let cursor = self.cursors.get(kind).cloned().unwrap_or_default();
+                wanted.push(Wanted { kind, room, cursor });
+            }
+        }
+        wanted
+    }
+
+    async fn claim(&mut self, wanted: &[Wanted]) -> Result<(), sqlx::Error> {
+        let name = self.shared.name();
+        self.shared.claiming.store(true, Relaxed);
+        let answer = claim(&self.pool, &name, wanted).await;
+        if let Ok(brought) = &answer {
+            let ids =
+                brought.values().flat_map(|brought| &brought.rows).map(|row| Arc::from(row.id.as_str()));
+            self.shared.hold(ids);
+        }
+        self.shared.claiming.store(false, Relaxed);
+        let mut brought = match answer {
+            Ok(brought) => brought,
+            Err(error) => {
+                for wanted in wanted {
+                    self.shared.locals[wanted.kind].give_back(wanted.room);
+                }
+                return Err(error);
+            }
+        };
+        metrics::gauge!("tenon_worker_last_claim_timestamp_seconds")
+            .set(chrono::Utc::now().timestamp() as f64);
+        for wanted in wanted {
+            let local = Arc::clone(&self.shared.locals[wanted.kind]);
+            let Brought { rows, cursor, more } = brought.remove(wanted.kind).unwrap_or_default();
+            local.give_back(wanted.room - rows.len().min(wanted.room));
+            if more {
+                local.more.store(true, Relaxed);
+            }
+            if let Some(cursor) = cursor {
+                self.cursors.insert(wanted.kind, cursor);
+            }
+            if !rows.is_empty() {
+                hand_over(&self.shared, &local, &name, rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes due before the next poll, and the gauges of slots.
+    async fn poll(&self) {
+        let kinds: Vec<&str> = self.shared.locals.keys().copied().collect();
+        let horizon = self.shared.settings.poll_every.as_secs_f64();
+        match next_due(&self.pool, &kinds, horizon).await {
+            Ok(Some(seconds)) => self.shared.expect_in(Duration::from_secs_f64(seconds.max(0.0))),
+            // The claim that follows says what is wrong.
+            Ok(None) | Err(_) => {}
+        }
+        for queue in self.shared.queues() {
+            let locals = self.shared.locals.values().filter(|local| local.kind.queue == queue);
+            let (busy, slots) = locals.fold((0, 0), |(busy, slots), local| {
+                (busy + local.running(), slots + local.kind.concurrency)
+            });
+            metrics::gauge!("tenon_worker_slots", "queue" => queue.name(), "state" => "busy")
+                .set(busy as f64);
+            let idle = slots.saturating_sub(busy);
+            metrics::gauge!("tenon_worker_slots", "queue" => queue.name(), "state" => "idle")
+                .set(idle as f64);
+        }
+    }
+
+    fn measure(&self, elapsed: Duration) {
+        for local in self.shared.locals.values() {
+            local.measure(elapsed, self.shared.settings.max_ahead);
+        }
+    }
+}
+
+async fn next_due(pool: &PgPool, kinds: &[&str], horizon: f64) -> Result<Option<f64>, sqlx::Error> {
+    let mut tx = database::begin_relaxed(pool).await?;
+    let seconds = sqlx::query_scalar(
+        "select extract(epoch from min(next.run_at) - clock_timestamp())::float8
+         from unnest($1::text[]) as k (kind)
+         cross join lateral (
+             select j.run_at from apalis.jobs j
+             where j.kind = k.kind collate \"C\" and j.status = 'Pending' and j.orphaned >= 0
+               and j.run_at > now() and j.run_at <= now() + $2 * interval '1 second'
+             order by j.run_at limit 1
+         ) as next",
+    )
+    .bind(kinds)
+    .bind(horizon)
+    .fetch_one(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(seconds)
+}
+
+/// Makes jobs of rows and brings them to the local queue, by way of the kind's [`Prepare`](super::Prepare).
+pub(super) fn hand_over(shared: &Arc<Shared>, local: &Arc<Local>, worker: &Arc<str>, rows: Vec<Row>) {
+    let claimed_at = Instant::now();
+    let mut finished = Vec::new();
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in rows {
+        let spent = unfit(&row, shared.settings.orphan_limit);
+        let job = Arc::new(JobRef {
+            id: row.id.into(),
+            worker: Arc::clone(worker),
+            kind: local.kind.name,
+            queue: local.kind.queue,
+            lane: Uuid::parse_str(&row.lane).ok(),
+            attempt: row.attempts.saturating_add(1),
+            max_attempts: row.max_attempts,
+            run_at: row.run_at,
+            traceparent: row.traceparent,
+            waited: (row.now - row.run_at).to_std().unwrap_or_default(),
+            claimed_at,
+            record: std::sync::OnceLock::new(),
+        });
+        match spent {
+            Some(outcome) => finished.push((job, outcome)),
+            None => jobs.push((job, row.payload)),
+        }
+    }
+    let mut prepared = local.kind.handler.decode(jobs);
+    prepared.finished.append(&mut finished);
+    if local.kind.prepare.is_some() && !prepared.slots.is_empty() {
+        let (shared, local) = (Arc::clone(shared), Arc::clone(local));
+        let tracker = shared.preparing.clone();
+        tracker.spawn(async move {
+            let slots = std::mem::take(&mut prepared.slots);
+            let mut ready = prepare(&shared, &local, slots).await;
+            ready.finished.append(&mut prepared.finished);
+            shared.deliver(&local, ready);
+        });
+    } else {
+        shared.deliver(local, prepared);
+    }
+}
+
+/// A job that is not run again: it has had its attempts, or workers die of it.
+fn unfit(row: &Row, orphan_limit: i32) -> Option<Outcome> {
+    if row.orphaned >= orphan_limit {
+        return Some(Outcome::kill(format!("{} workers died while they held it", row.orphaned)));
+    }
+    (row.attempts >= row.max_attempts)
+        .then(|| Outcome::kill(format!("all of its {} attempts are spent", row.max_attempts)))
+}
+
+async fn prepare(shared: &Shared, local: &Local, mut slots: Vec<Slot>) -> Prepared {
+    let Some(hook) = &local.kind.prepare else { return Prepared { slots, finished: Vec::new() } };
+    let mut backoff = Backoff::default();
+    let all = |slots: Vec<Slot>, outcome: Outcome| Prepared {
+        slots: Vec::new(),
+        finished: slots.into_iter().map(|slot| (slot.job, outcome.clone())).collect(),
+    };
+    loop {
+        let jobs: Vec<Arc<JobRef>> = slots.iter().map(|slot| Arc::clone(&slot.job)).collect();
+        let caught =
+            futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(hook.prepare(&mut slots))).await;
+        match caught {
+            Ok(Ok(answers)) => return with_answers(slots, answers),
+            Ok(Err(error @ (Error::Unavailable(_) | Error::Timeout))) => {
+                let pause = backoff.next();
+                if backoff.is_news() {
+                    tracing::warn!(kind = local.kind.name, %error, "a claim cannot be prepared; will try again");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = shared.abort.cancelled() => return all(slots, Outcome::Release),
+                }
+                if shared.is_draining() {
+                    return all(slots, Outcome::Release);
+                }
+            }
+            Ok(Err(error)) => return all(slots, Outcome::retry(error)),
+            // The hook may have taken the slots with it.
+            Err(panic) => {
+                let outcome = Outcome::retry(super::backend::Panicked(super::worker::text_of(&*panic)));
+                let finished = jobs.into_iter().map(|job| (job, outcome.clone())).collect();
+                return Prepared { slots: Vec::new(), finished };
+            }
+        }
+    }
+}
+
+fn with_answers(slots: Vec<Slot>, answers: Vec<(usize, Outcome)>) -> Prepared {
+    let mut answers: std::collections::HashMap<usize, Outcome> = answers.into_iter().collect();
+    let mut prepared = Prepared::default();
+    for (position, slot) in slots.into_iter().enumerate() {
+        match answers.remove(&position) {
+            Some(outcome) => prepared.finished.push((slot.job, outcome)),
+            None => prepared.slots.push(slot),
+        }
+    }
+    prepared
+}

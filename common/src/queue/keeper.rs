@@ -1,0 +1,211 @@
+//! The task that tells that this worker lives, and looks after jobs that nobody runs.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use super::database;
+use super::local::Shared;
+
+/// A job held in the table and not in this process for so long was claimed by a statement whose answer was lost.
+const FORGOTTEN_AFTER: f64 = 10.0;
+
+pub(super) struct Keeper {
+    pub(super) shared: Arc<Shared>,
+    pub(super) pool: PgPool,
+}
+
+impl Keeper {
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let settings = &self.shared.settings;
+        let every = settings.sweep_every.min(settings.dead_after / 4);
+        // Since when the database has answered without a break. A worker who has been away judges nobody: after an outage
+        // all look dead, and have not had time to say otherwise.
+        let mut present = Instant::now();
+        loop {
+            let next = match self.beat(present).await {
+                Ok(()) => every,
+                Err(error) => {
+                    tracing::warn!(%error, "the worker's heartbeat failed; will try again");
+                    present = Instant::now();
+                    every.min(Duration::from_millis(500))
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(next) => {}
+            }
+        }
+    }
+
+    async fn beat(&self, present: Instant) -> Result<(), sqlx::Error> {
+        self.tell().await?;
+        if present.elapsed() >= self.shared.settings.dead_after {
+            self.sweep().await?;
+        }
+        self.hand_back_forgotten().await?;
+        self.kill_unknown().await
+    }
+
+    /// Tells that this worker lives; under a new name, if it was given up.
+    async fn tell(&self) -> Result<(), sqlx::Error> {
+        let name = self.shared.name();
+        let told = sqlx::query("update apalis.workers set last_seen = now() where id = $1")
+            .bind(&*name)
+            .execute(&self.pool)
+            .await?;
+        if told.rows_affected() == 0 {
+            let fresh = self.shared.rename();
+            register(&self.pool, &self.shared).await?;
+            tracing::warn!(
+                was = &*name,
+                now = &*fresh,
+                "this worker was given up for dead; its jobs are run by others"
+            );
+        }
+        Ok(())
+    }
+
+    /// Takes back what dead workers held.
+    async fn sweep(&self) -> Result<(), sqlx::Error> {
+        let mut tx = database::begin(&self.pool).await?;
+        let taken: Vec<(String, i64)> = sqlx::query_as(
+            "with dead as (
+                 delete from apalis.workers w where w.id = any (array(
+                     select d.id from apalis.workers d where d.last_seen < now() - $1 * interval '1 second'
+                     for update skip locked))
+             ),
+             orphans as (
+                 update apalis.jobs j set status = 'Pending', orphaned = j.orphaned + 1, lock_by = null, lock_at = null,
+                        last_result = jsonb_build_object('Err', 'the worker died while it held the job')
+                 where j.id = any (array(
+                     select o.id from apalis.jobs o
+                     where o.lock_by is not null
+                       and not exists (select from apalis.workers w
+                                       where w.id = o.lock_by and w.last_seen >= now() - $1 * interval '1 second')
+                       -- Of a worker so new that this statement cannot see it yet.
+                       and o.lock_at < now() - $1 * interval '0.5 second'
+                     for update of o skip locked))
+                 returning j.job_type
+             )
+             select job_type, count(*) from orphans group by job_type",
+        )
+        .bind(self.shared.settings.dead_after.as_secs_f64())
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        for (queue, count) in taken {
+            tracing::warn!(queue, count, "jobs of dead workers were taken back");
+            metrics::counter!("tenon_job_lease_expirations_total", "queue" => queue.clone())
+                .increment(count.cast_unsigned());
+            self.shared.expect_more(Some(&queue));
+        }
+        Ok(())
+    }
+
+    /// Hands back jobs that this worker holds and does not know of: of claims and injections whose commit went well and whose
+    /// answer did not arrive.
+    async fn hand_back_forgotten(&self) -> Result<(), sqlx::Error> {
+        let name = self.shared.name();
+        let mut tx = database::begin(&self.pool).await?;
+        let held: Vec<String> = sqlx::query_scalar(
+            "select id from apalis.jobs where lock_by = $1 and lock_at < now() - $2 * interval '1 second'",
+        )
+        .bind(&*name)
+        .bind(FORGOTTEN_AFTER)
+        .fetch_all(&mut *tx)
+        .await?;
+        let forgotten =
+            if self.shared.claiming.load(Relaxed) { Vec::new() } else { self.shared.unknown(held) };
+        if !forgotten.is_empty() {
+            tracing::warn!(count = forgotten.len(), "jobs whose claim was never answered are handed back");
+            sqlx::query(
+                "update apalis.jobs set status = 'Pending', lock_by = null, lock_at = null where id = any ($1) and lock_by = $2",
+            )
+            .bind(&forgotten)
+            .bind(&*name)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        if !forgotten.is_empty() {
+            self.shared.expect_more(None);
+        }
+        Ok(())
+    }
+
+    /// Kills due jobs of kinds that no worker of their queue has run for long: nobody knows how.
+    async fn kill_unknown(&self) -> Result<(), sqlx::Error> {
+        let kinds: Vec<&str> = self.shared.locals.keys().copied().collect();
+        let queues: Vec<&str> = self.shared.queues().into_iter().map(crate::job::Queue::name).collect();
+        let mut tx = database::begin(&self.pool).await?;
+        let killed: Vec<(String, String)> = sqlx::query_as(
+            "with recursive waiting as (
+                 (select j.kind from apalis.jobs j where j.status = 'Pending' and j.orphaned >= 0 order by j.kind limit 1)
+                 union all
+                 select next.kind from waiting w cross join lateral (
+                     select j.kind from apalis.jobs j
+                     where j.status = 'Pending' and j.orphaned >= 0 and j.kind > w.kind order by j.kind limit 1) as next
+             )
+             update apalis.jobs j set status = 'Killed', done_at = now(),
+                    last_result = jsonb_build_object('Err', 'no worker knows the kind ' || j.kind)
+             where j.id = any (array(
+                 select u.id from waiting w cross join lateral (
+                     select j.id from apalis.jobs j
+                     where j.kind = w.kind and j.status = 'Pending' and j.orphaned >= 0 and j.job_type = any ($2)
+                       and j.run_at <= now() - $3 * interval '1 second'
+                     order by j.run_at limit 1000 for update skip locked) as u
+                 where w.kind <> all ($1::text[])))
+             returning j.job_type, j.kind",
+        )
+        .bind(kinds)
+        .bind(queues)
+        .bind(self.shared.settings.unknown_after.as_secs_f64())
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        for (queue, kind) in killed {
+            tracing::warn!(queue, kind, "job killed: no worker knows its kind");
+            metrics::counter!("tenon_jobs_total", "queue" => queue, "kind" => "unknown", "outcome" => "dead")
+                .increment(1);
+        }
+        Ok(())
+    }
+}
+
+/// Writes the worker's row, without which it may hold nothing.
+pub(super) async fn register(pool: &PgPool, shared: &Shared) -> Result<(), sqlx::Error> {
+    let queues: Vec<&str> = shared.queues().into_iter().map(crate::job::Queue::name).collect();
+    sqlx::query(
+        "insert into apalis.workers (id, worker_type, storage_name, layers, last_seen, started_at)
+         values ($1, $2, 'tenon', '', now(), now()) on conflict (id) do update set last_seen = now()",
+    )
+    .bind(&*shared.name())
+    .bind(queues.join(","))
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Hands back all that this worker still holds, takes its row away, and wakes the others.
+pub(super) async fn sign_off(pool: &PgPool, shared: &Shared) -> Result<(), sqlx::Error> {
+    let name = shared.name();
+    let mut tx = database::begin(pool).await?;
+    sqlx::query(
+        "update apalis.jobs set status = 'Pending', lock_by = null, lock_at = null where lock_by = $1",
+    )
+    .bind(&*name)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("delete from apalis.workers where id = $1").bind(&*name).execute(&mut *tx).await?;
+    let queues: Vec<&str> = shared.queues().into_iter().map(crate::job::Queue::name).collect();
+    sqlx::query("select pg_notify($1, queue) from unnest($2::text[]) as queue")
+        .bind(super::listener::CHANNEL)
+        .bind(queues)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await
+}

@@ -1,0 +1,44 @@
+//! The queue: a backend for apalis's workers on PostgreSQL, over the table of apalis-postgres.
+//!
+//! What runs in a worker process, all of it started by [`Worker::run`]:
+//!
+//! - the **fetcher** claims jobs of all registered kinds by one statement, in fair turns between lanes (tenants), into a
+//!   local queue per kind, when there is room;
+//! - an apalis `Worker` for each kind takes them from there ([`PgBackend`](backend::PgBackend)) and calls the handler;
+//! - **ackers** write what became of them, many at once, for as long as it takes the database to answer;
+//! - the **keeper** tells that this worker lives, and takes back what dead workers held;
+//! - the **listener** wakes the fetcher; a poll every second stands in where a notification is lost.
+//!
+//! A row is `Pending` (waiting for `run_at`), `Running` (held by the worker in `lock_by`) or `Killed` (kept, not run again by
+//! itself). Done is deleted. Every write about a held job is fenced by `lock_by`, so that a worker that was taken for dead
+//! changes nothing. A failed attempt is a row with a later `run_at`: no retry sleeps in memory, none is lost.
+//!
+//! Jobs run at least once. A handler that must not repeat its effect deletes its job in the transaction of the effect
+//! ([`JobRef::complete`]) and answers [`Outcome::AlreadyDone`].
+
+pub mod ack;
+mod acker;
+mod backend;
+mod claim;
+mod database;
+mod fetcher;
+mod handler;
+mod inject;
+mod keeper;
+mod listener;
+mod local;
+mod measure;
+mod outcome;
+mod registry;
+mod sampler;
+mod wake;
+mod worker;
+
+pub use ack::{Acked, JobRef, Lost};
+pub use backend::{Claim, JobCodec, PgBackend};
+pub use handler::{Acknowledge, BatchHandler, Claimed, Handler, Prepare};
+pub use inject::{Injector, Reservation};
+pub use outcome::{Due, Outcome, Settled};
+pub use registry::{Registration, Registry};
+pub use wake::Wake;
+pub use worker::{Settings, Worker};

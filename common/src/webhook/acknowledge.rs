@@ -1,0 +1,106 @@
+//! How the end of a delivery's job is written: the attempt, the delivery's state and the job's row, for a batch of jobs at once.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use chrono::Utc;
+use sqlx::{Connection, PgConnection};
+
+use crate::queue::{Acked, Acknowledge, Due, Settled, ack};
+use crate::webhook::delivery::DeliverWebhook;
+use crate::webhook::sending::{self, Attempted, Finished};
+
+/// What a handler says of a delivery. Handed over before it begins, so that a panic does not lose whose turn it was.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    delivery: DeliverWebhook,
+    verdict: Arc<OnceLock<Verdict>>,
+}
+
+/// What a turn came to.
+#[derive(Debug)]
+struct Verdict {
+    attempt: Option<Attempted>,
+    status: &'static str,
+}
+
+impl Turn {
+    /// The turn of a delivery, before anything has come of it.
+    pub fn of(delivery: DeliverWebhook) -> Self {
+        Self { delivery, verdict: Arc::default() }
+    }
+
+    /// An attempt has ended, and the delivery's status is this now.
+    pub fn attempted(&self, attempt: Attempted, status: &'static str) {
+        let _ = self.verdict.set(Verdict { attempt: Some(attempt), status });
+    }
+
+    /// Nothing was sent, and the delivery's status is this now.
+    pub fn decided(&self, status: &'static str) {
+        let _ = self.verdict.set(Verdict { attempt: None, status });
+    }
+
+    fn finished(&self, acked: &Acked<'_, Self>) -> Finished {
+        let verdict = self.verdict.get();
+        let (next, killed, counted, error) = match acked.settled {
+            Settled::Gone | Settled::Untouched => (None, false, false, None),
+            Settled::Again { due, counted, error } => (Some(wait(due)), false, *counted, error.clone()),
+            Settled::Killed { error, counted } => (None, true, *counted, Some(error.clone())),
+        };
+        // A panic or a stop in the middle: an attempt of which nothing is known but that it was made.
+        let interrupted = || Attempted {
+            started_at: Utc::now(),
+            duration: Duration::ZERO,
+            outcome: "interrupted",
+            status_code: None,
+            error,
+            response: None,
+        };
+        let attempt = verdict.and_then(|verdict| verdict.attempt.clone());
+        Finished {
+            job_id: acked.job.id.to_string(),
+            delivery: self.delivery.clone(),
+            attempt: attempt.or_else(|| (counted && verdict.is_none()).then(interrupted)),
+            status: if killed { "failed" } else { verdict.map_or("pending", |verdict| verdict.status) },
+            next,
+            killed,
+        }
+    }
+}
+
+fn wait(due: &Due) -> Duration {
+    match due {
+        Due::In(delay) => *delay,
+        Due::At(at) => (*at - Utc::now()).to_std().unwrap_or_default(),
+        Due::Unchanged => Duration::ZERO,
+    }
+}
+
+/// Writes the turns of a batch in one statement, whatever their tenants.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AcknowledgeDeliveries;
+
+impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
+    type Record = Turn;
+
+    async fn acknowledge(
+        &self,
+        connection: &mut PgConnection,
+        worker: &str,
+        acked: &[Acked<'_, Turn>],
+    ) -> Result<(), sqlx::Error> {
+        let finished: Vec<Finished> =
+            acked.iter().filter_map(|acked| acked.record.map(|turn| turn.finished(acked))).collect();
+        if finished.len() == acked.len() {
+            sending::finish(connection, worker, &finished).await?;
+            return Ok(());
+        }
+        // Jobs whose payload could not be read, or whose delivery is gone, have no delivery to write to.
+        let others =
+            acked.iter().filter(|acked| acked.record.is_none()).map(|acked| (acked.job, acked.settled));
+        let mut tx = connection.begin().await?;
+        ack::write(&mut tx, worker, others).await?;
+        sending::finish(&mut tx, worker, &finished).await?;
+        tx.commit().await
+    }
+}

@@ -1,0 +1,10 @@
+//! The queue: enqueued jobs are run, and every way in which they, their workers or the database can fail.
+
+mod batches;
+mod enqueueing;
+mod failures;
+mod outages;
+mod outcomes;
+mod support;
+mod turns;
+mod workers;

@@ -1,0 +1,128 @@
+//! The command line of `tenon-worker`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
+use tenon_common::config::{DatabaseArgs, LogArgs, SecretArgs, seconds};
+use tenon_common::job::Queue;
+use tenon_common::webhook::schedule::RetrySchedule;
+
+/// Tenon's worker: delivers webhooks and does whatever else the API leaves for later. Run as many as you like.
+///
+/// Settings come from the command line first, the environment second, the TOML file of --config third. A secret X may be read
+/// from the file that X_FILE names.
+#[derive(Parser, Debug)]
+#[command(name = "tenon-worker", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// A TOML file of settings; its keys are the long flags without their dashes.
+    #[arg(long, env = "TENON_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// See there.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// See there.
+    #[command(flatten)]
+    pub secret: SecretArgs,
+    /// See there.
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// See there.
+    #[command(flatten)]
+    pub work: WorkArgs,
+    /// See there.
+    #[command(flatten)]
+    pub webhooks: WebhookArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What is worked on, and how much of it at once.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Work")]
+pub struct WorkArgs {
+    /// Where probes and metrics are served; port 0 takes a free one.
+    #[arg(
+        long,
+        env = "TENON_OPERATIONS_ADDRESS",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9091",
+        global = true
+    )]
+    pub operations_address: SocketAddr,
+    /// The queues to work on: webhooks, imports, exports, mail, maintenance.
+    #[arg(
+        long,
+        env = "TENON_QUEUES",
+        value_name = "QUEUES",
+        value_delimiter = ',',
+        global = true,
+        default_value = "webhooks,imports,exports,mail,maintenance"
+    )]
+    pub queues: Vec<Queue>,
+    /// Deliveries under way at once, at most.
+    #[arg(long, env = "TENON_CONCURRENCY", value_name = "COUNT", default_value_t = 256, global = true,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub concurrency: u32,
+    /// How long a drain may take, in seconds; what is left is handed back.
+    #[arg(long, env = "TENON_DRAIN_DEADLINE", value_name = "SECONDS", default_value = "35", global = true, value_parser = seconds)]
+    pub drain_deadline: Duration,
+    /// After how long without a sign of life another worker's jobs are taken over, in seconds.
+    #[arg(long, env = "TENON_WORKER_DEAD_AFTER", value_name = "SECONDS", default_value = "20", global = true, value_parser = seconds)]
+    pub worker_dead_after: Duration,
+    /// How often this worker gives a sign of life and looks for dead ones, in seconds.
+    #[arg(long, env = "TENON_SWEEP_EVERY", value_name = "SECONDS", default_value = "5", global = true, value_parser = seconds)]
+    pub sweep_every: Duration,
+}
+
+/// How webhooks are delivered.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Webhooks")]
+pub struct WebhookArgs {
+    /// The delays before each attempt, in seconds, the first after the event; or `plan` or `standard`.
+    #[arg(
+        long,
+        env = "TENON_RETRY_SCHEDULE",
+        value_name = "SECONDS,…",
+        default_value = "plan",
+        global = true
+    )]
+    pub retry_schedule: RetrySchedule,
+    /// The deadline of an attempt, over connect, headers and body, in seconds.
+    #[arg(long, env = "TENON_WEBHOOK_TIMEOUT", value_name = "SECONDS", default_value = "30", global = true, value_parser = seconds)]
+    pub webhook_timeout: Duration,
+    /// Allow webhooks over http, to any port and to this machine: for development and tests.
+    #[arg(long, env = "TENON_ALLOW_LOCAL_WEBHOOKS", global = true)]
+    pub allow_local_webhooks: bool,
+    /// Networks that webhooks may go to although they are not public.
+    #[arg(
+        long,
+        env = "TENON_WEBHOOK_ALLOWED_SUBNETS",
+        value_name = "NETWORKS",
+        value_delimiter = ',',
+        global = true
+    )]
+    pub webhook_allowed_subnets: Vec<IpNet>,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Work until SIGTERM or SIGINT.
+    Run,
+    /// Check or print the settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Settings.
+#[derive(Subcommand, Debug)]
+pub enum ConfigCommand {
+    /// Check that every setting can be used.
+    Check,
+    /// Print every setting with its value and source; secrets are hidden.
+    Print,
+}

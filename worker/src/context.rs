@@ -1,0 +1,124 @@
+//! What handlers may use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use tenon_common::Db;
+use tenon_common::id::{EventId, WebhookId};
+use tenon_common::queue::Injector;
+use tenon_common::secret::MasterKey;
+use tenon_common::webhook::schedule::RetrySchedule;
+use tenon_common::webhook::sending::Sending;
+use url::Url;
+
+use crate::webhook::Sender;
+use crate::webhook::breaker::Breaker;
+use crate::webhook::message::Endpoint;
+use crate::webhook::turns::Turns;
+
+/// Everything a handler may need; one per process, cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The database.
+    pub db: Db,
+    /// Opens webhook secrets.
+    pub master: MasterKey,
+    /// Sends.
+    pub sender: Sender,
+    /// Says who may send now.
+    pub turns: Arc<Turns>,
+    /// Pauses webhooks that fail.
+    pub breaker: Arc<Breaker>,
+    /// When a delivery is tried again, and given up.
+    pub schedule: RetrySchedule,
+    /// The deadline of an attempt.
+    pub timeout: Duration,
+    /// Hands jobs that are made here to this worker itself.
+    pub injector: Injector,
+    /// Deliveries that were just made here, and need not be read again.
+    pub fresh: Fresh,
+    targets: Cache<WebhookId, Arc<Target>>,
+}
+
+/// Deliveries on their way from the fan-out to the sender of the same worker.
+#[derive(Clone)]
+pub struct Fresh(Cache<(WebhookId, EventId), Arc<Sending>>);
+
+impl Default for Fresh {
+    /// What is not taken within seconds is forgotten: it is read from the database then.
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(10)).build())
+    }
+}
+
+impl Fresh {
+    /// Keeps a delivery until it is taken.
+    pub fn put(&self, sending: Arc<Sending>) {
+        self.0.insert((sending.webhook_id, sending.event_id), sending);
+    }
+
+    /// The delivery, once.
+    pub fn take(&self, webhook: WebhookId, event: EventId) -> Option<Arc<Sending>> {
+        self.0.remove(&(webhook, event))
+    }
+}
+
+/// Where deliveries of a webhook go and how they are signed: the same from one to the next until the webhook changes.
+pub struct Target {
+    /// The address.
+    pub url: Url,
+    /// Headers and secrets.
+    pub endpoint: Endpoint,
+    made_of: (String, Vec<u8>, bool),
+}
+
+impl Context {
+    /// A context with nothing under way.
+    #[expect(clippy::too_many_arguments, reason = "its fields, none of which has a default")]
+    pub fn new(
+        db: Db,
+        master: MasterKey,
+        sender: Sender,
+        turns: Turns,
+        breaker: Breaker,
+        schedule: RetrySchedule,
+        timeout: Duration,
+        injector: Injector,
+    ) -> Self {
+        let targets = Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(300)).build();
+        let (turns, breaker) = (Arc::new(turns), Arc::new(breaker));
+        Self {
+            db,
+            master,
+            sender,
+            turns,
+            breaker,
+            schedule,
+            timeout,
+            injector,
+            fresh: Fresh::default(),
+            targets,
+        }
+    }
+
+    /// The target of a delivery: the one of the last delivery, if neither address nor secrets have changed.
+    pub fn target(&self, sending: &Sending) -> Result<Arc<Target>, String> {
+        let overlaps = sending.previous_secret.is_some()
+            && sending.previous_secret_expires_at.is_some_and(|at| at > chrono::Utc::now());
+        if let Some(target) = self.targets.get(&sending.webhook_id) {
+            let (url, secret, overlapped) = &target.made_of;
+            if *url == sending.url && *secret == sending.secret && *overlapped == overlaps {
+                return Ok(target);
+            }
+        }
+        let url =
+            sending.url.parse().map_err(|error| format!("the webhook's URL cannot be read: {error}"))?;
+        let secrets = sending.secrets(&self.master).map_err(|error| error.to_string())?;
+        let endpoint = Endpoint::new(sending.webhook_id.0, secrets, http::HeaderMap::new());
+        let made_of = (sending.url.clone(), sending.secret.clone(), overlaps);
+        let target = Arc::new(Target { url, endpoint, made_of });
+        self.targets.insert(sending.webhook_id, target.clone());
+        Ok(target)
+    }
+}

@@ -1,0 +1,192 @@
+//! `deliver-webhook`: one attempt to send one event to one webhook.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use chrono::Utc;
+use tenon_common::queue::{Claimed, Handler, Outcome, Prepare};
+use tenon_common::webhook::acknowledge::Turn;
+use tenon_common::webhook::delivery::DeliverWebhook;
+use tenon_common::webhook::sending::{self, Attempted, Sending};
+
+use crate::context::{Context, Target};
+use crate::webhook::breaker::Decision;
+use crate::webhook::concurrency::{Full, Wanted};
+use crate::webhook::message::Attempt;
+use crate::webhook::{AttemptResult, Request};
+
+/// How long a delivery is put off that did not get its turn.
+const PUT_OFF: Duration = Duration::from_secs(1);
+
+/// Sends.
+pub struct Deliver(pub Context);
+
+/// Reads bodies, addresses and secrets for a whole claim at once.
+pub struct ReadDeliveries(pub Context);
+
+impl Prepare<DeliverWebhook> for ReadDeliveries {
+    async fn prepare(
+        &self,
+        claim: &mut [Claimed<DeliverWebhook>],
+    ) -> tenon_common::Result<Vec<(usize, Outcome)>> {
+        let mut unknown = Vec::new();
+        for (at, claimed) in claim.iter_mut().enumerate() {
+            match self.0.fresh.take(claimed.args.webhook_id, claimed.args.event_id) {
+                Some(sending) => drop(claimed.extensions.insert(sending)),
+                None => unknown.push(at),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: Vec<_> = unknown.iter().map(|at| claim[*at].args.clone()).collect();
+        let found = sending::load(&self.0.db, &wanted).await?;
+        let mut found: HashMap<_, _> =
+            found.into_iter().map(|s| ((s.tenant_id, s.webhook_id, s.event_id), Arc::new(s))).collect();
+        let mut gone = Vec::new();
+        for at in unknown {
+            let args = &claim[at].args;
+            match found.remove(&(args.tenant_id, args.webhook_id, args.event_id)) {
+                Some(sending) => drop(claim[at].extensions.insert(sending)),
+                None => gone.push((at, Outcome::Discard { reason: "the delivery is gone".to_owned() })),
+            }
+        }
+        Ok(gone)
+    }
+}
+
+impl Handler<DeliverWebhook> for Deliver {
+    async fn run(&self, job: Claimed<DeliverWebhook>) -> Outcome {
+        let turn = Turn::of(job.args.clone());
+        job.record(turn.clone());
+        let Some(sending) = job.extension::<Arc<Sending>>() else {
+            return Outcome::kill("the delivery was not read");
+        };
+        match unwanted(sending, &job.job.id) {
+            Some(status) => {
+                turn.decided(status);
+                Outcome::Done
+            }
+            None => self.deliver(sending, &turn, job.job.traceparent.as_deref()).await,
+        }
+    }
+}
+
+/// The status of a delivery that is not to be sent (any more).
+fn unwanted(sending: &Sending, job: &str) -> Option<&'static str> {
+    if sending.job_id.as_deref() != Some(job) || sending.status != "pending" {
+        // Superseded, paused, cancelled or done: its row says what it is, and keeps it.
+        return Some("pending");
+    }
+    if sending.deleted {
+        return Some("cancelled");
+    }
+    (!sending.active).then_some("paused")
+}
+
+impl Deliver {
+    async fn deliver(&self, sending: &Sending, turn: &Turn, traceparent: Option<&str>) -> Outcome {
+        if let Decision::SnoozeUntil(until) = self.0.breaker.may_send(sending.webhook_id.0) {
+            return Outcome::snooze(until.saturating_duration_since(Instant::now()));
+        }
+        let wanted = Wanted {
+            tenant: sending.tenant_id.0,
+            webhook: sending.webhook_id.0,
+            max_concurrency: None,
+            is_retry: sending.schedule_attempts > 0,
+        };
+        let slot = match self.0.turns.take(wanted).await {
+            Ok(slot) => slot,
+            Err(Full::Webhook) => return Outcome::snooze(PUT_OFF.mul_f64(1.0 + rand::random::<f64>())),
+            Err(Full::Tenant | Full::Process) => {
+                return Outcome::snooze(PUT_OFF.mul_f64(0.2 + rand::random::<f64>() / 5.0));
+            }
+        };
+        let target = match self.0.target(sending) {
+            Ok(target) => target,
+            Err(error) => return Outcome::kill(error),
+        };
+        let started_at = Utc::now();
+        let result = match self.send(sending, &target, traceparent).await {
+            Ok(result) => result,
+            Err(error) => return Outcome::kill(error),
+        };
+        slot.took(result.duration);
+        drop(slot);
+        self.0.breaker.record(sending.webhook_id.0, &result);
+        self.decide(sending, turn, started_at, &result)
+    }
+
+    async fn send(
+        &self,
+        sending: &Sending,
+        target: &Target,
+        traceparent: Option<&str>,
+    ) -> Result<AttemptResult, String> {
+        let body = Bytes::copy_from_slice(sending.body.as_bytes());
+        let attempt = Attempt {
+            event_id: &sending.event_id.wire(),
+            event_type: &sending.event_type,
+            delivery: sending.id.0,
+            attempt: number(sending),
+            timestamp: Utc::now().timestamp(),
+            traceparent,
+            replay: false,
+            body: &body,
+        };
+        let headers = target
+            .endpoint
+            .headers(&attempt)
+            .map_err(|error| format!("no header can carry this event: {error}"))?;
+        Ok(self.0.sender.send(Request { url: &target.url, headers, body, deadline: self.0.timeout }).await)
+    }
+
+    /// What the result means for the delivery: done, tried again by the schedule, or given up.
+    fn decide(
+        &self,
+        sending: &Sending,
+        turn: &Turn,
+        started_at: chrono::DateTime<Utc>,
+        result: &AttemptResult,
+    ) -> Outcome {
+        let number = number(sending);
+        result.count(number);
+        let attempted = Attempted {
+            started_at,
+            duration: result.duration,
+            outcome: result.outcome.label(),
+            status_code: result.status,
+            error: result.error.clone(),
+            response: result.response_excerpt.clone(),
+        };
+        if result.is_success() {
+            let latency = (Utc::now() - sending.event_created_at).to_std().unwrap_or_default();
+            let first = if number == 1 { "true" } else { "false" };
+            metrics::histogram!("tenon_webhook_delivery_latency_seconds", "first_attempt" => first)
+                .record(latency);
+            turn.attempted(attempted, "delivered");
+            return Outcome::Done;
+        }
+        let next = self.0.schedule.delay_before(number + 1, rand::random());
+        match next.filter(|_| !result.abort_requested) {
+            Some(delay) => {
+                let delay = delay.max(result.retry_after.unwrap_or_default());
+                let error = attempted.error.clone().unwrap_or_default();
+                turn.attempted(attempted, "pending");
+                Outcome::retry_in(delay, error)
+            }
+            None => {
+                metrics::counter!("tenon_webhook_exhausted_total").increment(1);
+                turn.attempted(attempted, "failed");
+                Outcome::Done
+            }
+        }
+    }
+}
+
+/// The number of this attempt in its schedule, from 1.
+fn number(sending: &Sending) -> u32 {
+    u32::try_from(sending.schedule_attempts).unwrap_or_default() + 1
+}

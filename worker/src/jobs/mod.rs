@@ -1,0 +1,4 @@
+//! The handlers, a file for each kind of job.
+
+pub mod deliver_webhook;
+pub mod fan_out_event;

@@ -1,0 +1,34 @@
+//! What this worker runs: each kind of job with its handler, how many at once, for how long at most.
+
+use std::time::Duration;
+
+use tenon_common::queue::{Registration, Registry};
+use tenon_common::webhook::acknowledge::AcknowledgeDeliveries;
+
+use crate::context::Context;
+use crate::jobs::deliver_webhook::{Deliver, ReadDeliveries};
+use crate::jobs::fan_out_event::FanOut;
+
+/// Events of one tenant that are fanned out in one transaction.
+const FAN_OUT_BATCH: usize = 200;
+/// Fan-outs at once: enough to overlap their round trips, few enough to leave connections to others.
+const FAN_OUTS: usize = 4;
+
+/// Adds every kind to a registry. A new job is a line here.
+pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Registry {
+    // An attempt has its own deadline; this is for what should not be able to happen.
+    let attempt = context.timeout + Duration::from_secs(10);
+    registry
+        .register(
+            Registration::batch(FAN_OUT_BATCH, FanOut(context.clone()))
+                .concurrency(FAN_OUTS)
+                .timeout(Duration::from_secs(30)),
+        )
+        .register(
+            Registration::new(Deliver(context.clone()))
+                .prepare(ReadDeliveries(context.clone()))
+                .acknowledge(AcknowledgeDeliveries)
+                .concurrency(deliveries)
+                .timeout(attempt),
+        )
+}

@@ -1,0 +1,121 @@
+//! `tenon-worker run`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::CommandFactory;
+use tenon_common::queue::{Registry, Settings, Worker};
+use tenon_common::webhook::address::AddressPolicy;
+use tenon_common::{Db, config, operations, telemetry};
+
+use crate::cli::{Cli, Command, ConfigCommand};
+use crate::context::Context;
+use crate::registry::registry;
+use crate::webhook::breaker::{self, Breaker};
+use crate::webhook::concurrency::{Limits, Slots};
+use crate::webhook::turns::Turns;
+use crate::webhook::{self, Sender};
+
+/// Runs a command.
+pub async fn run(cli: Cli) -> ExitCode {
+    if let Err(error) = telemetry::init_logs(&cli.log.log) {
+        return fail(&error);
+    }
+    let done = match &cli.command {
+        Command::Run => work(&cli).await,
+        Command::Config(command) => settings(&cli, command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Says what is wrong, in one line, and fails.
+#[expect(clippy::print_stderr, reason = "a command's complaint to the person who typed it")]
+pub fn fail(message: &str) -> ExitCode {
+    eprintln!("tenon-worker: {message}");
+    ExitCode::FAILURE
+}
+
+fn settings(cli: &Cli, command: &ConfigCommand) -> Result<(), String> {
+    use std::io::Write;
+    let answer = match command {
+        ConfigCommand::Check => {
+            cli.database.config("tenon-worker")?;
+            cli.secret.key()?;
+            "every setting can be used".to_owned()
+        }
+        ConfigCommand::Print => {
+            let matches = config::matches(&Cli::command(), std::env::args_os().collect())
+                .map_err(|error| error.to_string())?;
+            config::print(&Cli::command(), &matches)
+        }
+    };
+    // A reader that has seen enough (`| head`) is no fault.
+    let _ = writeln!(std::io::stdout(), "{}", answer.trim_end());
+    Ok(())
+}
+
+async fn work(cli: &Cli) -> Result<(), String> {
+    let config = cli.database.config("tenon-worker")?;
+    cli.secret.key()?;
+    let metrics = telemetry::init_metrics();
+    let db = Db::connect_lazy(&config).map_err(|error| error.to_string())?;
+    let probes = operations::Operations::new(db.clone(), metrics);
+    let listener = operations::bind("TENON_OPERATIONS_ADDRESS", cli.work.operations_address).await?;
+    let operations_address = listener.local_addr().map_err(|error| error.to_string())?;
+    tokio::spawn(probes.clone().serve(listener));
+
+    let stop = operations::stop_signal().map_err(|error| error.to_string())?;
+    tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        checked = operations::wait_for_wall(&db) => checked.map_err(|violations| {
+            let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            format!("refusing to work\n{}", lines.join("\n"))
+        })?,
+    }
+    let worker = build(db.clone(), cli)?;
+    probes.set_started();
+    tracing::info!(operations_address = %operations_address, worker = &*worker.name(), "listening");
+    let partitions = tokio::spawn(crate::partitions::keep_ahead(db.clone()));
+    let draining = async {
+        stop.cancelled().await;
+        probes.set_draining();
+    };
+    worker.run(draining).await;
+    partitions.abort();
+    let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A worker of these settings, not running yet.
+pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
+    let mut policy =
+        if cli.webhooks.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
+    policy.allowed_subnets.extend(cli.webhooks.webhook_allowed_subnets.iter().copied());
+    let sender = Sender::new(policy, webhook::Settings::default())
+        .map_err(|error| format!("TLS cannot be set up ({error}); are certificate authorities installed?"))?;
+    let limits = Limits { total: cli.work.concurrency.max(4) * 2, ..Limits::default() };
+    let kinds = Registry::new();
+    let context = Context::new(
+        db.clone(),
+        cli.secret.key()?,
+        sender,
+        Turns::new(Slots::new(limits), limits.per_webhook),
+        Breaker::new(breaker::Settings::default()),
+        cli.webhooks.retry_schedule.clone(),
+        cli.webhooks.webhook_timeout,
+        kinds.injector(),
+    );
+    let deliveries = usize::try_from(cli.work.concurrency).unwrap_or(256);
+    let kinds = registry(kinds, &context, deliveries).only(&cli.work.queues);
+    let settings = Settings {
+        dead_after: cli.work.worker_dead_after,
+        sweep_every: cli.work.sweep_every,
+        drain_deadline: cli.work.drain_deadline,
+        ..Settings::default()
+    };
+    Worker::new(db, kinds, settings).map_err(|error| format!("the worker cannot be set up: {error}"))
+}

@@ -1,0 +1,158 @@
+//! Whose turn it is to send. A delivery without a slot waits here for a moment if its webhook answers fast enough for its turn
+//! to come within that moment; else it is put off, and makes room for others.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use moka::sync::Cache;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::concurrency::{Full, Permit, Slots, Wanted};
+
+/// How long a delivery waits for its turn at most.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// What a webhook is taken to need for an answer before anything is known of it.
+const EXPECTED: Duration = Duration::from_millis(20);
+
+/// The turns of all webhooks.
+#[derive(Debug)]
+pub struct Turns {
+    slots: Slots,
+    per_webhook: u32,
+    lines: Cache<Uuid, Arc<Line>>,
+}
+
+/// Those who wait for one webhook.
+#[derive(Debug)]
+struct Line {
+    freed: Notify,
+    waiting: AtomicU32,
+    /// A moving average of what it takes to answer, in microseconds.
+    typical_us: AtomicU32,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        let typical = u32::try_from(EXPECTED.as_micros()).unwrap_or(u32::MAX);
+        Self { freed: Notify::new(), waiting: 0.into(), typical_us: typical.into() }
+    }
+}
+
+/// A turn. When it is dropped the next one in line has it.
+#[derive(Debug)]
+pub struct Turn {
+    // Freed first, then the next one is told.
+    permit: Option<Permit>,
+    line: Arc<Line>,
+}
+
+impl Turns {
+    /// Turns on these slots, `per_webhook` of them for a webhook.
+    pub fn new(slots: Slots, per_webhook: u32) -> Self {
+        let lines = Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(300)).build();
+        Self { slots, per_webhook, lines }
+    }
+
+    /// Waits for a turn, or says that it is not worth waiting.
+    pub async fn take(&self, wanted: Wanted) -> Result<Turn, Full> {
+        let line = self.lines.get_with(wanted.webhook, Arc::default);
+        match self.slots.try_acquire(wanted) {
+            Ok(permit) => return Ok(Turn { permit: Some(permit), line }),
+            Err(Full::Webhook) if line.waiting.load(Ordering::Relaxed) < self.worth_waiting(&line) => {}
+            Err(full) => return Err(full),
+        }
+        let _waiting = Waiting::begin(&line);
+        tokio::time::timeout(PATIENCE, self.wait(wanted, &line)).await.unwrap_or(Err(Full::Webhook))
+    }
+
+    async fn wait(&self, wanted: Wanted, line: &Arc<Line>) -> Result<Turn, Full> {
+        loop {
+            let freed = line.freed.notified();
+            match self.slots.try_acquire(wanted) {
+                Ok(permit) => return Ok(Turn { permit: Some(permit), line: line.clone() }),
+                Err(Full::Webhook) => freed.await,
+                Err(full) => return Err(full),
+            }
+        }
+    }
+
+    /// How many turns come within the patience.
+    fn worth_waiting(&self, line: &Line) -> u32 {
+        let typical = line.typical_us.load(Ordering::Relaxed).max(100);
+        let turns = u32::try_from(PATIENCE.as_micros()).unwrap_or(u32::MAX) / typical;
+        turns.saturating_mul(self.per_webhook)
+    }
+}
+
+impl Turn {
+    /// How long the receiver took: the next ones wait accordingly.
+    pub fn took(&self, duration: Duration) {
+        let took = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
+        let typical = self.line.typical_us.load(Ordering::Relaxed);
+        // An eighth of the new, seven of the old; written without a lock, for an estimate may lose one.
+        self.line.typical_us.store(typical - typical / 8 + took / 8, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.permit = None;
+        self.line.freed.notify_one();
+    }
+}
+
+/// One more in line, until it is dropped.
+struct Waiting<'a>(&'a Line);
+
+impl<'a> Waiting<'a> {
+    fn begin(line: &'a Line) -> Self {
+        line.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(line)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::concurrency::Limits;
+    use super::*;
+
+    fn wanted(webhook: u128) -> Wanted {
+        let (tenant, webhook) = (Uuid::from_u128(1), Uuid::from_u128(webhook));
+        Wanted { tenant, webhook, max_concurrency: None, is_retry: false }
+    }
+
+    fn turns() -> Turns {
+        Turns::new(Slots::new(Limits { total: 100, per_tenant: 100, per_webhook: 1 }), 1)
+    }
+
+    #[tokio::test]
+    async fn the_next_in_line_gets_the_turn() {
+        let turns = Arc::new(turns());
+        let first = turns.take(wanted(7)).await.expect("free");
+        let second = tokio::spawn({
+            let turns = turns.clone();
+            async move { turns.take(wanted(7)).await.map(|_| ()) }
+        });
+        tokio::task::yield_now().await;
+        drop(first);
+        assert_eq!(second.await.expect("runs"), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_webhook_that_hangs() {
+        let turns = turns();
+        let first = turns.take(wanted(7)).await.expect("free");
+        assert_eq!(turns.take(wanted(7)).await.map(|_| ()), Err(Full::Webhook), "after the patience");
+        first.took(Duration::from_secs(30));
+        assert_eq!(turns.worth_waiting(&first.line), 0);
+        assert!(turns.take(wanted(8)).await.is_ok(), "another webhook is not held up");
+    }
+}
