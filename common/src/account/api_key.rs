@@ -105,6 +105,13 @@ struct Fields {
     ip_allowlist: Vec<String>,
 }
 
+impl Fields {
+    fn are_of(&self, key: &ApiKey) -> bool {
+        (&self.name, &self.scopes, self.role.name(), self.expires_at, &self.ip_allowlist)
+            == (&key.name, &key.scopes, key.role.as_str(), key.expires_at, &key.ip_allowlist)
+    }
+}
+
 /// What the caller may hand on: nobody grants what they do not hold.
 #[derive(Clone, Debug)]
 pub struct Grantor {
@@ -311,7 +318,7 @@ async fn lock(tx: &mut TenantTx<'_>, id: ApiKeyId) -> Result<ApiKey> {
     found.map(ApiKey::shown).ok_or(Error::NotFound(EntityKind::ApiKey))
 }
 
-/// Changes name, scopes, role, expiry and networks of a key that is not revoked.
+/// Changes name, scopes, role, expiry and networks of a key that is not revoked. A change that changes nothing writes nothing.
 pub async fn update(
     tx: &mut TenantTx<'_>,
     id: ApiKeyId,
@@ -329,6 +336,9 @@ pub async fn update(
         ip_allowlist: before.ip_allowlist.clone(),
     };
     let fields = edit(draft).check(grantor)?;
+    if fields.are_of(&before) {
+        return Ok(before);
+    }
     let statement = concat!(
         "update tenon.api_keys set name = $3, scopes = $4, role = $5, expires_at = $6, ip_allowlist = $7, version = version + 1,
                 updated_at = $8, updated_by = $9
@@ -397,6 +407,13 @@ pub async fn rotate(
     if role > grantor.role {
         return Err(Error::Forbidden("The key's role is above your own".to_owned()));
     }
+    // Its secret is the caller's from now on: a grant like a new key's.
+    if before.scopes.iter().any(|scope| check_scope(scope, grantor).is_err()) {
+        return Err(Error::Forbidden("The key has scopes that your own key does not have".to_owned()));
+    }
+    if before.expires_at.is_some_and(|at| at <= Utc::now()) {
+        return Err(Error::state("The API key has expired"));
+    }
     let fields = Fields {
         name: before.name.clone(),
         scopes: before.scopes.clone(),
@@ -407,19 +424,22 @@ pub async fn rotate(
     let mode = Mode::parse(&before.mode)?;
     let (key, secret) = insert(tx, &fields, mode, before.user_id, Some(id)).await?;
     let ends = wire::now() + overlap;
-    sqlx::query(
+    let statement = concat!(
         "update tenon.api_keys set expires_at = least(expires_at, $3), version = version + 1, updated_at = $4, updated_by = $5
-         where tenant_id = $1 and id = $2",
-    )
-    .bind(before.tenant_id)
-    .bind(id)
-    .bind(ends)
-    .bind(wire::now())
-    .bind(tx.actor().principal.reference().to_string())
-    .execute(tx.conn())
-    .await?;
-    let change = key.change(EventType::API_KEY_ROTATED, None)?;
-    change::record(tx, &[change]).await?;
+         where tenant_id = $1 and id = $2 returning ",
+        columns!()
+    );
+    let ending: ApiKey = sqlx::query_as(statement)
+        .bind(before.tenant_id)
+        .bind(id)
+        .bind(ends)
+        .bind(wire::now())
+        .bind(tx.actor().principal.reference().to_string())
+        .fetch_one(tx.conn())
+        .await?;
+    let rotated = key.change(EventType::API_KEY_ROTATED, None)?;
+    let updated = ending.shown().change(EventType::API_KEY_UPDATED, Some(&before))?;
+    change::record(tx, &[rotated, updated]).await?;
     Ok((key, secret))
 }
 

@@ -291,7 +291,7 @@ pub async fn update(
     if after.says() == before.says() {
         return Ok(before);
     }
-    if after.owner_id != before.owner_id {
+    if (after.owner_id, after.user_id) != (before.owner_id, before.user_id) {
         tx.widen_to_tenant().await?;
     }
     stamp(tx, &mut after);
@@ -440,6 +440,7 @@ async fn store(
             if matches!(broken_constraint(&error), Some("contacts_email" | "contacts_external_id")) =>
         {
             savepoint.rollback().await?;
+            tx.narrow_to_actor().await?;
             Err(collision(tx, contact, conflict).await?)
         }
         Err(error) => Err(refusal(error)),

@@ -225,9 +225,16 @@ impl<'c> TenantTx<'c> {
     }
 
     /// Lets the rest of the transaction see all of the tenant. For the one case in which a change that the caller may make
-    /// leaves the record outside its own scope: giving it to somebody else.
+    /// leaves the record outside its own scope: giving it to somebody else, or being it no more.
     pub(crate) async fn widen_to_tenant(&mut self) -> Result<()> {
         sqlx::raw_sql("SET LOCAL app.rank = '3'").execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Ends [`TenantTx::widen_to_tenant`]: the rest of the transaction sees again what the caller may see.
+    pub(crate) async fn narrow_to_actor(&mut self) -> Result<()> {
+        let statement = format!("SET LOCAL app.rank = '{}'", self.actor.role.rank());
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *self.inner).await?;
         Ok(())
     }
 }
