@@ -122,7 +122,8 @@ pub struct Grantor {
 }
 
 impl ApiKeyDraft {
-    fn check(self, grantor: &Grantor) -> Result<Fields> {
+    /// `kept` is the expiry that a key has already: it may lie in the past.
+    fn check(self, grantor: &Grantor, kept: Option<DateTime<Utc>>) -> Result<Fields> {
         let mut errors = Vec::new();
         let name = match self.name.as_deref().map(|name| rules::text(name, "Name", 100)) {
             None => Err(("REQUIRED", "Name is required".to_owned())),
@@ -144,7 +145,7 @@ impl ApiKeyDraft {
         if role > grantor.role {
             errors.push(FieldError::new("role", "ROLE_TOO_HIGH", "A key's role must not be above your own"));
         }
-        if self.expires_at.is_some_and(|at| at <= Utc::now()) {
+        if self.expires_at != kept && self.expires_at.is_some_and(|at| at <= Utc::now()) {
             errors.push(FieldError::new("expiresAt", "IN_THE_PAST", "Must be in the future"));
         }
         let ip_allowlist = networks(&self.ip_allowlist, &mut errors);
@@ -232,7 +233,7 @@ pub async fn create(
     mode: Mode,
     grantor: &Grantor,
 ) -> Result<(ApiKey, KeySecret)> {
-    let fields = draft.check(grantor)?;
+    let fields = draft.check(grantor, None)?;
     let user = tx.actor().principal.user();
     let (key, secret) = insert(tx, &fields, mode, user, None).await?;
     let change = key.change(EventType::API_KEY_CREATED, None)?;
@@ -335,7 +336,7 @@ pub async fn update(
         expires_at: before.expires_at,
         ip_allowlist: before.ip_allowlist.clone(),
     };
-    let fields = edit(draft).check(grantor)?;
+    let fields = edit(draft).check(grantor, before.expires_at)?;
     if fields.are_of(&before) {
         return Ok(before);
     }

@@ -61,6 +61,7 @@ struct Row {
     plan: String,
     tenant_deleted: bool,
     member_active: bool,
+    member_role: Option<String>,
 }
 
 struct Known {
@@ -177,6 +178,7 @@ async fn find(db: &Db, public_id: &str) -> Result<Option<Known>> {
 }
 
 fn known(row: Row) -> Result<Known> {
+    let role = effective_role(&row)?;
     Ok(Known {
         hash: row.secret_hash,
         ended: row.revoked_at.is_some() || row.tenant_deleted,
@@ -191,9 +193,18 @@ fn known(row: Row) -> Result<Known> {
             tenant: row.tenant_id,
             id: row.id,
             user: row.user_id,
-            role: Role::parse(&row.role)?,
+            role,
             scopes: row.scopes.into(),
             plan: Plan::parse(&row.plan).map_err(Error::internal)?,
         },
     })
+}
+
+/// A key may never do more than the user on whose behalf it acts may do by now.
+fn effective_role(row: &Row) -> Result<Role> {
+    let role = Role::parse(&row.role)?;
+    match &row.member_role {
+        Some(member) => Ok(role.min(Role::parse(member)?)),
+        None => Ok(role),
+    }
 }
