@@ -23,7 +23,8 @@ create index jobs_lane on apalis.jobs (kind, lane, run_at) where status = 'Pendi
 -- The oldest of a kind, whatever its lane: age, depth, the next one due. `orphaned >= 0` is always true and is asked for by
 -- those statements only, so that the planner cannot take this index for one lane's rows and read all other lanes' first.
 create index jobs_due on apalis.jobs (kind, run_at) where status = 'Pending' and orphaned >= 0;
-create index jobs_locked on apalis.jobs (lock_by) where lock_by is not null;
+-- What a worker holds; hidden in the same way from acknowledgements, which go by id and compare lock_by.
+create index jobs_locked on apalis.jobs (lock_by) where lock_by is not null and orphaned >= 0;
 create index jobs_killed on apalis.jobs (job_type, done_at) where status = 'Killed';
 create unique index jobs_idempotency_key on apalis.jobs (job_type, idempotency_key) where idempotency_key is not null;
 

@@ -7,6 +7,7 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde_json::{Map, Value};
+use tenon_common::account::role::Role;
 use tenon_common::crm::contact::{self, Contact, ContactDraft};
 use tenon_common::id::{ContactId, UserId};
 use uuid::Uuid;
@@ -232,6 +233,12 @@ impl Rules for ContactRules {
     }
 }
 
+/// What a contact is replaced with. An AGENT that names no owner keeps it: it would lose the contact otherwise.
+fn replacement(draft: ContactDraft, now: &ContactDraft, owns_only: bool) -> ContactDraft {
+    let owner_id = draft.owner_id.or(now.owner_id.filter(|_| owns_only));
+    ContactDraft { owner_id, ..draft }
+}
+
 /// What a cursor of the list belongs to.
 const LIST: &str = "contacts sort=-createdAt";
 
@@ -318,10 +325,11 @@ impl ContactsApi {
         body: Body<ContactInput, ContactRules>,
     ) -> Result<Shown<ContactBody>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
+        let owns_only = caller.actor.role < Role::Admin;
         let draft = ContactDraft::from(body.0);
         draft.clone().check().map_err(tenon_common::Error::Invalid)?;
         let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            contact::update(tx, ContactId(id.0), expected, |_| draft).await
+            contact::update(tx, ContactId(id.0), expected, |now| replacement(draft, &now, owns_only)).await
         };
         let contact = app.db.write(&caller.actor, edit).await?;
         let version = contact.version;

@@ -75,10 +75,12 @@ const CLAIM: &str = "
         ) as next
         where (not next.wrapped or next.lane <= w.cursor) and w.due < w.room and w.step < $5
     ),
+    total as materialized (
+        select w.kind, max(w.room) as room, max(w.due) as lanes, max(w.step) as steps from walk w group by w.kind
+    ),
     lanes as (
         select w.kind, w.lane, w.due as turn, w.room / total.lanes + (w.due <= w.room % total.lanes)::integer as share
-        from walk w
-        cross join lateral (select max(t.due) as lanes from walk t where t.kind = w.kind) as total
+        from walk w join total on total.kind = w.kind
         where w.run_at <= now()
     ),
     fair as (
@@ -92,14 +94,13 @@ const CLAIM: &str = "
     ),
     oldest as (
         select 0 as turn, 1 as share, picked.id
-        from wanted w
+        from total w
         cross join lateral (
             select j.id from apalis.jobs j
             where j.kind = w.kind and j.status = 'Pending' and j.orphaned >= 0 and j.run_at <= now()
             order by j.run_at limit greatest(1, w.room / 2) for update skip locked
         ) as picked
-        where exists (select from walk t where t.kind = w.kind and t.step >= $5)
-          and (select max(t.due) from walk t where t.kind = w.kind) < w.room / 2 + 1
+        where w.steps >= $5 and w.lanes <= w.room / 2
     ),
     claimed as (
         update apalis.jobs j set status = 'Running', lock_by = $4, lock_at = now()

@@ -79,7 +79,8 @@ impl Fetcher {
         let mut wanted = Vec::new();
         for (kind, local) in &self.shared.locals {
             if local.more.load(Relaxed) && local.wants() > 0 {
-                let room = local.take(local.wants());
+                // Not taken yet: a handler may inject meanwhile, and a few too many wait here for a moment.
+                let room = local.wants();
                 // Before the claim: what is inserted while it runs sets it again.
                 local.more.store(false, Relaxed);
                 let cursor = self.cursors.get(kind).cloned().unwrap_or_default();
@@ -99,21 +100,18 @@ impl Fetcher {
             self.shared.hold(ids);
         }
         self.shared.claiming.store(false, Relaxed);
-        let mut brought = match answer {
-            Ok(brought) => brought,
-            Err(error) => {
-                for wanted in wanted {
-                    self.shared.locals[wanted.kind].give_back(wanted.room);
-                }
-                return Err(error);
-            }
-        };
+        let mut brought = answer?;
+        if tracing::enabled!(tracing::Level::TRACE) {
+            let asked: usize = wanted.iter().map(|wanted| wanted.room).sum();
+            let got: usize = brought.values().map(|brought| brought.rows.len()).sum();
+            tracing::trace!(asked, got, "claimed");
+        }
         metrics::gauge!("tenon_worker_last_claim_timestamp_seconds")
             .set(chrono::Utc::now().timestamp() as f64);
         for wanted in wanted {
             let local = Arc::clone(&self.shared.locals[wanted.kind]);
             let Brought { rows, cursor, more } = brought.remove(wanted.kind).unwrap_or_default();
-            local.give_back(wanted.room - rows.len().min(wanted.room));
+            local.took(rows.len());
             if more {
                 local.more.store(true, Relaxed);
             }

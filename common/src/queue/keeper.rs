@@ -83,7 +83,7 @@ impl Keeper {
                         last_result = jsonb_build_object('Err', 'the worker died while it held the job')
                  where j.id = any (array(
                      select o.id from apalis.jobs o
-                     where o.lock_by is not null
+                     where o.lock_by is not null and o.orphaned >= 0
                        and not exists (select from apalis.workers w
                                        where w.id = o.lock_by and w.last_seen >= now() - $1 * interval '1 second')
                        -- Of a worker so new that this statement cannot see it yet.
@@ -112,7 +112,7 @@ impl Keeper {
         let name = self.shared.name();
         let mut tx = database::begin(&self.pool).await?;
         let held: Vec<String> = sqlx::query_scalar(
-            "select id from apalis.jobs where lock_by = $1 and lock_at < now() - $2 * interval '1 second'",
+            "select id from apalis.jobs where lock_by = $1 and orphaned >= 0 and lock_at < now() - $2 * interval '1 second'",
         )
         .bind(&*name)
         .bind(FORGOTTEN_AFTER)
@@ -195,7 +195,7 @@ pub(super) async fn sign_off(pool: &PgPool, shared: &Shared) -> Result<(), sqlx:
     let name = shared.name();
     let mut tx = database::begin(pool).await?;
     sqlx::query(
-        "update apalis.jobs set status = 'Pending', lock_by = null, lock_at = null where lock_by = $1",
+        "update apalis.jobs set status = 'Pending', lock_by = null, lock_at = null where lock_by = $1 and orphaned >= 0",
     )
     .bind(&*name)
     .execute(&mut *tx)

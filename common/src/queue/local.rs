@@ -56,7 +56,7 @@ pub(super) struct Local {
     pub(super) waker: AtomicWaker,
     /// Handlers that run.
     running: AtomicUsize,
-    /// Jobs that are being claimed, prepared, waiting here, running, or reserved.
+    /// Jobs that are being prepared, waiting here, running, or reserved.
     taken: AtomicUsize,
     /// Jobs finished since the last look at the rate.
     finished: AtomicUsize,
@@ -297,6 +297,11 @@ impl Local {
     pub(super) fn wants(&self) -> usize {
         let room = self.room();
         if room >= self.capacity().div_ceil(3) || lock(&self.buffer).is_empty() { room } else { 0 }
+    }
+
+    /// Jobs were claimed.
+    pub(super) fn took(&self, count: usize) {
+        self.taken.fetch_add(count, Relaxed);
     }
 
     /// Takes up to `wanted` of the room; how many it got.

@@ -38,7 +38,7 @@ const SAMPLE: &str = "
     from waiting w
     union all
     select q.queue, 'running',
-           (select count(*) from (select from apalis.jobs j where j.lock_by is not null and j.job_type = q.queue limit $1) c), null
+           (select count(*) from (select from apalis.jobs j where j.lock_by is not null and j.orphaned >= 0 and j.job_type = q.queue limit $1) c), null
     from queues q
     union all
     select q.queue, 'dead',
