@@ -55,6 +55,7 @@ begin
 end
 $$;
 revoke execute on function tenon.ensure_event_partitions(integer) from public;
+grant execute on function tenon.first_event_id(timestamptz) to tenon_app, tenon_worker;
 grant execute on function tenon.ensure_event_partitions(integer) to tenon_worker;
 select tenon.ensure_event_partitions();
 

@@ -11,6 +11,13 @@ create table tenon.webhooks (
     -- Signs beside the new one until the overlap of a rotation ends.
     previous_secret            bytea,
     previous_secret_expires_at timestamptz,
+    -- When it was disabled; what happened since is what a replay would bring.
+    disabled_at     timestamptz,
+    -- Since when every attempt has failed; null after a success. The state of auto-disable is here, in no process's memory.
+    failing_since   timestamptz,
+    failures        integer not null default 0,
+    -- The share of the way to being disabled that was warned of: 0, 50 or 90 percent.
+    warned          smallint not null default 0,
     -- Taken when the webhook was made or enabled: an event whose transaction it saw as committed is not this webhook's.
     active_since    pg_snapshot not null default pg_current_snapshot(),
     version         bigint not null default 1,
@@ -80,12 +87,12 @@ set role tenon_queue;
 -- Everything that sending a claim's deliveries takes, of as many tenants as the claim has, in one statement.
 create function tenon.load_deliveries(tenants uuid[], webhooks uuid[], events uuid[])
     returns table (tenant_id uuid, webhook_id uuid, event_id uuid, id uuid, event_type text, status text, attempts integer,
-                   schedule_attempts integer, job_id text, url text, active boolean, deleted boolean, secret bytea,
+                   schedule_attempts integer, job_id text, url text, active boolean, deleted boolean, failing boolean, secret bytea,
                    previous_secret bytea, previous_secret_expires_at timestamptz, body text, event_created_at timestamptz)
     language sql stable security definer set search_path = pg_catalog, pg_temp rows 100
 as $$
     select d.tenant_id, d.webhook_id, d.event_id, d.id, d.event_type, d.status, d.attempts, d.schedule_attempts, d.job_id,
-           w.url, w.active, w.deleted_at is not null, w.secret, w.previous_secret, w.previous_secret_expires_at, e.body, e.created_at
+           w.url, w.active, w.deleted_at is not null, w.failing_since is not null, w.secret, w.previous_secret, w.previous_secret_expires_at, e.body, e.created_at
     from unnest(tenants, webhooks, events) as wanted (tenant_id, webhook_id, event_id)
     join tenon.deliveries d on d.tenant_id = wanted.tenant_id and d.webhook_id = wanted.webhook_id and d.event_id = wanted.event_id
     join tenon.webhooks w on w.tenant_id = d.tenant_id and w.id = d.webhook_id

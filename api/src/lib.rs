@@ -25,6 +25,7 @@ pub mod serve;
 pub mod spec;
 pub mod tags;
 pub mod timestamp;
+pub mod webhook_operations;
 pub mod webhooks;
 
 pub use routes::build;

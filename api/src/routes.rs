@@ -21,13 +21,16 @@ use crate::layers::{Outermost, Routes};
 use crate::meta::MetaApi;
 use crate::openapi::Documents;
 use crate::refusal::Refusal;
+use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
-type Resources = (AuthApi, ContactsApi, WebhooksApi, DeliveriesApi, ApiKeysApi, MetaApi);
+type Resources =
+    (AuthApi, ContactsApi, WebhooksApi, WebhookOperationsApi, DeliveriesApi, ApiKeysApi, MetaApi);
 
 /// Every resource. A new one is a line here.
 pub fn service() -> OpenApiService<Resources, ()> {
-    let resources = (AuthApi, ContactsApi, WebhooksApi, DeliveriesApi, ApiKeysApi, MetaApi);
+    let resources =
+        (AuthApi, ContactsApi, WebhooksApi, WebhookOperationsApi, DeliveriesApi, ApiKeysApi, MetaApi);
     OpenApiService::new(resources, "Tenon", env!("CARGO_PKG_VERSION"))
         .summary("A multi-tenant CRM backend")
         .description(include_str!("../description.md"))

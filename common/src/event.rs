@@ -45,6 +45,9 @@ catalogue! {
     API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
     API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";
     USER_JOINED = "user.joined", User, "A user became a member.";
+    WEBHOOK_TEST = "webhook.test", Webhook, "Somebody asked for a test; sent to that webhook alone, whatever it subscribed to.";
+    WEBHOOK_ENDPOINT_FAILING = "webhook.endpoint.failing", Webhook, "A webhook has failed for half, or for nine tenths, of what disables it.";
+    WEBHOOK_ENDPOINT_DISABLED = "webhook.endpoint.disabled", Webhook, "A webhook was disabled; `data.reason` says why.";
 }
 
 /// Types that are recorded and cannot be subscribed to: the affairs of the webhooks themselves, and the tenant's birth.

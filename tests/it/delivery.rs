@@ -5,7 +5,7 @@ use standardwebhooks::Webhook;
 use tenon_tests::stack::{SECRET_KEY, Stack, text};
 use tenon_tests::{Client, Cluster, Program, Receiver, Reply, TestDatabase, eventually};
 
-fn headers(request: &tenon_tests::receiver::Received) -> http::HeaderMap {
+pub(crate) fn headers(request: &tenon_tests::receiver::Received) -> http::HeaderMap {
     ["webhook-id", "webhook-timestamp", "webhook-signature"]
         .into_iter()
         .map(|name| {

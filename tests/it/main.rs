@@ -13,3 +13,4 @@ mod openapi;
 mod processes;
 mod queue;
 mod raw;
+mod webhook_operations;

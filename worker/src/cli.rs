@@ -97,6 +97,16 @@ pub struct WebhookArgs {
     /// Allow webhooks over http, to any port and to this machine: for development and tests.
     #[arg(long, env = "TENON_ALLOW_LOCAL_WEBHOOKS", global = true)]
     pub allow_local_webhooks: bool,
+    /// Disable a webhook after so long without a success, in seconds; 0 never does.
+    #[arg(long, env = "TENON_WEBHOOK_DISABLE_AFTER", value_name = "SECONDS", default_value = "432000", global = true, value_parser = seconds)]
+    pub webhook_disable_after: Duration,
+    /// And after so many failures.
+    #[arg(long, env = "TENON_WEBHOOK_DISABLE_FAILURES", value_name = "COUNT", default_value_t = 20, global = true,
+          value_parser = clap::value_parser!(i32).range(1..))]
+    pub webhook_disable_failures: i32,
+    /// How often failing webhooks are looked at, in seconds.
+    #[arg(long, env = "TENON_WEBHOOK_REVIEW_EVERY", value_name = "SECONDS", default_value = "60", global = true, value_parser = seconds)]
+    pub webhook_review_every: Duration,
     /// Networks that webhooks may go to although they are not public.
     #[arg(
         long,

@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod context;
+pub mod health;
 pub mod jobs;
 pub mod partitions;
 pub mod registry;

@@ -8,11 +8,15 @@ use tenon_common::webhook::acknowledge::AcknowledgeDeliveries;
 use crate::context::Context;
 use crate::jobs::deliver_webhook::{Deliver, ReadDeliveries};
 use crate::jobs::fan_out_event::FanOut;
+use crate::jobs::test_webhook::Test;
 
 /// Events of one tenant that are fanned out in one transaction.
 const FAN_OUT_BATCH: usize = 200;
 /// Fan-outs at once: enough to overlap their round trips, few enough to leave connections to others.
 const FAN_OUTS: usize = 4;
+
+/// Tests of webhooks at once.
+const TESTS: usize = 8;
 
 /// Adds every kind to a registry. A new job is a line here.
 pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Registry {
@@ -30,5 +34,8 @@ pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Reg
                 .acknowledge(AcknowledgeDeliveries)
                 .concurrency(deliveries)
                 .timeout(attempt),
+        )
+        .register(
+            Registration::new(Test(context.clone())).concurrency(TESTS).timeout(Duration::from_secs(15)),
         )
 }

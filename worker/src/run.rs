@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::CommandFactory;
 use tenon_common::queue::{Registry, Settings, Worker};
 use tenon_common::webhook::address::AddressPolicy;
+use tenon_common::webhook::health::DisableRule;
 use tenon_common::{Db, config, operations, telemetry};
 
 use crate::cli::{Cli, Command, ConfigCommand};
@@ -79,12 +80,18 @@ async fn work(cli: &Cli) -> Result<(), String> {
     probes.set_started();
     tracing::info!(operations_address = %operations_address, worker = &*worker.name(), "listening");
     let partitions = tokio::spawn(crate::partitions::keep_ahead(db.clone()));
+    let rule = DisableRule {
+        after: Some(cli.webhooks.webhook_disable_after).filter(|after| !after.is_zero()),
+        failures: cli.webhooks.webhook_disable_failures,
+    };
+    let reviews = tokio::spawn(crate::health::review(db.clone(), rule, cli.webhooks.webhook_review_every));
     let draining = async {
         stop.cancelled().await;
         probes.set_draining();
     };
     worker.run(draining).await;
     partitions.abort();
+    reviews.abort();
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("stopped");
     Ok(())

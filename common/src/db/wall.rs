@@ -54,7 +54,10 @@ const POLICIES: &[(&str, &str, char, &str)] = &[
     ("tenon.users", "credentials", 'p', "tenon_auth"),
     ("tenon.users", "maintenance", 'p', "tenon_maint"),
     ("tenon.users", "members", 'p', "tenon_app,tenon_worker"),
+    ("tenon.webhook_tests", "maintenance", 'p', "tenon_maint"),
+    ("tenon.webhook_tests", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.webhooks", "deliveries", 'p', "tenon_queue"),
+    ("tenon.webhooks", "failing", 'p', "tenon_queue"),
     ("tenon.webhooks", "maintenance", 'p', "tenon_maint"),
     ("tenon.webhooks", "tenant", 'p', "tenon_app,tenon_worker"),
 ];

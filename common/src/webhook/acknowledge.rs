@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 use sqlx::{Connection, PgConnection};
 
+use crate::id::{TenantId, WebhookId};
 use crate::queue::{Acked, Acknowledge, Due, Settled, ack};
 use crate::webhook::delivery::DeliverWebhook;
 use crate::webhook::sending::{self, Attempted, Finished};
@@ -22,6 +23,8 @@ pub struct Turn {
 struct Verdict {
     attempt: Option<Attempted>,
     status: &'static str,
+    /// Whether the webhook was failing before.
+    was_failing: bool,
 }
 
 impl Turn {
@@ -31,13 +34,24 @@ impl Turn {
     }
 
     /// An attempt has ended, and the delivery's status is this now.
-    pub fn attempted(&self, attempt: Attempted, status: &'static str) {
-        let _ = self.verdict.set(Verdict { attempt: Some(attempt), status });
+    pub fn attempted(&self, attempt: Attempted, status: &'static str, was_failing: bool) {
+        let _ = self.verdict.set(Verdict { attempt: Some(attempt), status, was_failing });
     }
 
     /// Nothing was sent, and the delivery's status is this now.
     pub fn decided(&self, status: &'static str) {
-        let _ = self.verdict.set(Verdict { attempt: None, status });
+        let _ = self.verdict.set(Verdict { attempt: None, status, was_failing: false });
+    }
+
+    /// What it says of the webhook's health, where that is news: a failure, or the success that ends a row of failures.
+    fn health(&self) -> Option<(TenantId, WebhookId, bool)> {
+        let verdict = self.verdict.get()?;
+        let succeeded = verdict.attempt.as_ref()?.outcome == "success";
+        (!succeeded || verdict.was_failing).then_some((
+            self.delivery.tenant_id,
+            self.delivery.webhook_id,
+            succeeded,
+        ))
     }
 
     fn finished(&self, acked: &Acked<'_, Self>) -> Finished {
@@ -91,7 +105,8 @@ impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
     ) -> Result<(), sqlx::Error> {
         let finished: Vec<Finished> =
             acked.iter().filter_map(|acked| acked.record.map(|turn| turn.finished(acked))).collect();
-        if finished.len() == acked.len() {
+        let health: Vec<_> = acked.iter().filter_map(|acked| acked.record.and_then(Turn::health)).collect();
+        if finished.len() == acked.len() && health.is_empty() {
             sending::finish(connection, worker, &finished).await?;
             return Ok(());
         }
@@ -101,6 +116,9 @@ impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
         let mut tx = connection.begin().await?;
         ack::write(&mut tx, worker, others).await?;
         sending::finish(&mut tx, worker, &finished).await?;
+        if !health.is_empty() {
+            sending::note_health(&mut tx, health).await?;
+        }
         tx.commit().await
     }
 }

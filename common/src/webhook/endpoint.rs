@@ -257,6 +257,10 @@ pub async fn update(
         "update tenon.webhooks set url = $3, events = $4, description = $5,
                 active_since = case when $6 and not active then pg_current_snapshot() else active_since end,
                 disabled_reason = case when $6 then null else disabled_reason end,
+                disabled_at = case when $6 then null else coalesce(disabled_at, now()) end,
+                failing_since = case when $6 and not active then null else failing_since end,
+                failures = case when $6 and not active then 0 else failures end,
+                warned = case when $6 and not active then 0 else warned end,
                 active = $6, secret = coalesce($7, secret), version = version + 1, updated_at = $8, updated_by = $9
          where tenant_id = $1 and id = $2 returning ",
         columns!()
@@ -280,6 +284,22 @@ pub async fn update(
     }
     change::record(tx, &[after.change(EventType::WEBHOOK_UPDATED, Some(&before))?]).await?;
     Ok(after)
+}
+
+/// How many events happened while a webhook was disabled and were not gathered, counted to 10,001: what a replay would bring.
+pub async fn missed(tx: &mut TenantTx<'_>, id: WebhookId) -> Result<i64> {
+    let statement = "select count(*) from (
+                         select from tenon.webhooks w
+                         join tenon.events e on e.tenant_id = w.tenant_id and e.id >= tenon.first_event_id(w.disabled_at)
+                         where w.tenant_id = $1 and w.id = $2 and not w.active and w.events && array['*', e.type] and e.type = any ($3)
+                         limit 10001) missed";
+    let catalogue: Vec<_> = crate::event::CATALOGUE.iter().map(|event| event.name).collect();
+    Ok(sqlx::query_scalar(statement)
+        .bind(tx.actor().tenant)
+        .bind(id)
+        .bind(catalogue)
+        .fetch_one(tx.conn())
+        .await?)
 }
 
 /// Deletes a webhook and cancels what is pending.
@@ -317,7 +337,7 @@ async fn lock(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>) -> Re
     Ok(found)
 }
 
-fn seal(master: &MasterKey, id: WebhookId, secret: &Secret) -> Vec<u8> {
+pub(crate) fn seal(master: &MasterKey, id: WebhookId, secret: &Secret) -> Vec<u8> {
     master.seal(Purpose::WebhookSecret, id.0.as_bytes(), secret.as_bytes())
 }
 

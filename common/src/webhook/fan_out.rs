@@ -57,6 +57,7 @@ struct Match {
     body: String,
     webhook_id: WebhookId,
     url: String,
+    failing: bool,
     secret: Vec<u8>,
     previous_secret: Option<Vec<u8>>,
     previous_secret_expires_at: Option<DateTime<Utc>>,
@@ -103,6 +104,7 @@ impl Match {
             url: self.url,
             active: true,
             deleted: false,
+            failing: self.failing,
             secret: self.secret,
             previous_secret: self.previous_secret,
             previous_secret_expires_at: self.previous_secret_expires_at,
@@ -120,7 +122,7 @@ async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Re
         "with held as materialized (
              select j.id from apalis.jobs j where j.id = any ($2) and j.lock_by = $4 for update
          )
-         select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id, h.url, h.secret,
+         select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id, h.url, h.failing_since is not null as failing, h.secret,
                 h.previous_secret, h.previous_secret_expires_at
          from unnest($2::text[], $3::uuid[]) as w (job, event_id)
          join held on held.id = w.job

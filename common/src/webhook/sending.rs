@@ -40,6 +40,8 @@ pub struct Sending {
     pub active: bool,
     /// Whether it is deleted.
     pub deleted: bool,
+    /// Whether its attempts have failed lately.
+    pub failing: bool,
     /// Sealed.
     pub secret: Vec<u8>,
     /// Sealed; signs too until it expires.
@@ -148,6 +150,26 @@ pub async fn finish(
         .bind(columns.killed)
         .fetch_all(connection)
         .await
+}
+
+/// Notes what attempts say of their webhooks' health: tenant, webhook, and whether it succeeded.
+pub async fn note_health(
+    connection: &mut sqlx::PgConnection,
+    attempts: impl IntoIterator<Item = (TenantId, WebhookId, bool)>,
+) -> Result<(), sqlx::Error> {
+    let (mut tenants, mut webhooks, mut succeeded) = (vec![], vec![], vec![]);
+    for (tenant, webhook, success) in attempts {
+        tenants.push(tenant);
+        webhooks.push(webhook);
+        succeeded.push(success);
+    }
+    sqlx::query("select tenon.note_webhook_health($1, $2, $3)")
+        .bind(tenants)
+        .bind(webhooks)
+        .bind(succeeded)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 #[derive(Default)]

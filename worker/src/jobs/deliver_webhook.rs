@@ -9,7 +9,9 @@ use chrono::Utc;
 use tenon_common::queue::{Claimed, Handler, Outcome, Prepare};
 use tenon_common::webhook::acknowledge::Turn;
 use tenon_common::webhook::delivery::DeliverWebhook;
+use tenon_common::webhook::health::{self, DisabledReason};
 use tenon_common::webhook::sending::{self, Attempted, Sending};
+use tenon_common::{Actor, TenantTx};
 
 use crate::context::{Context, Target};
 use crate::webhook::breaker::Decision;
@@ -109,38 +111,28 @@ impl Deliver {
             Err(error) => return Outcome::kill(error),
         };
         let started_at = Utc::now();
-        let result = match self.send(sending, &target, traceparent).await {
+        let result = match send(&self.0, sending, &target, traceparent, self.0.timeout).await {
             Ok(result) => result,
             Err(error) => return Outcome::kill(error),
         };
         slot.took(result.duration);
         drop(slot);
         self.0.breaker.record(sending.webhook_id.0, &result);
+        if result.disable_requested {
+            self.disable(sending).await;
+        }
         self.decide(sending, turn, started_at, &result)
     }
 
-    async fn send(
-        &self,
-        sending: &Sending,
-        target: &Target,
-        traceparent: Option<&str>,
-    ) -> Result<AttemptResult, String> {
-        let body = Bytes::copy_from_slice(sending.body.as_bytes());
-        let attempt = Attempt {
-            event_id: &sending.event_id.wire(),
-            event_type: &sending.event_type,
-            delivery: sending.id.0,
-            attempt: number(sending),
-            timestamp: Utc::now().timestamp(),
-            traceparent,
-            replay: false,
-            body: &body,
+    /// The receiver wants no more: the webhook is disabled, and what is pending for it is paused, this delivery too.
+    async fn disable(&self, sending: &Sending) {
+        let disable = async |tx: &mut TenantTx<'_>| {
+            health::disable(tx, sending.webhook_id, DisabledReason::ReceiverAsked).await
         };
-        let headers = target
-            .endpoint
-            .headers(&attempt)
-            .map_err(|error| format!("no header can carry this event: {error}"))?;
-        Ok(self.0.sender.send(Request { url: &target.url, headers, body, deadline: self.0.timeout }).await)
+        if let Err(error) = self.0.db.write(&Actor::system(sending.tenant_id), disable).await {
+            // The next attempt gets the same answer.
+            tracing::warn!(%error, webhook_id = %sending.webhook_id, "a webhook could not be disabled");
+        }
     }
 
     /// What the result means for the delivery: done, tried again by the schedule, or given up.
@@ -166,7 +158,7 @@ impl Deliver {
             let first = if number == 1 { "true" } else { "false" };
             metrics::histogram!("tenon_webhook_delivery_latency_seconds", "first_attempt" => first)
                 .record(latency);
-            turn.attempted(attempted, "delivered");
+            turn.attempted(attempted, "delivered", sending.failing);
             return Outcome::Done;
         }
         let next = self.0.schedule.delay_before(number + 1, rand::random());
@@ -174,16 +166,42 @@ impl Deliver {
             Some(delay) => {
                 let delay = delay.max(result.retry_after.unwrap_or_default());
                 let error = attempted.error.clone().unwrap_or_default();
-                turn.attempted(attempted, "pending");
+                turn.attempted(attempted, "pending", sending.failing);
                 Outcome::retry_in(delay, error)
             }
             None => {
                 metrics::counter!("tenon_webhook_exhausted_total").increment(1);
-                turn.attempted(attempted, "failed");
+                turn.attempted(attempted, "failed", sending.failing);
                 Outcome::Done
             }
         }
     }
+}
+
+/// One attempt: signed, sent, and what came of it.
+pub(super) async fn send(
+    context: &Context,
+    sending: &Sending,
+    target: &Target,
+    traceparent: Option<&str>,
+    deadline: Duration,
+) -> Result<AttemptResult, String> {
+    let body = Bytes::copy_from_slice(sending.body.as_bytes());
+    let attempt = Attempt {
+        event_id: &sending.event_id.wire(),
+        event_type: &sending.event_type,
+        delivery: sending.id.0,
+        attempt: number(sending),
+        timestamp: Utc::now().timestamp(),
+        traceparent,
+        replay: false,
+        body: &body,
+    };
+    let headers = target
+        .endpoint
+        .headers(&attempt)
+        .map_err(|error| format!("no header can carry this event: {error}"))?;
+    Ok(context.sender.send(Request { url: &target.url, headers, body, deadline }).await)
 }
 
 /// The number of this attempt in its schedule, from 1.

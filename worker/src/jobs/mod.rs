@@ -2,3 +2,4 @@
 
 pub mod deliver_webhook;
 pub mod fan_out_event;
+pub mod test_webhook;
