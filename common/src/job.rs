@@ -174,7 +174,10 @@ pub const INSERT_JOBS: &str = "
     on conflict do nothing";
 
 /// Inserts jobs of any kinds, in one statement. Those whose idempotency key is taken are left out; how many were inserted.
-pub async fn insert(connection: &mut PgConnection, jobs: impl IntoIterator<Item = EncodedJob>) -> Result<u64, sqlx::Error> {
+pub async fn insert(
+    connection: &mut PgConnection,
+    jobs: impl IntoIterator<Item = EncodedJob>,
+) -> Result<u64, sqlx::Error> {
     let columns: JobColumns = jobs.into_iter().collect();
     if columns.ids.is_empty() {
         return Ok(0);

@@ -103,7 +103,11 @@ pub struct Acked<'a, R> {
 }
 
 /// Deletes the rows of jobs that are done. Those that another worker holds by now stay.
-pub(super) async fn delete(connection: &mut PgConnection, worker: &str, ids: &[&str]) -> Result<(), sqlx::Error> {
+pub(super) async fn delete(
+    connection: &mut PgConnection,
+    worker: &str,
+    ids: &[&str],
+) -> Result<(), sqlx::Error> {
     sqlx::query("delete from apalis.jobs where id = any ($1) and lock_by = $2")
         .bind(ids)
         .bind(worker)

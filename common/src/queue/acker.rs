@@ -47,7 +47,10 @@ impl Acker {
             if received == 0 {
                 return;
             }
-            if batch.len() < SMALL && written.is_some_and(|at: Instant| at.elapsed() < IDLE) && !self.receiver.is_closed() {
+            if batch.len() < SMALL
+                && written.is_some_and(|at: Instant| at.elapsed() < IDLE)
+                && !self.receiver.is_closed()
+            {
                 tokio::time::sleep(LINGER).await;
                 while batch.len() < BATCH {
                     let Ok(finished) = self.receiver.try_recv() else { break };

@@ -170,7 +170,9 @@ where
                 Err(outcome) => vec![outcome; jobs.len()].into_iter(),
             };
             for job in jobs {
-                let outcome = outcomes.next().unwrap_or_else(|| Outcome::retry("the handler did not say what became of it"));
+                let outcome = outcomes
+                    .next()
+                    .unwrap_or_else(|| Outcome::retry("the handler did not say what became of it"));
                 local.meters.ended(started);
                 shared.finish(&local, job, outcome);
             }
@@ -231,4 +233,3 @@ impl Service<Task<Claim>> for Dispatcher {
         Box::pin(run.instrument(span))
     }
 }
-

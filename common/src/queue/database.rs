@@ -29,9 +29,9 @@ pub(super) async fn begin_relaxed(pool: &PgPool) -> sqlx::Result<Transaction<'st
 /// the same again would fail again, and a part of it may not.
 pub(super) fn is_about_data(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| ["22", "23", "44", "P0"].iter().any(|class| code.starts_with(class)))
-        }
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["22", "23", "44", "P0"].iter().any(|class| code.starts_with(class))),
         sqlx::Error::Encode(_) => true,
         _ => false,
     }
@@ -46,7 +46,8 @@ pub(super) struct Backoff {
 impl Backoff {
     /// The pause after one more failure.
     pub(super) fn next(&mut self) -> Duration {
-        let pause = Duration::from_millis(50).saturating_mul(1 << self.failures.min(7)).min(Duration::from_secs(5));
+        let pause =
+            Duration::from_millis(50).saturating_mul(1 << self.failures.min(7)).min(Duration::from_secs(5));
         self.failures = self.failures.saturating_add(1);
         pause
     }

@@ -93,9 +93,11 @@ impl Fetcher {
     async fn claim(&mut self, wanted: &[Wanted]) -> Result<(), sqlx::Error> {
         let name = self.shared.name();
         self.shared.claiming.store(true, Relaxed);
+        let asked_at = Instant::now();
         let answer = claim(&self.pool, &name, wanted).await;
         if let Ok(brought) = &answer {
-            let ids = brought.values().flat_map(|brought| &brought.rows).map(|row| Arc::from(row.id.as_str()));
+            let ids =
+                brought.values().flat_map(|brought| &brought.rows).map(|row| Arc::from(row.id.as_str()));
             self.shared.hold(ids);
         }
         self.shared.claiming.store(false, Relaxed);
@@ -103,9 +105,10 @@ impl Fetcher {
         if tracing::enabled!(tracing::Level::TRACE) {
             let asked: usize = wanted.iter().map(|wanted| wanted.room).sum();
             let got: usize = brought.values().map(|brought| brought.rows.len()).sum();
-            tracing::trace!(asked, got, "claimed");
+            tracing::trace!(asked, got, elapsed_us = asked_at.elapsed().as_micros(), "claimed");
         }
-        metrics::gauge!("tenon_worker_last_claim_timestamp_seconds").set(chrono::Utc::now().timestamp() as f64);
+        metrics::gauge!("tenon_worker_last_claim_timestamp_seconds")
+            .set(chrono::Utc::now().timestamp() as f64);
         for wanted in wanted {
             let local = Arc::clone(&self.shared.locals[wanted.kind]);
             let Brought { rows, cursor, more } = brought.remove(wanted.kind).unwrap_or_default();
@@ -127,19 +130,20 @@ impl Fetcher {
     async fn poll(&self) {
         let kinds: Vec<&str> = self.shared.locals.keys().copied().collect();
         let horizon = self.shared.settings.poll_every.as_secs_f64();
-        match next_due(&self.pool, &kinds, horizon).await {
-            Ok(Some(seconds)) => self.shared.expect_in(Duration::from_secs_f64(seconds.max(0.0))),
-            // The claim that follows says what is wrong.
-            Ok(None) | Err(_) => {}
+        // Where the database is away, the claim that follows says so.
+        if let Ok(Some(seconds)) = next_due(&self.pool, &kinds, horizon).await {
+            self.shared.expect_in(Duration::from_secs_f64(seconds.max(0.0)));
         }
         for queue in self.shared.queues() {
             let locals = self.shared.locals.values().filter(|local| local.kind.queue == queue);
             let (busy, slots) = locals.fold((0, 0), |(busy, slots), local| {
                 (busy + local.running(), slots + local.kind.concurrency)
             });
-            metrics::gauge!("tenon_worker_slots", "queue" => queue.name(), "state" => "busy").set(busy as f64);
+            metrics::gauge!("tenon_worker_slots", "queue" => queue.name(), "state" => "busy")
+                .set(busy as f64);
             let idle = slots.saturating_sub(busy);
-            metrics::gauge!("tenon_worker_slots", "queue" => queue.name(), "state" => "idle").set(idle as f64);
+            metrics::gauge!("tenon_worker_slots", "queue" => queue.name(), "state" => "idle")
+                .set(idle as f64);
         }
     }
 
@@ -217,7 +221,8 @@ fn unfit(row: &Row, orphan_limit: i32) -> Option<Outcome> {
     if row.orphaned >= orphan_limit {
         return Some(Outcome::kill(format!("{} workers died while they held it", row.orphaned)));
     }
-    (row.attempts >= row.max_attempts).then(|| Outcome::kill(format!("all of its {} attempts are spent", row.max_attempts)))
+    (row.attempts >= row.max_attempts)
+        .then(|| Outcome::kill(format!("all of its {} attempts are spent", row.max_attempts)))
 }
 
 async fn prepare(shared: &Shared, local: &Local, mut slots: Vec<Slot>) -> Prepared {
@@ -229,7 +234,8 @@ async fn prepare(shared: &Shared, local: &Local, mut slots: Vec<Slot>) -> Prepar
     };
     loop {
         let jobs: Vec<Arc<JobRef>> = slots.iter().map(|slot| Arc::clone(&slot.job)).collect();
-        let caught = futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(hook.prepare(&mut slots))).await;
+        let caught =
+            futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(hook.prepare(&mut slots))).await;
         match caught {
             Ok(Ok(answers)) => return with_answers(slots, answers),
             Ok(Err(error @ (Error::Unavailable(_) | Error::Timeout))) => {

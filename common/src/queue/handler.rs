@@ -76,7 +76,8 @@ pub trait Prepare<J: Job>: Send + Sync + 'static {
     /// Attaches data to the jobs' `extensions`. [`Error::Unavailable`](crate::Error::Unavailable) and
     /// [`Error::Timeout`](crate::Error::Timeout) are tried again until they pass; any other error fails the attempt of every
     /// job of the claim. Outcomes of jobs that need no handler are answered: `(position, outcome)`.
-    fn prepare(&self, claim: &mut [Claimed<J>]) -> impl Future<Output = Result<Vec<(usize, Outcome)>>> + Send;
+    fn prepare(&self, claim: &mut [Claimed<J>])
+    -> impl Future<Output = Result<Vec<(usize, Outcome)>>> + Send;
 }
 
 /// Writes what became of a kind's jobs together with rows of its own.
@@ -213,7 +214,9 @@ fn decode<J: Job>(rows: Vec<(Arc<JobRef>, Vec<u8>)>) -> Prepared {
     for (job, payload) in rows {
         match Codec::<J>::decode(&JobCodec, &payload) {
             Ok(args) => prepared.slots.push(untyped(Claimed { args, job, extensions: Extensions::new() })),
-            Err(error) => prepared.finished.push((job, Outcome::kill(format!("the payload cannot be read: {error}")))),
+            Err(error) => {
+                prepared.finished.push((job, Outcome::kill(format!("the payload cannot be read: {error}"))));
+            }
         }
     }
     prepared

@@ -33,9 +33,8 @@ impl Injector {
     /// Reserves room for jobs of one kind, as far as there is any: the first of them. The rest is inserted to wait as usual.
     pub fn reserve(&self, jobs: Vec<EncodedJob>) -> Reservation {
         let now = Utc::now();
-        let due = jobs.iter().take_while(|job| {
-            job.kind == jobs[0].kind && job.run_at.is_none_or(|at| at <= now)
-        });
+        let due =
+            jobs.iter().take_while(|job| job.kind == jobs[0].kind && job.run_at.is_none_or(|at| at <= now));
         let due = due.count();
         let place = jobs.first().and_then(|job| self.local(job.kind)).and_then(|(shared, local)| {
             let claimed = local.take(due);

@@ -60,7 +60,11 @@ impl Keeper {
         if told.rows_affected() == 0 {
             let fresh = self.shared.rename();
             register(&self.pool, &self.shared).await?;
-            tracing::warn!(was = &*name, now = &*fresh, "this worker was given up for dead; its jobs are run by others");
+            tracing::warn!(
+                was = &*name,
+                now = &*fresh,
+                "this worker was given up for dead; its jobs are run by others"
+            );
         }
         Ok(())
     }
@@ -95,7 +99,8 @@ impl Keeper {
         tx.commit().await?;
         for (queue, count) in taken {
             tracing::warn!(queue, count, "jobs of dead workers were taken back");
-            metrics::counter!("tenon_job_lease_expirations_total", "queue" => queue.clone()).increment(count.cast_unsigned());
+            metrics::counter!("tenon_job_lease_expirations_total", "queue" => queue.clone())
+                .increment(count.cast_unsigned());
             self.shared.expect_more(Some(&queue));
         }
         Ok(())
@@ -113,7 +118,8 @@ impl Keeper {
         .bind(FORGOTTEN_AFTER)
         .fetch_all(&mut *tx)
         .await?;
-        let forgotten = if self.shared.claiming.load(Relaxed) { Vec::new() } else { self.shared.unknown(held) };
+        let forgotten =
+            if self.shared.claiming.load(Relaxed) { Vec::new() } else { self.shared.unknown(held) };
         if !forgotten.is_empty() {
             tracing::warn!(count = forgotten.len(), "jobs whose claim was never answered are handed back");
             sqlx::query(
@@ -163,7 +169,8 @@ impl Keeper {
         tx.commit().await?;
         for (queue, kind) in killed {
             tracing::warn!(queue, kind, "job killed: no worker knows its kind");
-            metrics::counter!("tenon_jobs_total", "queue" => queue, "kind" => "unknown", "outcome" => "dead").increment(1);
+            metrics::counter!("tenon_jobs_total", "queue" => queue, "kind" => "unknown", "outcome" => "dead")
+                .increment(1);
         }
         Ok(())
     }

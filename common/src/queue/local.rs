@@ -69,7 +69,8 @@ pub(super) struct Local {
 
 impl Shared {
     pub(super) fn new(kinds: Vec<(Kind, mpsc::UnboundedSender<Finished>)>, settings: Settings) -> Self {
-        let locals = kinds.into_iter().map(|(kind, acks)| (kind.name, Arc::new(Local::new(kind, acks)))).collect();
+        let locals =
+            kinds.into_iter().map(|(kind, acks)| (kind.name, Arc::new(Local::new(kind, acks)))).collect();
         Self {
             name: RwLock::new(fresh_name()),
             held: Mutex::default(),

@@ -22,9 +22,7 @@ pub(super) struct Meters {
 impl Meters {
     pub(super) fn new(kind: &Kind) -> Self {
         let (queue, name) = (kind.queue.name(), kind.name);
-        let count = |outcome: &'static str| {
-            metrics::counter!("tenon_jobs_total", "queue" => queue, "kind" => name, "outcome" => outcome)
-        };
+        let count = |outcome: &'static str| metrics::counter!("tenon_jobs_total", "queue" => queue, "kind" => name, "outcome" => outcome);
         Self {
             ok: count("ok"),
             retry: count("retry"),
@@ -72,11 +70,29 @@ pub(super) fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
     describe_counter!("tenon_jobs_total", "Attempts of jobs that have ended, by what became of the job");
     describe_histogram!("tenon_job_duration_seconds", Unit::Seconds, "How long handlers ran");
-    describe_histogram!("tenon_job_wait_seconds", Unit::Seconds, "From the time a job was due to the start of its handler");
+    describe_histogram!(
+        "tenon_job_wait_seconds",
+        Unit::Seconds,
+        "From the time a job was due to the start of its handler"
+    );
     describe_counter!("tenon_job_lease_expirations_total", "Jobs taken back from workers that had died");
     describe_gauge!("tenon_worker_slots", "Handlers of this worker that are busy, and that are idle");
-    describe_gauge!("tenon_worker_draining", "1 while this worker finishes what it has and takes nothing more");
-    describe_gauge!("tenon_worker_last_claim_timestamp_seconds", Unit::Seconds, "When this worker last asked for jobs");
-    describe_gauge!("tenon_queue_jobs", "Jobs in the queue, counted to 10001 a kind; from one worker, the leader");
-    describe_gauge!("tenon_queue_oldest_ready_age_seconds", Unit::Seconds, "How long the oldest due job has been due; from the leader");
+    describe_gauge!(
+        "tenon_worker_draining",
+        "1 while this worker finishes what it has and takes nothing more"
+    );
+    describe_gauge!(
+        "tenon_worker_last_claim_timestamp_seconds",
+        Unit::Seconds,
+        "When this worker last asked for jobs"
+    );
+    describe_gauge!(
+        "tenon_queue_jobs",
+        "Jobs in the queue, counted to 10001 a kind; from one worker, the leader"
+    );
+    describe_gauge!(
+        "tenon_queue_oldest_ready_age_seconds",
+        Unit::Seconds,
+        "How long the oldest due job has been due; from the leader"
+    );
 }

@@ -126,9 +126,7 @@ impl Outcome {
         match self {
             Self::Done | Self::Discard { .. } => Settled::Gone,
             Self::AlreadyDone => Settled::Untouched,
-            Self::Retry { error, delay } => {
-                failed(error, Due::In(delay.unwrap_or_else(|| backoff(attempt))))
-            }
+            Self::Retry { error, delay } => failed(error, Due::In(delay.unwrap_or_else(|| backoff(attempt)))),
             Self::RetryAt { error, at } => failed(error, Due::At(*at)),
             Self::Snooze { until } => Settled::Again { due: Due::At(*until), counted: false, error: None },
             Self::Release => Settled::Again { due: Due::Unchanged, counted: false, error: None },
@@ -159,8 +157,11 @@ mod tests {
     fn the_last_attempt_that_fails_kills() {
         let outcome = Outcome::retry_in(Duration::from_secs(2), "no");
         let settle = |attempt| outcome.settle(attempt, 5, default_backoff);
-        let again =
-            Settled::Again { due: Due::In(Duration::from_secs(2)), counted: true, error: Some("no".to_owned()) };
+        let again = Settled::Again {
+            due: Due::In(Duration::from_secs(2)),
+            counted: true,
+            error: Some("no".to_owned()),
+        };
         assert_eq!(settle(4), again);
         assert_eq!(settle(5), Settled::Killed { error: "no".to_owned(), counted: true });
     }

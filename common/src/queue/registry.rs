@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handler::{
-    Acknowledge, Acknowledging, AnyAcknowledge, AnyHandler, AnyPrepare, BatchHandler, Batched, Handler, Prepare, Preparing,
-    Single,
+    Acknowledge, Acknowledging, AnyAcknowledge, AnyHandler, AnyPrepare, BatchHandler, Batched, Handler,
+    Prepare, Preparing, Single,
 };
 use super::inject::Injector;
 use super::outcome::default_backoff;

@@ -96,7 +96,8 @@ async fn sample(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     for queue in Queue::ALL.map(Queue::name) {
         for state in STATES {
             let counts = rows.iter().filter(|row| row.0 == queue && row.1 == state).map(|row| row.2);
-            metrics::gauge!("tenon_queue_jobs", "queue" => queue, "state" => state).set(counts.sum::<i64>() as f64);
+            metrics::gauge!("tenon_queue_jobs", "queue" => queue, "state" => state)
+                .set(counts.sum::<i64>() as f64);
         }
         let oldest = rows.iter().filter(|row| row.0 == queue).filter_map(|row| row.3).fold(0.0, f64::max);
         metrics::gauge!("tenon_queue_oldest_ready_age_seconds", "queue" => queue).set(oldest);

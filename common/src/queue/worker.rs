@@ -135,7 +135,8 @@ impl Worker {
         }
         tracing::info!(worker = &*shared.name(), "worker started");
 
-        let (fetching, closing, keeping) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let (fetching, closing, keeping) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let mut background = JoinSet::new();
         background.spawn(listener::listen(Arc::clone(&shared), direct.clone()));
         background.spawn(sampler::run(Arc::clone(&shared), direct));
@@ -144,7 +145,8 @@ impl Worker {
         for acker in ackers {
             writing.spawn(acker.run(closing.clone()));
         }
-        let fetcher = Fetcher { shared: Arc::clone(&shared), pool: pool.clone(), cursors: Default::default() };
+        let fetcher =
+            Fetcher { shared: Arc::clone(&shared), pool: pool.clone(), cursors: Default::default() };
         let mut working = JoinSet::new();
         working.spawn(fetcher.run(fetching.clone()));
         let monitor = monitor(&shared);
@@ -183,7 +185,9 @@ impl Worker {
         keeping.cancel();
         match timeout(LAST_WRITES, sign_off(&pool, &shared)).await {
             Ok(Ok(())) => tracing::info!(worker = &*shared.name(), "worker stopped"),
-            Ok(Err(error)) => tracing::warn!(%error, "the worker could not sign off; others will take it for dead"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the worker could not sign off; others will take it for dead");
+            }
             Err(_) => tracing::warn!("the worker could not sign off in time; others will take it for dead"),
         }
     }
@@ -206,7 +210,9 @@ fn monitor(shared: &Arc<Shared>) -> Monitor {
             WorkerBuilder::new(format!("{}/{}", shared.name(), local.kind.name))
                 .backend(PgBackend::new(&shared, &local))
                 .parallelize(tokio::spawn)
-                .layer(CatchPanicLayer::with_panic_handler(|panic: &Box<dyn Any + Send>| Panicked(text_of(&**panic))))
+                .layer(CatchPanicLayer::with_panic_handler(|panic: &Box<dyn Any + Send>| {
+                    Panicked(text_of(&**panic))
+                }))
                 .timeout(local.kind.timeout)
                 .build(Dispatcher { shared: Arc::clone(&shared), local: Arc::clone(&local) })
         });

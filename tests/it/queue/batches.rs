@@ -20,7 +20,8 @@ async fn a_batch_is_of_one_lane_and_each_job_has_its_outcome() {
     let registration = Registration::<Note>::batch(30, move |batch: Vec<Claimed<Note>>| {
         into.push(batch.iter().map(|note| (note.job.lane.unwrap(), note.args.n)).collect::<Vec<_>>());
         async move {
-            let outcome = |note: &Claimed<Note>| if note.args.n == 7 { Outcome::kill("seven") } else { Outcome::Done };
+            let outcome =
+                |note: &Claimed<Note>| if note.args.n == 7 { Outcome::kill("seven") } else { Outcome::Done };
             batch.iter().map(outcome).collect()
         }
     });
@@ -31,7 +32,9 @@ async fn a_batch_is_of_one_lane_and_each_job_has_its_outcome() {
     })
     .await;
     let batches = seen.all();
-    assert!(batches.iter().all(|batch| batch.len() <= 30 && batch.iter().all(|(lane, _)| *lane == batch[0].0)));
+    assert!(
+        batches.iter().all(|batch| batch.len() <= 30 && batch.iter().all(|(lane, _)| *lane == batch[0].0))
+    );
     assert!(batches.iter().any(|batch| batch.len() > 1));
     let ran: HashSet<_> = batches.into_iter().flatten().collect();
     assert_eq!(ran.len(), 200);
@@ -61,8 +64,8 @@ async fn a_claim_is_prepared_at_once() {
         into.push(*note.extension::<i64>().unwrap());
         Outcome::Done
     });
-    let worker =
-        bench.worker(Registry::new().register(registration.concurrency(50).prepare(Doubling(claims.clone()))));
+    let worker = bench
+        .worker(Registry::new().register(registration.concurrency(50).prepare(Doubling(claims.clone()))));
     assert_eq!(bench.killed().await.error(), "unlucky");
     let mut ran = seen.reaches(39).await;
     ran.sort_unstable();
@@ -84,7 +87,10 @@ impl Acknowledge<Note> for Books {
     ) -> Result<(), sqlx::Error> {
         let mut tx = connection.begin().await?;
         let entries: Vec<i64> = acked.iter().filter_map(|acked| acked.record.copied()).collect();
-        sqlx::query("insert into books select * from unnest($1::bigint[])").bind(entries).execute(&mut *tx).await?;
+        sqlx::query("insert into books select * from unnest($1::bigint[])")
+            .bind(entries)
+            .execute(&mut *tx)
+            .await?;
         ack::write(&mut tx, worker, acked.iter().map(|acked| (acked.job, acked.settled))).await?;
         tx.commit().await
     }
@@ -103,7 +109,8 @@ async fn of_a_batch_that_the_database_refuses_only_the_offender_is_killed() {
     let row = bench.killed().await;
     assert!(row.error().contains("books_n_check"), "{}", row.error());
     eventually("the others are done", async || bench.rows().await.len() == 1).await;
-    let entries: Vec<i64> = sqlx::query_scalar("select n from books order by n").fetch_all(&bench.pool).await.unwrap();
+    let entries: Vec<i64> =
+        sqlx::query_scalar("select n from books order by n").fetch_all(&bench.pool).await.unwrap();
     assert_eq!(entries, (0..100).filter(|n| *n != 77).collect::<Vec<_>>());
     worker.stop().await;
 }
@@ -120,7 +127,8 @@ async fn a_handler_hands_further_jobs_to_its_own_worker() {
     let fan_out = Registration::<Note>::new(move |note: Claimed<Note>| {
         let (injector, url, count) = (injector.clone(), url.clone(), count.clone());
         async move {
-            let letters = (0..20).map(|n| EncodedJob::new(&Letter { n }, note.job.lane, None).unwrap()).collect();
+            let letters =
+                (0..20).map(|n| EncodedJob::new(&Letter { n }, note.job.lane, None).unwrap()).collect();
             let reservation = injector.reserve(letters);
             count.push(reservation.claimed());
             let mut connection = PgConnection::connect(&url).await.unwrap();

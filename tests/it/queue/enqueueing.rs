@@ -56,7 +56,8 @@ async fn a_job_of_a_later_time_waits_for_it() {
     let bench = Bench::new().await;
     let seen = Seen::new();
     let into = seen.clone();
-    let later = EncodedJob::new(&Note { n: 1 }, None, None).unwrap().at(Utc::now() + TimeDelta::milliseconds(700));
+    let later =
+        EncodedJob::new(&Note { n: 1 }, None, None).unwrap().at(Utc::now() + TimeDelta::milliseconds(700));
     let never = EncodedJob::new(&Note { n: 2 }, None, None).unwrap().at(Utc::now() + TimeDelta::hours(1));
     bench.insert(vec![later, never]).await;
     let worker = bench.worker(Registry::new().register(notes(move |note| {

@@ -11,10 +11,14 @@ use tenon_tests::eventually;
 async fn a_failed_job_waits_in_its_row_and_is_run_again() {
     let bench = Bench::new().await;
     bench.notes(1).await;
-    let worker =
-        bench.worker(Registry::new().register(notes(|_| Outcome::retry_in(Duration::from_secs(3600), "refused"))));
-    let row = eventually("it has failed", async || Some(bench.row().await).filter(|row| row.attempts == 1)).await;
-    assert_eq!((row.status.as_str(), row.error(), row.waits, row.lock_by.as_deref()), ("Pending", "refused", true, None));
+    let worker = bench
+        .worker(Registry::new().register(notes(|_| Outcome::retry_in(Duration::from_secs(3600), "refused"))));
+    let row =
+        eventually("it has failed", async || Some(bench.row().await).filter(|row| row.attempts == 1)).await;
+    assert_eq!(
+        (row.status.as_str(), row.error(), row.waits, row.lock_by.as_deref()),
+        ("Pending", "refused", true, None)
+    );
     worker.stop().await;
 
     bench.execute("update apalis.jobs set run_at = now()").await;
@@ -22,7 +26,11 @@ async fn a_failed_job_waits_in_its_row_and_is_run_again() {
     let into = seen.clone();
     let worker = bench.worker(Registry::new().register(notes(move |note| {
         into.push(note.job.attempt);
-        if note.job.attempt == 2 { Outcome::RetryAt { error: "no".into(), at: Utc::now() } } else { Outcome::Done }
+        if note.job.attempt == 2 {
+            Outcome::RetryAt { error: "no".into(), at: Utc::now() }
+        } else {
+            Outcome::Done
+        }
     })));
     bench.empty().await;
     assert_eq!(seen.all(), [2, 3]);
@@ -101,7 +109,8 @@ async fn a_handler_completes_its_job_in_its_own_transaction() {
         }
     };
     // Not swept: this is about the fence.
-    let settings = tenon_common::queue::Settings { dead_after: Duration::from_secs(60), ..super::support::settings() };
+    let settings =
+        tenon_common::queue::Settings { dead_after: Duration::from_secs(60), ..super::support::settings() };
     let worker = bench.worker_with(Registry::new().register(Registration::<Note>::new(handler)), settings);
     let mut done = seen.reaches(2).await;
     done.sort_by_key(|(n, _)| *n);
@@ -122,7 +131,8 @@ async fn a_slow_kind_leaves_room_for_others() {
         into.push(letter.args.n);
         async { Outcome::Done }
     });
-    let settings = tenon_common::queue::Settings { drain_deadline: Duration::ZERO, ..super::support::settings() };
+    let settings =
+        tenon_common::queue::Settings { drain_deadline: Duration::ZERO, ..super::support::settings() };
     let worker = bench.worker_with(Registry::new().register(endless(&hanging)).register(letters), settings);
     hanging.reaches(4).await;
     bench.enqueue(None, &[Letter { n: 7 }]).await;

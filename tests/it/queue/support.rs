@@ -146,7 +146,8 @@ impl Bench {
 
     /// A worker on threads of its own, that can be killed in the middle of what it does.
     pub fn mortal(&self, registry: Registry) -> Mortal {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         // The pool keeps to the runtime that it is made in.
         let db = {
             let _inside = runtime.enter();
@@ -253,7 +254,9 @@ impl<T: Clone> Seen<T> {
 }
 
 /// Notes answered by a function of the note and the attempt.
-pub fn notes(answer: impl Fn(&Claimed<Note>) -> Outcome + Clone + Send + Sync + 'static) -> Registration<Note> {
+pub fn notes(
+    answer: impl Fn(&Claimed<Note>) -> Outcome + Clone + Send + Sync + 'static,
+) -> Registration<Note> {
     Registration::new(move |job: Claimed<Note>| {
         let answer = answer.clone();
         async move { answer(&job) }

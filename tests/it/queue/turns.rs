@@ -30,7 +30,10 @@ async fn small_lanes_do_not_wait_behind_a_large_one() {
     );
     let ran = seen.reaches(1000).await;
     let early: HashSet<Uuid> = ran.into_iter().take(1000).collect();
-    assert!(small.iter().all(|lane| early.contains(lane)), "all small ones ran among the first thousand of 20,050");
+    assert!(
+        small.iter().all(|lane| early.contains(lane)),
+        "all small ones ran among the first thousand of 20,050"
+    );
     worker.stop().await;
 }
 
@@ -38,7 +41,8 @@ async fn small_lanes_do_not_wait_behind_a_large_one() {
 async fn lanes_that_only_wait_do_not_hide_what_is_due() {
     let bench = Bench::new().await;
     let in_an_hour = Utc::now() + TimeDelta::hours(1);
-    let waiting = (0..1000).map(|_| EncodedJob::new(&Note { n: 0 }, Some(Uuid::nil()), None).unwrap().at(in_an_hour));
+    let waiting =
+        (0..1000).map(|_| EncodedJob::new(&Note { n: 0 }, Some(Uuid::nil()), None).unwrap().at(in_an_hour));
     let mut jobs: Vec<EncodedJob> = waiting.collect();
     for (number, job) in jobs.iter_mut().enumerate() {
         job.metadata.insert("lane".into(), Some(format!("{number:08}")));

@@ -109,7 +109,8 @@ async fn a_worker_that_was_given_up_goes_on_under_another_name() {
     assert_eq!(seen.reaches(1).await, [worker.name.clone()]);
     bench.execute("delete from apalis.workers").await;
     eventually("it is back", async || {
-        let workers: i64 = sqlx::query_scalar("select count(*) from apalis.workers").fetch_one(&bench.pool).await.unwrap();
+        let workers: i64 =
+            sqlx::query_scalar("select count(*) from apalis.workers").fetch_one(&bench.pool).await.unwrap();
         workers == 1
     })
     .await;
@@ -154,7 +155,8 @@ async fn a_stop_hands_back_what_has_not_ended_and_counts_nothing() {
         let facts = (row.status.as_str(), row.attempts, row.orphaned, row.lock_by.as_deref(), row.waits);
         assert_eq!(facts, ("Pending", 0, 0, None, false));
     }
-    let workers: i64 = sqlx::query_scalar("select count(*) from apalis.workers").fetch_one(&bench.pool).await.unwrap();
+    let workers: i64 =
+        sqlx::query_scalar("select count(*) from apalis.workers").fetch_one(&bench.pool).await.unwrap();
     assert_eq!(workers, 0);
 }
 
@@ -164,14 +166,15 @@ async fn a_stop_waits_for_what_runs() {
     bench.notes(1).await;
     let (seen, go) = (Seen::new(), Arc::new(Notify::new()));
     let (into, wait) = (seen.clone(), Arc::clone(&go));
-    let worker = bench.worker(Registry::new().register(Registration::<Note>::new(move |note: Claimed<Note>| {
-        let (into, wait) = (into.clone(), Arc::clone(&wait));
-        async move {
-            into.push(note.args.n);
-            wait.notified().await;
-            Outcome::Done
-        }
-    })));
+    let worker =
+        bench.worker(Registry::new().register(Registration::<Note>::new(move |note: Claimed<Note>| {
+            let (into, wait) = (into.clone(), Arc::clone(&wait));
+            async move {
+                into.push(note.args.n);
+                wait.notified().await;
+                Outcome::Done
+            }
+        })));
     seen.reaches(1).await;
     let stopping = tokio::spawn(worker.stop());
     bench.notes(1).await;
