@@ -116,14 +116,15 @@ $$;
 create function tenon.find_api_key(wanted_public_id text)
     returns table (tenant_id uuid, id uuid, secret_hash bytea, role text, scopes text[], ip_allowlist text[],
                    expires_at timestamptz, revoked_at timestamptz, user_id uuid, plan text, tenant_deleted boolean,
-                   member_active boolean)
+                   member_active boolean, member_role text)
     language sql stable security definer set search_path = pg_catalog, pg_temp rows 1
 as $$
     select k.tenant_id, k.id, k.secret_hash, k.role, k.scopes, k.ip_allowlist, k.expires_at, k.revoked_at, k.user_id, t.plan,
            t.deleted_at is not null,
            k.user_id is null or exists (
                select from tenon.memberships m join tenon.users u on u.id = m.user_id
-               where m.tenant_id = k.tenant_id and m.user_id = k.user_id and m.status = 'active' and u.status = 'active')
+               where m.tenant_id = k.tenant_id and m.user_id = k.user_id and m.status = 'active' and u.status = 'active'),
+           (select m.role from tenon.memberships m where m.tenant_id = k.tenant_id and m.user_id = k.user_id)
     from tenon.api_keys k join tenon.tenants t on t.id = k.tenant_id
     where k.public_id = wanted_public_id
 $$;

@@ -63,7 +63,7 @@ create table tenon.delivery_attempts (
     number      integer not null,            -- counts from 1 over all rounds
     started_at  timestamptz not null,
     duration_ms integer not null,
-    outcome     text not null,               -- success, http_3xx, http_4xx, http_5xx, timeout, connect, dns, tls, ssrf_blocked
+    outcome     text not null,               -- success, http_3xx, http_4xx, http_5xx, timeout, connect, dns, tls, ssrf_blocked, interrupted
     status_code integer,
     error       text,
     response    text,                        -- the first 1 KiB of the answer

@@ -332,7 +332,8 @@ impl ApiKeysApi {
                 ip_allowlist: patch.ip_allowlist.unwrap_or(draft.ip_allowlist),
             }
         };
-        let update = async |tx: &mut TenantTx<'_>| api_key::update(tx, ApiKeyId(id.0), expected, &grantor, edit).await;
+        let update =
+            async |tx: &mut TenantTx<'_>| api_key::update(tx, ApiKeyId(id.0), expected, &grantor, edit).await;
         let key = app.db.write(&caller.actor, update).await?;
         let version = key.version;
         Ok(Shown::versioned(key.try_into()?, version))
@@ -356,7 +357,9 @@ impl ApiKeysApi {
         prefer: Header<Option<String>>,
     ) -> Result<Deleted<ApiKeyBody>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
-        let revoke = async |tx: &mut TenantTx<'_>| api_key::revoke(tx, ApiKeyId(id.0), expected, "revoked by an administrator").await;
+        let revoke = async |tx: &mut TenantTx<'_>| {
+            api_key::revoke(tx, ApiKeyId(id.0), expected, "revoked by an administrator").await
+        };
         let key: ApiKeyBody = app.db.write(&caller.actor, revoke).await?.try_into()?;
         Ok(Deleted::as_preferred(prefer.as_deref(), || key))
     }
@@ -376,7 +379,8 @@ impl ApiKeysApi {
     ) -> Result<Created<ApiKeyBody>, ApiError> {
         let overlap = Duration::seconds(body.0.overlap_seconds.unwrap_or(86_400));
         let grantor = caller.grantor();
-        let rotate = async |tx: &mut TenantTx<'_>| api_key::rotate(tx, ApiKeyId(id.0), overlap, &grantor).await;
+        let rotate =
+            async |tx: &mut TenantTx<'_>| api_key::rotate(tx, ApiKeyId(id.0), overlap, &grantor).await;
         let (key, secret) = app.db.write(&caller.actor, rotate).await?;
         created(key, &secret)
     }
@@ -385,7 +389,11 @@ impl ApiKeysApi {
     ///
     /// For a key that may have leaked: whoever has it can end it. Needs no permission.
     #[oai(path = "/self-revoke", method = "post", operation_id = "revoke_own_api_key")]
-    async fn self_revoke(&self, caller: Caller<Authenticated>, app: Data<&Arc<App>>) -> Result<Shown<ApiKeyBody>, ApiError> {
+    async fn self_revoke(
+        &self,
+        caller: Caller<Authenticated>,
+        app: Data<&Arc<App>>,
+    ) -> Result<Shown<ApiKeyBody>, ApiError> {
         let Principal::ApiKey(id, _) = caller.actor.principal else {
             return Err(Refusal::because(Code::StateConflict, "The caller is not an API key").into());
         };

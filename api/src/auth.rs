@@ -38,7 +38,11 @@ pub struct LoginInput {
 
 impl Example for LoginInput {
     fn example() -> Self {
-        Self { email: "ada@example.com".to_owned(), password: "correct horse battery".to_owned(), organization: None }
+        Self {
+            email: "ada@example.com".to_owned(),
+            password: "correct horse battery".to_owned(),
+            organization: None,
+        }
     }
 }
 
@@ -108,17 +112,27 @@ impl AuthApi {
     /// Answers an access token for 10 minutes. A member of several organizations who names none gets 409 `TENANT_REQUIRED` with
     /// the choices. Five attempts in 15 minutes for an account and network; the answer does not tell whether an account exists.
     #[oai(path = "/auth/login", method = "post", operation_id = "create_login")]
-    async fn login(&self, app: Data<&Arc<App>>, body: Body<LoginInput>) -> Result<Shown<TokenBody>, ApiError> {
+    async fn login(
+        &self,
+        app: Data<&Arc<App>>,
+        body: Body<LoginInput>,
+    ) -> Result<Shown<TokenBody>, ApiError> {
         let LoginInput { email, password, organization } = body.0;
         app.limits.login(request::FACTS.get().ip, &email)?;
         let outcome = login::attempt(&app.db, &email, &password, organization.as_deref()).await?;
         let counted = if matches!(outcome, Login::In(_) | Login::Choose(_)) { "succeeded" } else { "failed" };
-        metrics::counter!("tenon_auth_attempts_total", "method" => "password", "outcome" => counted).increment(1);
+        metrics::counter!("tenon_auth_attempts_total", "method" => "password", "outcome" => counted)
+            .increment(1);
         match outcome {
             Login::In(member) => {
                 let session = Uuid::now_v7();
-                let token = app.tokens.issue(member.user, member.tenant, member.role, member.epochs, session)?;
-                Ok(Shown::plain(TokenBody { access_token: token, token_type: "Bearer".to_owned(), expires_in: LIFETIME }))
+                let token =
+                    app.tokens.issue(member.user, member.tenant, member.role, member.epochs, session)?;
+                Ok(Shown::plain(TokenBody {
+                    access_token: token,
+                    token_type: "Bearer".to_owned(),
+                    expires_in: LIFETIME,
+                }))
             }
             Login::Refused => Err(Refusal::new(Code::InvalidCredentials).into()),
             Login::Suspended => Err(Refusal::new(Code::AccountSuspended).into()),
@@ -133,7 +147,11 @@ impl AuthApi {
     ///
     /// The organization, the user and what the caller may do. Needs no permission.
     #[oai(path = "/me", method = "get", operation_id = "get_me")]
-    async fn me(&self, caller: Caller<Authenticated>, app: Data<&Arc<App>>) -> Result<Shown<MeBody>, ApiError> {
+    async fn me(
+        &self,
+        caller: Caller<Authenticated>,
+        app: Data<&Arc<App>>,
+    ) -> Result<Shown<MeBody>, ApiError> {
         let principal = caller.actor.principal;
         let read = async |tx: &mut tenon_common::TenantTx<'_>| {
             let tenant = tenant::get(tx).await?;
@@ -146,8 +164,17 @@ impl AuthApi {
         let (tenant, member) = app.db.read(&caller.actor, read).await?;
         let allowed = Permission::ALL.into_iter().filter(|permission| caller.require(*permission).is_ok());
         Ok(Shown::plain(MeBody {
-            organization: OrganizationSummary { id: tenant.id.0, name: tenant.name, slug: tenant.slug, plan: tenant.plan },
-            user: member.map(|member| UserSummary { id: member.id.0, name: member.name, email: member.email }),
+            organization: OrganizationSummary {
+                id: tenant.id.0,
+                name: tenant.name,
+                slug: tenant.slug,
+                plan: tenant.plan,
+            },
+            user: member.map(|member| UserSummary {
+                id: member.id.0,
+                name: member.name,
+                email: member.email,
+            }),
             api_key_id: match principal {
                 Principal::ApiKey(id, _) => Some(id.0),
                 _ => None,

@@ -18,6 +18,7 @@ mod json;
 mod read;
 mod schema;
 
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use bytes::Bytes;
@@ -27,17 +28,35 @@ use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::ParseFromJSON;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use error::{BodyError, FieldError};
 pub use json::parse_strict;
 pub use read::{BodyLimit, DEFAULT_LIMIT};
 
 /// A required `application/json` body that fits the schema of `T`.
+///
+/// `R` are the rules of the domain, told in the same answer as what does not fit the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Body<T>(pub T);
+pub struct Body<T, R = NoRules>(pub T, PhantomData<R>);
 
-impl<T> Deref for Body<T> {
+/// Rules that a schema cannot say.
+pub trait Rules: Send + Sync + 'static {
+    /// What breaks a rule in a body that may not fit its schema. It judges only what is there and has the right type.
+    fn broken(body: &Map<String, Value>) -> Vec<FieldError>;
+}
+
+/// The schema says it all, or the handler does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoRules;
+
+impl Rules for NoRules {
+    fn broken(_body: &Map<String, Value>) -> Vec<FieldError> {
+        Vec::new()
+    }
+}
+
+impl<T, R> Deref for Body<T, R> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -45,7 +64,7 @@ impl<T> Deref for Body<T> {
     }
 }
 
-impl<T> DerefMut for Body<T> {
+impl<T, R> DerefMut for Body<T, R> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.0
     }
@@ -57,12 +76,17 @@ impl<T: ParseFromJSON + 'static> Body<T> {
     /// # Errors
     /// `Malformed` for what is not JSON, `Fields` with everything that does not fit.
     pub fn from_bytes(bytes: &[u8], lenient: bool) -> Result<T, BodyError> {
-        let value = parse_strict(bytes)?;
-        Self::from_value(value, lenient)
+        Self::from_value(parse_strict(bytes)?, lenient)
     }
+}
 
+impl<T: ParseFromJSON + 'static, R: Rules> Body<T, R> {
     fn from_value(value: Value, lenient: bool) -> Result<T, BodyError> {
-        let errors = check::check(&schema::of::<T>(), &value, lenient);
+        let mut errors = check::check(&schema::of::<T>(), &value, lenient);
+        if let Value::Object(body) = &value {
+            let told: Vec<String> = errors.iter().map(|error| error.pointer.clone()).collect();
+            errors.extend(R::broken(body).into_iter().filter(|error| !told.contains(&error.pointer)));
+        }
         if !errors.is_empty() {
             return Err(BodyError::Fields(errors));
         }
@@ -72,7 +96,7 @@ impl<T: ParseFromJSON + 'static> Body<T> {
     }
 }
 
-impl<T: ParseFromJSON> Payload for Body<T> {
+impl<T: ParseFromJSON, R: Rules> Payload for Body<T, R> {
     const CONTENT_TYPE: &'static str = "application/json";
 
     fn check_content_type(content_type: &str) -> bool {
@@ -88,16 +112,17 @@ impl<T: ParseFromJSON> Payload for Body<T> {
     }
 }
 
-impl<T: ParseFromJSON + 'static> ParsePayload for Body<T> {
+impl<T: ParseFromJSON + 'static, R: Rules> ParsePayload for Body<T, R> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
         let bytes: Bytes = read::json_bytes(request, body).await?;
-        Ok(Self(Self::from_bytes(&bytes, prefers_lenient(request.headers()))?))
+        let value = parse_strict(&bytes)?;
+        Ok(Self(Self::from_value(value, prefers_lenient(request.headers()))?, PhantomData))
     }
 }
 
-impl<'a, T: ParseFromJSON + 'static> ApiExtractor<'a> for Body<T> {
+impl<'a, T: ParseFromJSON + 'static, R: Rules> ApiExtractor<'a> for Body<T, R> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();

@@ -40,7 +40,9 @@ impl Identity {
             return lacks(Code::RoleTooLow);
         }
         match &self.scopes {
-            Some(scopes) if !scopes.iter().any(|scope| scope_covers(scope, permission)) => lacks(Code::InsufficientScope),
+            Some(scopes) if !scopes.iter().any(|scope| scope_covers(scope, permission)) => {
+                lacks(Code::InsufficientScope)
+            }
             _ => Ok(()),
         }
     }
@@ -256,5 +258,6 @@ fn origin(headers: &HeaderMap, facts: &Facts) -> Origin {
 fn is_traceparent(value: &str) -> bool {
     let parts: Vec<&str> = value.split('-').collect();
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
-    lengths == [2, 32, 16, 2] && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+    lengths == [2, 32, 16, 2]
+        && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
 }

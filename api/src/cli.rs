@@ -41,10 +41,22 @@ pub struct Cli {
 #[command(next_help_heading = "HTTP")]
 pub struct HttpArgs {
     /// Where the API listens; port 0 takes a free one.
-    #[arg(long, env = "TENON_HTTP_ADDRESS", value_name = "ADDRESS", default_value = "127.0.0.1:8080", global = true)]
+    #[arg(
+        long,
+        env = "TENON_HTTP_ADDRESS",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        global = true
+    )]
     pub http_address: SocketAddr,
     /// Where probes and metrics are served.
-    #[arg(long, env = "TENON_OPERATIONS_ADDRESS", value_name = "ADDRESS", default_value = "127.0.0.1:9090", global = true)]
+    #[arg(
+        long,
+        env = "TENON_OPERATIONS_ADDRESS",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9090",
+        global = true
+    )]
     pub operations_address: SocketAddr,
     /// Proxies whose X-Forwarded-For is believed, as addresses or networks.
     #[arg(long, env = "TENON_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',', global = true, value_parser = network)]
@@ -56,6 +68,9 @@ pub struct HttpArgs {
     /// Allow webhooks over http, to any port and to this machine: for development and tests.
     #[arg(long, env = "TENON_ALLOW_LOCAL_WEBHOOKS", global = true)]
     pub allow_local_webhooks: bool,
+    /// Networks that webhooks may go to although they are not public; the workers need the same.
+    #[arg(long, env = "TENON_WEBHOOK_ALLOWED_SUBNETS", value_name = "NETWORKS", value_delimiter = ',', global = true, value_parser = network)]
+    pub webhook_allowed_subnets: Vec<IpNet>,
 }
 
 /// What to do.
@@ -166,5 +181,7 @@ fn role(name: &str) -> Result<Role, String> {
 
 fn network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-    text.parse().or_else(|_| address()).map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
+    text.parse()
+        .or_else(|_| address())
+        .map_err(|_| "expected an address or a network such as 10.0.0.0/8".to_owned())
 }

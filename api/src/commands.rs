@@ -65,10 +65,14 @@ fn openapi(v30: bool, folder: Option<&std::path::Path>) -> Result<(), String> {
 
 async fn doctor(cli: &Cli) -> Result<(), String> {
     cli.secret.key()?;
-    let db = Db::connect_lazy(&cli.database.config("tenon-api doctor")?).map_err(|error| error.to_string())?;
-    let violations = wall::check(&db).await.map_err(|error| format!("the database cannot be asked: {error}"))?;
+    let db =
+        Db::connect_lazy(&cli.database.config("tenon-api doctor")?).map_err(|error| error.to_string())?;
+    let violations =
+        wall::check(&db).await.map_err(|error| format!("the database cannot be asked: {error}"))?;
     if violations.is_empty() {
-        say("healthy: the master key is set, the login is as weak as it should be, no migration is pending, the wall is whole");
+        say(
+            "healthy: the master key is set, the login is as weak as it should be, no migration is pending, the wall is whole",
+        );
         return Ok(());
     }
     let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();

@@ -6,13 +6,15 @@ use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
+use serde_json::{Map, Value};
+use tenon_common::account::role::Role;
 use tenon_common::crm::contact::{self, Contact, ContactDraft};
 use tenon_common::id::{ContactId, UserId};
 use uuid::Uuid;
 
 use crate::actor::ActorBody;
 use crate::app::App;
-use crate::body::Body;
+use crate::body::{Body, FieldError, Rules};
 use crate::caller::{Caller, ContactsDelete, ContactsRead, ContactsWrite};
 use crate::error::ApiError;
 use crate::params;
@@ -208,6 +210,35 @@ impl ContactPatch {
     }
 }
 
+/// The rules of a contact's fields.
+pub struct ContactRules;
+
+impl Rules for ContactRules {
+    fn broken(body: &Map<String, Value>) -> Vec<FieldError> {
+        let text = |field: &str| body.get(field).and_then(Value::as_str).map(str::to_owned);
+        let draft = ContactDraft {
+            // Whether it has to be there, the schema says.
+            name: text("name").or_else(|| Some("-".to_owned())),
+            external_id: text("externalId"),
+            email: text("email"),
+            phone: text("phone"),
+            company: text("company"),
+            title: text("title"),
+            lifecycle: text("lifecycle"),
+            owner_id: None,
+            user_id: None,
+        };
+        let errors = draft.check().err().unwrap_or_default();
+        errors.into_iter().map(FieldError::from).collect()
+    }
+}
+
+/// What a contact is replaced with. An AGENT that names no owner keeps it: it would lose the contact otherwise.
+fn replacement(draft: ContactDraft, now: &ContactDraft, owns_only: bool) -> ContactDraft {
+    let owner_id = draft.owner_id.or(now.owner_id.filter(|_| owns_only));
+    ContactDraft { owner_id, ..draft }
+}
+
 /// What a cursor of the list belongs to.
 const LIST: &str = "contacts sort=-createdAt";
 
@@ -251,7 +282,7 @@ impl ContactsApi {
         &self,
         caller: Caller<ContactsWrite>,
         app: Data<&Arc<App>>,
-        body: Body<ContactInput>,
+        body: Body<ContactInput, ContactRules>,
     ) -> Result<Created<ContactBody>, ApiError> {
         let fields = ContactDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
         let contact = app.db.write(&caller.actor, async |tx| contact::create(tx, fields).await).await?;
@@ -291,12 +322,15 @@ impl ContactsApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        body: Body<ContactInput>,
+        body: Body<ContactInput, ContactRules>,
     ) -> Result<Shown<ContactBody>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
+        let owns_only = caller.actor.role < Role::Admin;
         let draft = ContactDraft::from(body.0);
         draft.clone().check().map_err(tenon_common::Error::Invalid)?;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| contact::update(tx, ContactId(id.0), expected, |_| draft).await;
+        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
+            contact::update(tx, ContactId(id.0), expected, |now| replacement(draft, &now, owns_only)).await
+        };
         let contact = app.db.write(&caller.actor, edit).await?;
         let version = contact.version;
         Ok(Shown::versioned(contact.into(), version))
@@ -316,7 +350,7 @@ impl ContactsApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        body: Body<ContactPatch>,
+        body: Body<ContactPatch, ContactRules>,
     ) -> Result<Shown<ContactBody>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
@@ -347,7 +381,10 @@ impl ContactsApi {
         prefer: Header<Option<String>>,
     ) -> Result<Deleted<ContactBody>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
-        let contact = app.db.write(&caller.actor, async |tx| contact::delete(tx, ContactId(id.0), expected).await).await?;
+        let contact = app
+            .db
+            .write(&caller.actor, async |tx| contact::delete(tx, ContactId(id.0), expected).await)
+            .await?;
         Ok(Deleted::as_preferred(prefer.as_deref(), || contact.into()))
     }
 
@@ -363,7 +400,8 @@ impl ContactsApi {
         /// The contact's id.
         id: Path<Uuid>,
     ) -> Result<Shown<ContactBody>, ApiError> {
-        let contact = app.db.write(&caller.actor, async |tx| contact::restore(tx, ContactId(id.0)).await).await?;
+        let contact =
+            app.db.write(&caller.actor, async |tx| contact::restore(tx, ContactId(id.0)).await).await?;
         let version = contact.version;
         Ok(Shown::versioned(contact.into(), version))
     }

@@ -82,7 +82,8 @@ pub struct AttemptBody {
     pub started_at: Timestamp,
     /// How long it took, in milliseconds.
     pub duration_ms: i32,
-    /// `success`, `http_3xx`, `http_4xx`, `http_5xx`, `timeout`, `connect`, `dns`, `tls` or `ssrf_blocked`.
+    /// `success`, `http_3xx`, `http_4xx`, `http_5xx`, `timeout`, `connect`, `dns`, `tls`, `ssrf_blocked`, or
+    /// `interrupted` where the worker died or stopped in the middle.
     pub outcome: String,
     /// The answer's status.
     #[oai(nullable)]
@@ -148,7 +149,8 @@ impl From<Attempt> for AttemptBody {
 }
 
 fn event_id(text: &str) -> Result<EventId, Refusal> {
-    EventId::parse(text).ok_or_else(|| Refusal::new(Code::InvalidId).detail("eventId", "Expected evt_ and 26 characters"))
+    EventId::parse(text)
+        .ok_or_else(|| Refusal::new(Code::InvalidId).detail("eventId", "Expected evt_ and 26 characters"))
 }
 
 /// The operations.

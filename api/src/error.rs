@@ -66,18 +66,33 @@ pub struct ErrorField {
 }
 
 const STATUSES: &[(u16, &str)] = &[
-    (400, "The request breaks a rule: `VALIDATION_ERROR`, `MALFORMED_JSON`, `UNKNOWN_FIELD`, `INVALID_ID`, `INVALID_CURSOR`, `CURSOR_MISMATCH`."),
-    (401, "No credential, or none that is good: `UNAUTHENTICATED`, `TOKEN_EXPIRED`, `TOKEN_REVOKED`, `API_KEY_EXPIRED`, `INVALID_CREDENTIALS`."),
-    (403, "The caller may not do this: `FORBIDDEN`, `INSUFFICIENT_SCOPE`, `ROLE_TOO_LOW`, `ACCOUNT_SUSPENDED`, `IP_NOT_ALLOWED`."),
+    (
+        400,
+        "The request breaks a rule: `VALIDATION_ERROR`, `MALFORMED_JSON`, `UNKNOWN_FIELD`, `INVALID_ID`, `INVALID_CURSOR`, `CURSOR_MISMATCH`.",
+    ),
+    (
+        401,
+        "No credential, or none that is good: `UNAUTHENTICATED`, `TOKEN_EXPIRED`, `TOKEN_REVOKED`, `API_KEY_EXPIRED`, `INVALID_CREDENTIALS`.",
+    ),
+    (
+        403,
+        "The caller may not do this: `FORBIDDEN`, `INSUFFICIENT_SCOPE`, `ROLE_TOO_LOW`, `ACCOUNT_SUSPENDED`, `IP_NOT_ALLOWED`.",
+    ),
     (404, "There is no such record: `NOT_FOUND`."),
-    (409, "What is there is in the way: `DUPLICATE`, `RESTORE_CONFLICT`, `STATE_CONFLICT`, `TENANT_REQUIRED`."),
+    (
+        409,
+        "What is there is in the way: `DUPLICATE`, `RESTORE_CONFLICT`, `STATE_CONFLICT`, `TENANT_REQUIRED`.",
+    ),
     (412, "The record has changed: `VERSION_CONFLICT`."),
     (413, "The body is longer than allowed: `PAYLOAD_TOO_LARGE`."),
     (415, "The body is not JSON: `UNSUPPORTED_MEDIA_TYPE`."),
     (422, "The webhook's address is refused: `WEBHOOK_URL_REJECTED`."),
     (429, "Too many requests: `RATE_LIMITED`."),
     (500, "A fault of the server: `INTERNAL`."),
-    (503, "Something that this needs is away, or it took too long: `DEPENDENCY_UNAVAILABLE`, `QUERY_TIMEOUT`."),
+    (
+        503,
+        "Something that this needs is away, or it took too long: `DEPENDENCY_UNAVAILABLE`, `QUERY_TIMEOUT`.",
+    ),
 ];
 
 impl ApiResponse for ApiError {
@@ -86,7 +101,10 @@ impl ApiResponse for ApiError {
             description,
             status: Some(*status),
             status_range: None,
-            content: vec![MetaMediaType { content_type: "application/json", schema: ErrorBody::schema_ref() }],
+            content: vec![MetaMediaType {
+                content_type: "application/json",
+                schema: ErrorBody::schema_ref(),
+            }],
             headers: if matches!(status, 429 | 503) { vec![retry_after()] } else { vec![] },
         };
         MetaResponses { responses: STATUSES.iter().map(response).collect() }

@@ -43,7 +43,8 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
 
     async fn call(&self, request: Request) -> Result<Response> {
         let started = Instant::now();
-        let facts = Facts { id: request_id(&request), ip: client::address(&request, &self.app.trusted_proxies) };
+        let facts =
+            Facts { id: request_id(&request), ip: client::address(&request, &self.app.trusted_proxies) };
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let route = self.routes.template(&path);
@@ -61,7 +62,12 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
         let elapsed = started.elapsed();
         metered.end(&method, route, status, elapsed);
         tracing::info!(
-            request_id = &*facts.id, method = method.as_str(), route, status, duration_ms = elapsed.as_secs_f64() * 1e3, "request"
+            request_id = &*facts.id,
+            method = method.as_str(),
+            route,
+            status,
+            duration_ms = elapsed.as_secs_f64() * 1e3,
+            "request"
         );
         Ok(response)
     }
@@ -116,7 +122,8 @@ impl<E: Endpoint + 'static> Outermost<E> {
 /// The client's id where it has the form `[A-Za-z0-9_-]{8,64}`, else a new one.
 fn request_id(request: &Request) -> Arc<str> {
     let given = request.header("x-request-id").filter(|id| {
-        (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        (8..=64).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
     });
     match given {
         Some(id) => id.into(),
@@ -148,7 +155,8 @@ impl Metered {
             Method::DELETE => "DELETE",
             _ => "other",
         };
-        let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
+        let labels =
+            [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
         metrics::histogram!("tenon_http_request_duration_seconds", &labels).record(elapsed);
     }
 }

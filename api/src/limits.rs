@@ -47,7 +47,8 @@ impl Limits {
 
 fn decide(policy: &'static str, taken: Result<(), Duration>) -> Result<(), Refusal> {
     let outcome = if taken.is_ok() { "allowed" } else { "limited" };
-    metrics::counter!("tenon_rate_limit_decisions_total", "policy" => policy, "outcome" => outcome).increment(1);
+    metrics::counter!("tenon_rate_limit_decisions_total", "policy" => policy, "outcome" => outcome)
+        .increment(1);
     taken.map_err(|wait| {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Refusal::new(Code::RateLimited).detail("policy", policy).retry_after(seconds.max(1))
@@ -73,7 +74,9 @@ mod tests {
         for _ in 0..5 {
             assert!(limits.login(from, "ada@example.com").is_ok());
         }
-        let refusal = limits.login("192.0.2.8".parse().expect("an address"), " ADA@example.com").expect_err("the same network");
+        let refusal = limits
+            .login("192.0.2.8".parse().expect("an address"), " ADA@example.com")
+            .expect_err("the same network");
         assert_eq!(refusal.code, Code::RateLimited);
         assert!(refusal.retry_after.is_some_and(|seconds| (1..=180).contains(&seconds)));
         assert!(limits.login(from, "grace@example.com").is_ok());

@@ -6,14 +6,22 @@ use crate::code::Code;
 use crate::refusal::Refusal;
 
 /// Gathers the paging parameters.
-pub fn paging(page: Option<u32>, page_size: Option<u32>, limit: Option<u32>, cursor: Option<String>) -> PageQuery {
+pub fn paging(
+    page: Option<u32>,
+    page_size: Option<u32>,
+    limit: Option<u32>,
+    cursor: Option<String>,
+) -> PageQuery {
     PageQuery { page, page_size, limit, cursor }
 }
 
 /// The version that `If-Match` names; none for `*` or where it is absent.
 pub fn if_match(header: Option<&str>) -> Result<Option<i64>, Refusal> {
     let Some(tag) = header.map(str::trim).filter(|tag| *tag != "*") else { return Ok(None) };
-    let version = tag.strip_prefix("\"v").and_then(|tag| tag.strip_suffix('"')).and_then(|version| version.parse().ok());
+    let version = tag
+        .strip_prefix("\"v")
+        .and_then(|tag| tag.strip_suffix('"'))
+        .and_then(|version| version.parse().ok());
     match version {
         Some(version) => Ok(Some(version)),
         None => Err(Refusal::new(Code::ValidationError)

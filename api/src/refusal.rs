@@ -36,7 +36,13 @@ impl Refusal {
 
     /// A refusal with words of its own.
     pub fn because(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: BTreeMap::new(), errors: Vec::new(), retry_after: None }
+        Self {
+            code,
+            message: message.into(),
+            details: BTreeMap::new(),
+            errors: Vec::new(),
+            retry_after: None,
+        }
     }
 
     /// Adds a fact.
@@ -157,10 +163,14 @@ impl From<Error> for Refusal {
                 Self::new(code).detail(parameter, message)
             }
             Error::AddressRejected { reason, message } => {
-                Self::because(Code::WebhookUrlRejected, message.clone()).detail("url", message).detail("reason", reason)
+                Self::because(Code::WebhookUrlRejected, message.clone())
+                    .detail("url", message)
+                    .detail("reason", reason)
             }
             Error::Forbidden(why) => Self::new(Code::Forbidden).detail("reason", why),
-            Error::Stale { current } => Self::new(Code::VersionConflict).detail("currentVersion", current.to_string()),
+            Error::Stale { current } => {
+                Self::new(Code::VersionConflict).detail("currentVersion", current.to_string())
+            }
             Error::Timeout => Self::new(Code::QueryTimeout).retry_after(1),
             Error::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "the database is not available");
@@ -198,7 +208,11 @@ impl From<BodyError> for Refusal {
             BodyError::Fields(errors) => {
                 let errors = errors
                     .into_iter()
-                    .map(|error| FieldError { pointer: error.pointer, code: error.code, message: error.message })
+                    .map(|error| FieldError {
+                        pointer: error.pointer,
+                        code: error.code,
+                        message: error.message,
+                    })
                     .collect();
                 Self::fields(code, errors)
             }

@@ -105,7 +105,8 @@ impl<'a> Paging<'a> {
         key: impl Fn(&D) -> SortKey,
         show: impl Fn(D) -> T,
     ) -> Listed<T> {
-        let listed: Result<_, std::convert::Infallible> = self.try_list(page, key, |item| Ok::<_, std::convert::Infallible>(show(item)));
+        let listed: Result<_, std::convert::Infallible> =
+            self.try_list(page, key, |item| Ok::<_, std::convert::Infallible>(show(item)));
         match listed {
             Ok(listed) => listed,
         }
@@ -174,7 +175,9 @@ impl<T: ParseFromJSON + ToJSON + Send + Sync> Fetched<T> {
     /// The record, unless the client has this version of it.
     pub fn unless(if_none_match: Option<&str>, data: T, version: i64) -> Self {
         let etag = etag(version);
-        let has = |list: &str| list.split(',').any(|tag| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == etag);
+        let has = |list: &str| {
+            list.split(',').any(|tag| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == etag)
+        };
         match if_none_match.is_some_and(has) {
             true => Self::NotModified(version),
             false => Self::Changed(Shown::versioned(data, version)),
@@ -204,7 +207,9 @@ impl<T: ParseFromJSON + ToJSON + Send + Sync> Deleted<T> {
     /// What the client prefers (RFC 7240).
     pub fn as_preferred(prefer: Option<&str>, data: impl FnOnce() -> T) -> Self {
         let representation = prefer.is_some_and(|prefer| {
-            prefer.split([',', ';']).any(|preference| preference.trim().eq_ignore_ascii_case("return=representation"))
+            prefer
+                .split([',', ';'])
+                .any(|preference| preference.trim().eq_ignore_ascii_case("return=representation"))
         });
         if representation { Self::Shown(data()) } else { Self::Silent }
     }
@@ -237,7 +242,9 @@ impl<T: ParseFromJSON + ToJSON + Send + Sync> IntoResponse for Listed<T> {
         let response = Json(self.0).into_response();
         match next {
             // A relative reference (RFC 8288) with the same path: the other parameters are the client's.
-            Some(cursor) => with(response, header::LINK, &format!("<?limit={limit}&cursor={cursor}>; rel=\"next\"")),
+            Some(cursor) => {
+                with(response, header::LINK, &format!("<?limit={limit}&cursor={cursor}>; rel=\"next\""))
+            }
             None => response,
         }
     }
@@ -271,7 +278,9 @@ impl<T: ParseFromJSON + ToJSON + Send + Sync> IntoResponse for Deleted<T> {
     fn into_response(self) -> Response {
         match self {
             Self::Silent => StatusCode::NO_CONTENT.into_response(),
-            Self::Shown(data) => with(json(data, None), HeaderName::from_static("preference-applied"), "return=representation"),
+            Self::Shown(data) => {
+                with(json(data, None), HeaderName::from_static("preference-applied"), "return=representation")
+            }
         }
     }
 }
@@ -323,12 +332,24 @@ type Document = fn(u16, &'static str, &[(&str, &str)]) -> MetaResponse;
 
 documented!(Listed, List, [|with: Document| with(200, "A page of the list.", &[])]);
 documented!(Shown, Envelope, [|with: Document| with(200, "What was asked for.", &[])]);
-documented!(Fetched, Envelope, [
-    |with: Document| with(200, "The record.", &[ETAG]),
-    |_: Document| silent(304, "The record still has the version of `If-None-Match`.", &[ETAG])
-]);
+documented!(
+    Fetched,
+    Envelope,
+    [
+        |with: Document| with(200, "The record.", &[ETAG]),
+        |_: Document| silent(304, "The record still has the version of `If-None-Match`.", &[ETAG])
+    ]
+);
 documented!(Created, Envelope, [|with: Document| with(201, "It was created.", &[LOCATION])]);
-documented!(Deleted, Envelope, [
-    |with: Document| with(200, "It was deleted; its last state, for `Prefer: return=representation`.", &[]),
-    |_: Document| silent(204, "It was deleted.", &[])
-]);
+documented!(
+    Deleted,
+    Envelope,
+    [
+        |with: Document| with(
+            200,
+            "It was deleted; its last state, for `Prefer: return=representation`.",
+            &[]
+        ),
+        |_: Document| silent(204, "It was deleted.", &[])
+    ]
+);

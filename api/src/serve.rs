@@ -33,9 +33,13 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
             format!("refusing to serve\n{}", lines.join("\n"))
         })?,
     }
-    let addresses = if cli.http.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
+    let mut addresses =
+        if cli.http.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
+    addresses.allowed_subnets.extend(cli.http.webhook_allowed_subnets.iter().copied());
     db.wake_after_commit();
-    let app = App::load(db.clone(), master, addresses, cli.http.trusted_proxies.clone()).await.map_err(|error| error.to_string())?;
+    let app = App::load(db.clone(), master, addresses, cli.http.trusted_proxies.clone())
+        .await
+        .map_err(|error| error.to_string())?;
     let app = Arc::new(app);
     let upkeep = tokio::spawn(upkeep(app.clone()));
 
@@ -57,7 +61,11 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
         }
     };
     Server::new_with_acceptor(acceptor)
-        .run_with_graceful_shutdown(routes::build(app.clone(), &documents), drained, Some(cli.http.drain_deadline))
+        .run_with_graceful_shutdown(
+            routes::build(app.clone(), &documents),
+            drained,
+            Some(cli.http.drain_deadline),
+        )
         .await
         .map_err(|error| error.to_string())?;
     upkeep.abort();

@@ -149,9 +149,14 @@ async fn look_up(app: &App, url: Option<&str>) -> Result<Vec<String>, ApiError> 
     let Some(url) = url.and_then(|url| app.addresses.check_url(url).ok()) else { return Ok(Vec::new()) };
     match app.addresses.resolve(&url).await {
         Ok(_) => Ok(Vec::new()),
-        Err(Rejected::DnsFailure(_)) => Ok(vec!["The URL's host name does not resolve yet; deliveries fail until it does".to_owned()]),
+        Err(Rejected::DnsFailure(_)) => {
+            Ok(vec!["The URL's host name does not resolve yet; deliveries fail until it does".to_owned()])
+        }
         Err(rejected) => {
-            let error = tenon_common::Error::AddressRejected { reason: rejected.reason(), message: rejected.to_string() };
+            let error = tenon_common::Error::AddressRejected {
+                reason: rejected.reason(),
+                message: rejected.to_string(),
+            };
             Err(error.into())
         }
     }
@@ -209,7 +214,8 @@ impl WebhooksApi {
             active: input.active,
             secret: input.secret,
         };
-        let create = async |tx: &mut TenantTx<'_>| endpoint::create(tx, draft, &app.addresses, &app.master).await;
+        let create =
+            async |tx: &mut TenantTx<'_>| endpoint::create(tx, draft, &app.addresses, &app.master).await;
         let (webhook, secret) = app.db.write(&caller.actor, create).await?;
         let location = format!("/api/v1/webhooks/{}", webhook.id);
         let version = Some(webhook.version);

@@ -67,7 +67,11 @@ pub async fn record(tx: &mut TenantTx<'_>, changes: &[Change]) -> Result<()> {
             tenant_id: actor.tenant,
             api_version: API_VERSION,
             sequence: id.sequence(),
-            object: ObjectReference { r#type: change.event.object.name(), id: change.object, version: change.version },
+            object: ObjectReference {
+                r#type: change.event.object.name(),
+                id: change.object,
+                version: change.version,
+            },
             actor: actor.principal.reference(),
             changed_fields: &changed_fields,
             previous: &previous,
@@ -155,7 +159,10 @@ mod tests {
     fn the_difference_names_what_changed_and_what_it_was() {
         let before = json!({"email": "old@example.com", "name": "Ada", "version": 1, "updatedAt": "a"});
         let after = json!({"email": "new@example.com", "name": "Ada", "version": 2, "updatedAt": "b"});
-        assert_eq!(difference(Some(&before), &after), (vec!["email".to_owned()], json!({"email": "old@example.com"})));
+        assert_eq!(
+            difference(Some(&before), &after),
+            (vec!["email".to_owned()], json!({"email": "old@example.com"}))
+        );
         assert_eq!(difference(None, &after), (Vec::new(), Value::Null));
     }
 }

@@ -69,7 +69,13 @@ pub fn matches(command: &Command, arguments: Vec<OsString>) -> Result<clap::ArgM
     // Settings are global flags: they may stand before the subcommand.
     let mut all: Vec<OsString> = arguments;
     let at = all.len().min(1);
+    let mut own = Vec::new();
+    for subcommand in chosen(command, &all) {
+        own.extend(secret_files(subcommand)?);
+    }
     all.splice(at..at, extra);
+    // A subcommand's own flags stand after it.
+    all.extend(own);
     Ok(command.clone().try_get_matches_from(all)?)
 }
 
@@ -85,6 +91,19 @@ fn config_path(arguments: &[OsString]) -> Option<OsString> {
         }
     }
     std::env::var_os("TENON_CONFIG")
+}
+
+/// The subcommands that the words name, outermost first.
+fn chosen<'c>(command: &'c Command, words: &[OsString]) -> Vec<&'c Command> {
+    let mut chosen = Vec::new();
+    let mut current = command;
+    for word in words.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(subcommand) = current.find_subcommand(word) {
+            chosen.push(subcommand);
+            current = subcommand;
+        }
+    }
+    chosen
 }
 
 fn settings(command: &Command) -> impl Iterator<Item = (&Arg, &str, String)> {
@@ -120,7 +139,8 @@ fn from_file(command: &Command, path: &Path, arguments: &[OsString]) -> Result<V
         path: name.clone(),
         reason,
     })?;
-    let table: toml::Table = text.parse().map_err(|reason| ConfigError::Toml { path: name.clone(), reason })?;
+    let table: toml::Table =
+        text.parse().map_err(|reason| ConfigError::Toml { path: name.clone(), reason })?;
     let mut flags = Vec::new();
     for (key, value) in &table {
         let Some((_, long, variable)) = settings(command).find(|(_, long, _)| long == key) else {
@@ -133,7 +153,8 @@ fn from_file(command: &Command, path: &Path, arguments: &[OsString]) -> Result<V
         if on_command_line || std::env::var_os(variable).is_some() {
             continue;
         }
-        let value = text_of(value).ok_or_else(|| ConfigError::Shape { path: name.clone(), key: key.clone() })?;
+        let value =
+            text_of(value).ok_or_else(|| ConfigError::Shape { path: name.clone(), key: key.clone() })?;
         flags.push(format!("--{long}={value}").into());
     }
     Ok(flags)
@@ -145,7 +166,9 @@ fn text_of(value: &toml::Value) -> Option<String> {
         toml::Value::Integer(number) => Some(number.to_string()),
         toml::Value::Float(number) => Some(number.to_string()),
         toml::Value::Boolean(value) => Some(value.to_string()),
-        toml::Value::Array(values) => values.iter().map(text_of).collect::<Option<Vec<_>>>().map(|v| v.join(",")),
+        toml::Value::Array(values) => {
+            values.iter().map(text_of).collect::<Option<Vec<_>>>().map(|v| v.join(","))
+        }
         _ => None,
     }
 }
@@ -165,7 +188,10 @@ pub fn print(command: &Command, matches: &clap::ArgMatches) -> String {
             Some(clap::parser::ValueSource::CommandLine) => "flag or file",
             _ => "default",
         };
-        lines.push_str(&format!("{long} = {}  # {variable}, {source}\n", value.map_or("(not set)".to_owned(), |v| format!("{v:?}"))));
+        lines.push_str(&format!(
+            "{long} = {}  # {variable}, {source}\n",
+            value.map_or("(not set)".to_owned(), |v| format!("{v:?}"))
+        ));
     }
     lines
 }

@@ -134,7 +134,12 @@ impl Error {
 
     /// The record's state does not allow the action.
     pub fn state(message: impl Into<String>) -> Self {
-        Self::Conflict(Conflict { code: ConflictCode::StateConflict, message: message.into(), field: None, with: None })
+        Self::Conflict(Conflict {
+            code: ConflictCode::StateConflict,
+            message: message.into(),
+            field: None,
+            with: None,
+        })
     }
 }
 
@@ -148,15 +153,19 @@ impl From<sqlx::Error> for Error {
                 // connection exceptions, serialization, deadlock, shutdown, too many connections, cannot execute in recovery
                 Some(code)
                     if code.starts_with("08")
-                        || matches!(code, "40001" | "40P01" | "57P01" | "57P02" | "57P03" | "53300" | "25006") =>
+                        || matches!(
+                            code,
+                            "40001" | "40P01" | "57P01" | "57P02" | "57P03" | "53300" | "25006"
+                        ) =>
                 {
                     Self::Unavailable(error)
                 }
                 _ => Self::internal(error),
             },
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
-                Self::Unavailable(error)
-            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Tls(_) => Self::Unavailable(error),
             _ => Self::internal(error),
         }
     }

@@ -5,7 +5,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::actor::ActorReference;
+use crate::db::Db;
 use crate::entity::EntityKind;
+use crate::error::Result;
 use crate::id::TenantId;
 
 /// The `apiVersion` of the bodies: the schema of an event never changes within one.
@@ -96,6 +98,12 @@ pub(crate) struct ObjectReference {
     pub(crate) version: i64,
 }
 
+/// Makes the partitions of this month and the two after it that are not there yet; how many it made.
+pub async fn ensure_partitions(db: &Db) -> Result<i32> {
+    let mut connection = db.lookup().await?;
+    Ok(sqlx::query_scalar("select tenon.ensure_event_partitions()").fetch_one(&mut *connection).await?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +111,11 @@ mod tests {
     #[test]
     fn names_are_of_the_documented_form() {
         for event in CATALOGUE {
-            assert!(event.name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_')), "{}", event.name);
+            assert!(
+                event.name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_')),
+                "{}",
+                event.name
+            );
             assert!(!event.description.is_empty());
         }
     }

@@ -34,7 +34,13 @@ pub struct Operations {
 impl Operations {
     /// Probes of a program that has not started yet.
     pub fn new(db: Db, metrics: PrometheusHandle) -> Arc<Self> {
-        Arc::new(Self { db, metrics, started: false.into(), draining: false.into(), checked: Mutex::default() })
+        Arc::new(Self {
+            db,
+            metrics,
+            started: false.into(),
+            draining: false.into(),
+            checked: Mutex::default(),
+        })
     }
 
     /// The program does its work now.
@@ -62,7 +68,8 @@ impl Operations {
                     async move { Ok::<_, std::convert::Infallible>(probes.answer(&request).await) }
                 });
                 // A probe that hangs up is no news.
-                let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                let _ =
+                    Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
             });
         }
     }
@@ -73,7 +80,9 @@ impl Operations {
         }
         match request.uri().path() {
             "/livez" => text(StatusCode::OK, "alive\n".to_owned()),
-            "/startupz" if self.started.load(Ordering::Relaxed) => text(StatusCode::OK, "started\n".to_owned()),
+            "/startupz" if self.started.load(Ordering::Relaxed) => {
+                text(StatusCode::OK, "started\n".to_owned())
+            }
             "/startupz" => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n".to_owned()),
             "/readyz" => match self.ready().await {
                 Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
@@ -88,7 +97,8 @@ impl Operations {
         let (open, idle) = self.db.pool_size();
         let idle = u32::try_from(idle).unwrap_or(u32::MAX);
         metrics::gauge!("tenon_db_pool_connections", "pool" => "main", "state" => "idle").set(idle);
-        metrics::gauge!("tenon_db_pool_connections", "pool" => "main", "state" => "used").set(open.saturating_sub(idle));
+        metrics::gauge!("tenon_db_pool_connections", "pool" => "main", "state" => "used")
+            .set(open.saturating_sub(idle));
         text(StatusCode::OK, telemetry::render(&self.metrics))
     }
 

@@ -92,7 +92,10 @@ impl PageQuery {
             return Err(refused("page", "page counts from 1"));
         }
         if u64::from(page) * u64::from(size) > MAX_PAGED_ROWS {
-            return Err(refused("page", "page × pageSize reaches 10,000 records; use limit and cursor to go further"));
+            return Err(refused(
+                "page",
+                "page × pageSize reaches 10,000 records; use limit and cursor to go further",
+            ));
         }
         Ok(Window::Page { page, size })
     }
@@ -227,11 +230,16 @@ mod tests {
     use super::*;
 
     fn cursors() -> Cursors {
-        Cursors::new(&MasterKey::parse(&base64::engine::general_purpose::STANDARD.encode([1; 32])).expect("32 bytes"))
+        Cursors::new(
+            &MasterKey::parse(&base64::engine::general_purpose::STANDARD.encode([1; 32])).expect("32 bytes"),
+        )
     }
 
     fn key() -> SortKey {
-        SortKey { at: DateTime::from_timestamp_micros(1_762_077_600_123_456).expect("in range"), id: Uuid::now_v7() }
+        SortKey {
+            at: DateTime::from_timestamp_micros(1_762_077_600_123_456).expect("in range"),
+            id: Uuid::now_v7(),
+        }
     }
 
     #[test]

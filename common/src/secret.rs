@@ -55,7 +55,8 @@ impl MasterKey {
     pub fn parse(text: &str) -> Result<Self, String> {
         let expected = "expected 32 bytes in base64 (make one with: openssl rand -base64 32)";
         let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| expected.to_owned())?);
-        let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| format!("{expected}, got {}", bytes.len()))?;
+        let key: [u8; 32] =
+            bytes.as_slice().try_into().map_err(|_| format!("{expected}, got {}", bytes.len()))?;
         Ok(Self(Zeroizing::new(key)))
     }
 
@@ -83,7 +84,8 @@ impl MasterKey {
 
     /// Opens what [`MasterKey::seal`] sealed for the same purpose and place.
     pub fn open(&self, purpose: Purpose, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        let failed = || Error::internal(format!("a sealed {purpose:?} does not open: was TENON_SECRET_KEY changed?"));
+        let failed =
+            || Error::internal(format!("a sealed {purpose:?} does not open: was TENON_SECRET_KEY changed?"));
         let (&key_id, rest) = sealed.split_first().ok_or_else(failed)?;
         let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or_else(failed)?;
         if key_id != KEY_ID {
@@ -116,7 +118,10 @@ mod tests {
     #[test]
     fn opens_what_it_sealed_and_nothing_else() {
         let sealed = key().seal(Purpose::WebhookSecret, b"row 1", b"secret");
-        assert_eq!(key().open(Purpose::WebhookSecret, b"row 1", &sealed).expect("opens").as_slice(), b"secret");
+        assert_eq!(
+            key().open(Purpose::WebhookSecret, b"row 1", &sealed).expect("opens").as_slice(),
+            b"secret"
+        );
         assert!(key().open(Purpose::WebhookSecret, b"row 2", &sealed).is_err());
         assert!(key().open(Purpose::SigningKey, b"row 1", &sealed).is_err());
         for cut in 0..sealed.len() {

@@ -11,8 +11,9 @@ static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Upper bounds of HTTP durations in seconds: 5 ms to 10 s, with the 0.5 s of the latency objective among them.
 const HTTP_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Upper bounds of waits and of deliveries in seconds: a millisecond to the end of the longest schedule's first steps.
-const WAIT_SECONDS: &[f64] =
-    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0];
+const WAIT_SECONDS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
+];
 
 /// JSON lines on standard error, with the fields of the spans they were written in (request, tenant, job).
 pub fn init_logs(filter: &str) -> Result<(), String> {
@@ -34,7 +35,9 @@ pub fn init_metrics() -> PrometheusHandle {
     METRICS
         .get_or_init(|| {
             let buckets = |builder: PrometheusBuilder, suffix: &str, bounds: &[f64]| {
-                builder.set_buckets_for_metric(Matcher::Suffix(suffix.to_owned()), bounds).expect("bounds are not empty")
+                builder
+                    .set_buckets_for_metric(Matcher::Suffix(suffix.to_owned()), bounds)
+                    .expect("bounds are not empty")
             };
             let builder = buckets(PrometheusBuilder::new(), "_seconds", WAIT_SECONDS);
             let builder = buckets(builder, "http_request_duration_seconds", HTTP_SECONDS);
@@ -62,7 +65,10 @@ fn describe() {
     gauge!("tenon_http_requests_in_flight", "Requests being answered.");
     counter!("tenon_rate_limit_decisions_total", "Decisions of the rate limits.");
     counter!("tenon_auth_attempts_total", "Attempts to authenticate.");
-    counter!("tenon_tenant_header_ignored_total", "Requests that named a tenant in a header, which is ignored.");
+    counter!(
+        "tenon_tenant_header_ignored_total",
+        "Requests that named a tenant in a header, which is ignored."
+    );
     counter!("tenon_tenant_guard_violations_total", "Signs that the wall between tenants has a hole.");
     gauge!("tenon_db_pool_connections", "Connections to the database.");
     histogram!("tenon_db_pool_wait_duration_seconds", "Time that a request waited for a connection.");

@@ -18,7 +18,10 @@ pub(crate) fn serialize<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S)
 }
 
 /// For `#[serde(serialize_with = …)]`.
-pub(crate) fn serialize_option<S: serde::Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize_option<S: serde::Serializer>(
+    at: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => serialize(at, serializer),
         None => serializer.serialize_none(),

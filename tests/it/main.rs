@@ -1,4 +1,15 @@
 //! One test program for the whole product, so that it is linked once.
 
+mod api_keys;
+mod auth;
+mod contacts;
+mod delivery;
+mod errors;
+mod hammer;
 mod harness;
+mod isolation;
+mod log;
+mod openapi;
+mod processes;
 mod queue;
+mod raw;

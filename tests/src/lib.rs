@@ -1,14 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+pub mod app;
 pub mod checkout;
 pub mod client;
 pub mod database;
 pub mod dev;
 pub mod eventually;
+pub mod factory;
 pub mod postgres;
 pub mod process;
 pub mod receiver;
+pub mod stack;
 
+pub use app::{Person, Served, Tenant, TestApp};
 pub use client::{Answer, Client};
 pub use database::TestDatabase;
 pub use eventually::eventually;

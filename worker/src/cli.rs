@@ -45,11 +45,23 @@ pub struct Cli {
 #[command(next_help_heading = "Work")]
 pub struct WorkArgs {
     /// Where probes and metrics are served; port 0 takes a free one.
-    #[arg(long, env = "TENON_OPERATIONS_ADDRESS", value_name = "ADDRESS", default_value = "127.0.0.1:9091", global = true)]
+    #[arg(
+        long,
+        env = "TENON_OPERATIONS_ADDRESS",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:9091",
+        global = true
+    )]
     pub operations_address: SocketAddr,
     /// The queues to work on: webhooks, imports, exports, mail, maintenance.
-    #[arg(long, env = "TENON_QUEUES", value_name = "QUEUES", value_delimiter = ',', global = true,
-          default_value = "webhooks,imports,exports,mail,maintenance")]
+    #[arg(
+        long,
+        env = "TENON_QUEUES",
+        value_name = "QUEUES",
+        value_delimiter = ',',
+        global = true,
+        default_value = "webhooks,imports,exports,mail,maintenance"
+    )]
     pub queues: Vec<Queue>,
     /// Deliveries under way at once, at most.
     #[arg(long, env = "TENON_CONCURRENCY", value_name = "COUNT", default_value_t = 256, global = true,
@@ -71,7 +83,13 @@ pub struct WorkArgs {
 #[command(next_help_heading = "Webhooks")]
 pub struct WebhookArgs {
     /// The delays before each attempt, in seconds, the first after the event; or `plan` or `standard`.
-    #[arg(long, env = "TENON_RETRY_SCHEDULE", value_name = "SECONDS,…", default_value = "plan", global = true)]
+    #[arg(
+        long,
+        env = "TENON_RETRY_SCHEDULE",
+        value_name = "SECONDS,…",
+        default_value = "plan",
+        global = true
+    )]
     pub retry_schedule: RetrySchedule,
     /// The deadline of an attempt, over connect, headers and body, in seconds.
     #[arg(long, env = "TENON_WEBHOOK_TIMEOUT", value_name = "SECONDS", default_value = "30", global = true, value_parser = seconds)]
@@ -80,7 +98,13 @@ pub struct WebhookArgs {
     #[arg(long, env = "TENON_ALLOW_LOCAL_WEBHOOKS", global = true)]
     pub allow_local_webhooks: bool,
     /// Networks that webhooks may go to although they are not public.
-    #[arg(long, env = "TENON_WEBHOOK_ALLOWED_SUBNETS", value_name = "NETWORKS", value_delimiter = ',', global = true)]
+    #[arg(
+        long,
+        env = "TENON_WEBHOOK_ALLOWED_SUBNETS",
+        value_name = "NETWORKS",
+        value_delimiter = ',',
+        global = true
+    )]
     pub webhook_allowed_subnets: Vec<IpNet>,
 }
 

@@ -12,10 +12,10 @@ use tenon_common::webhook::schedule::RetrySchedule;
 use tenon_common::webhook::sending::Sending;
 use url::Url;
 
+use crate::webhook::Sender;
 use crate::webhook::breaker::Breaker;
 use crate::webhook::message::Endpoint;
 use crate::webhook::turns::Turns;
-use crate::webhook::Sender;
 
 /// Everything a handler may need; one per process, cheap to clone.
 #[derive(Clone)]
@@ -88,7 +88,18 @@ impl Context {
     ) -> Self {
         let targets = Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(300)).build();
         let (turns, breaker) = (Arc::new(turns), Arc::new(breaker));
-        Self { db, master, sender, turns, breaker, schedule, timeout, injector, fresh: Fresh::default(), targets }
+        Self {
+            db,
+            master,
+            sender,
+            turns,
+            breaker,
+            schedule,
+            timeout,
+            injector,
+            fresh: Fresh::default(),
+            targets,
+        }
     }
 
     /// The target of a delivery: the one of the last delivery, if neither address nor secrets have changed.
@@ -101,7 +112,8 @@ impl Context {
                 return Ok(target);
             }
         }
-        let url = sending.url.parse().map_err(|error| format!("the webhook's URL cannot be read: {error}"))?;
+        let url =
+            sending.url.parse().map_err(|error| format!("the webhook's URL cannot be read: {error}"))?;
         let secrets = sending.secrets(&self.master).map_err(|error| error.to_string())?;
         let endpoint = Endpoint::new(sending.webhook_id.0, secrets, http::HeaderMap::new());
         let made_of = (sending.url.clone(), sending.secret.clone(), overlaps);

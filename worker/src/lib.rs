@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod context;
 pub mod jobs;
+pub mod partitions;
 pub mod registry;
 pub mod run;
 pub mod webhook;

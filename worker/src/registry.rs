@@ -19,7 +19,11 @@ pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Reg
     // An attempt has its own deadline; this is for what should not be able to happen.
     let attempt = context.timeout + Duration::from_secs(10);
     registry
-        .register(Registration::batch(FAN_OUT_BATCH, FanOut(context.clone())).concurrency(FAN_OUTS).timeout(Duration::from_secs(30)))
+        .register(
+            Registration::batch(FAN_OUT_BATCH, FanOut(context.clone()))
+                .concurrency(FAN_OUTS)
+                .timeout(Duration::from_secs(30)),
+        )
         .register(
             Registration::new(Deliver(context.clone()))
                 .prepare(ReadDeliveries(context.clone()))

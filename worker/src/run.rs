@@ -47,7 +47,8 @@ fn settings(cli: &Cli, command: &ConfigCommand) -> Result<(), String> {
             "every setting can be used".to_owned()
         }
         ConfigCommand::Print => {
-            let matches = config::matches(&Cli::command(), std::env::args_os().collect()).map_err(|error| error.to_string())?;
+            let matches = config::matches(&Cli::command(), std::env::args_os().collect())
+                .map_err(|error| error.to_string())?;
             config::print(&Cli::command(), &matches)
         }
     };
@@ -77,11 +78,13 @@ async fn work(cli: &Cli) -> Result<(), String> {
     let worker = build(db.clone(), cli)?;
     probes.set_started();
     tracing::info!(operations_address = %operations_address, worker = &*worker.name(), "listening");
+    let partitions = tokio::spawn(crate::partitions::keep_ahead(db.clone()));
     let draining = async {
         stop.cancelled().await;
         probes.set_draining();
     };
     worker.run(draining).await;
+    partitions.abort();
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("stopped");
     Ok(())
@@ -89,7 +92,8 @@ async fn work(cli: &Cli) -> Result<(), String> {
 
 /// A worker of these settings, not running yet.
 pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
-    let mut policy = if cli.webhooks.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
+    let mut policy =
+        if cli.webhooks.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
     policy.allowed_subnets.extend(cli.webhooks.webhook_allowed_subnets.iter().copied());
     let sender = Sender::new(policy, webhook::Settings::default())
         .map_err(|error| format!("TLS cannot be set up ({error}); are certificate authorities installed?"))?;

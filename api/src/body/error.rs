@@ -83,6 +83,12 @@ pub struct FieldError {
     pub message: String,
 }
 
+impl From<tenon_common::error::FieldError> for FieldError {
+    fn from(error: tenon_common::error::FieldError) -> Self {
+        Self { pointer: error.pointer, code: error.code, message: error.message }
+    }
+}
+
 impl FieldError {
     /// A refusal by a type's own parser, which does not say where.
     pub(super) fn of_the_whole(message: &str) -> Self {

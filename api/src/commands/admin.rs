@@ -29,7 +29,12 @@ pub(super) async fn run(cli: &Cli, command: &AdminCommand) -> Result<(), String>
         }) => {
             let slug = slug.clone().unwrap_or_else(|| tenant::slug_of(name));
             let (password, made) = password(owner_password.as_deref());
-            let owner = NewMember { email: owner_email.clone(), name: owner_name.clone(), password, role: Role::Admin };
+            let owner = NewMember {
+                email: owner_email.clone(),
+                name: owner_name.clone(),
+                password,
+                role: Role::Admin,
+            };
             let new = NewTenant { name, slug: &slug, plan: *plan, owner, with_api_key: *with_api_key };
             create_tenant(&db, new, made).await
         }
@@ -51,7 +56,11 @@ struct NewTenant<'a> {
     with_api_key: bool,
 }
 
-async fn create_tenant(db: &Db, new: NewTenant<'_>, made: Option<String>) -> Result<serde_json::Value, Error> {
+async fn create_tenant(
+    db: &Db,
+    new: NewTenant<'_>,
+    made: Option<String>,
+) -> Result<serde_json::Value, Error> {
     let id = TenantId::new();
     let create = async |tx: &mut TenantTx<'_>| {
         let tenant = tenant::create(tx, new.name, new.slug, new.plan).await?;
@@ -68,7 +77,8 @@ async fn create_tenant(db: &Db, new: NewTenant<'_>, made: Option<String>) -> Res
             ..ApiKeyDraft::default()
         };
         let grantor = Grantor { role: Role::Admin, scopes: None };
-        let (_, secret) = db.write(&actor, async |tx| api_key::create(tx, draft, Mode::Live, &grantor).await).await?;
+        let (_, secret) =
+            db.write(&actor, async |tx| api_key::create(tx, draft, Mode::Live, &grantor).await).await?;
         api_key = Some(secret.reveal().to_owned());
     }
     Ok(json!({
@@ -76,13 +86,20 @@ async fn create_tenant(db: &Db, new: NewTenant<'_>, made: Option<String>) -> Res
     }))
 }
 
-async fn create_user(db: &Db, tenant: TenantId, new: NewMember, made: Option<String>) -> Result<serde_json::Value, Error> {
+async fn create_user(
+    db: &Db,
+    tenant: TenantId,
+    new: NewMember,
+    made: Option<String>,
+) -> Result<serde_json::Value, Error> {
     let create = async |tx: &mut TenantTx<'_>| {
         refuse_missing(tx).await?;
         user::create(tx, new).await
     };
     let member = db.write(&Actor::system(tenant), create).await?;
-    Ok(json!({"tenantId": tenant, "userId": member.id, "email": member.email, "role": member.role, "password": made}))
+    Ok(
+        json!({"tenantId": tenant, "userId": member.id, "email": member.email, "role": member.role, "password": made}),
+    )
 }
 
 /// The tenant, or that there is none.
@@ -104,9 +121,11 @@ fn password(given: Option<&str>) -> (String, Option<String>) {
 
 fn explain(error: Error) -> String {
     match error {
-        Error::Invalid(fields) => {
-            fields.iter().map(|field| format!("{}: {}", field.field(), field.message)).collect::<Vec<_>>().join("; ")
-        }
+        Error::Invalid(fields) => fields
+            .iter()
+            .map(|field| format!("{}: {}", field.field(), field.message))
+            .collect::<Vec<_>>()
+            .join("; "),
         Error::Internal(cause) => format!("internal error: {cause}"),
         Error::Unavailable(cause) => format!("the database is not available: {cause}"),
         other => other.to_string(),

@@ -18,7 +18,8 @@ impl Routes {
         let paths = document["paths"].as_object();
         let route = |(template, operations): (&String, &Value)| {
             let known = ["get", "put", "post", "patch", "delete"];
-            let methods = known.into_iter().filter(|method| operations.get(method).is_some()).map(str::to_uppercase);
+            let methods =
+                known.into_iter().filter(|method| operations.get(method).is_some()).map(str::to_uppercase);
             Route { template: template.clone().leak(), methods: methods.collect::<Vec<_>>().join(", ") }
         };
         let mut routes: Vec<Route> = paths.into_iter().flatten().map(route).collect();
@@ -48,7 +49,8 @@ fn fits(template: &str, path: &str) -> bool {
     loop {
         match (wanted.next(), given.next()) {
             (None, None) => return true,
-            (Some(wanted), Some(given)) if wanted == given || (wanted.starts_with('{') && !given.is_empty()) => {}
+            (Some(wanted), Some(given))
+                if wanted == given || (wanted.starts_with('{') && !given.is_empty()) => {}
             _ => return false,
         }
     }
@@ -62,7 +64,8 @@ mod tests {
 
     #[test]
     fn paths_find_their_templates() {
-        let routes = Routes::of(&json!({"paths": {"/a/{id}": {"get": {}, "delete": {}}, "/a/b": {"post": {}}}}));
+        let routes =
+            Routes::of(&json!({"paths": {"/a/{id}": {"get": {}, "delete": {}}, "/a/b": {"post": {}}}}));
         assert_eq!(routes.template("/a/b"), "/a/b");
         assert_eq!(routes.template("/a/17"), "/a/{id}");
         assert_eq!(routes.methods("/a/17"), "GET, DELETE");

@@ -82,13 +82,24 @@ impl Tokens {
     }
 
     /// A token for a user in a tenant.
-    pub fn issue(&self, user: UserId, tenant: TenantId, role: Role, epochs: [i64; 2], session: Uuid) -> Result<String> {
+    pub fn issue(
+        &self,
+        user: UserId,
+        tenant: TenantId,
+        role: Role,
+        epochs: [i64; 2],
+        session: Uuid,
+    ) -> Result<String> {
         let now = chrono::Utc::now().timestamp();
         let claims = Claims {
             sub: user,
             org: tenant,
             role,
-            perms: Permission::ALL.into_iter().filter(|p| role.allows(*p)).map(|p| p.name().to_owned()).collect(),
+            perms: Permission::ALL
+                .into_iter()
+                .filter(|p| role.allows(*p))
+                .map(|p| p.name().to_owned())
+                .collect(),
             scope: "tenant".to_owned(),
             sid: session,
             amr: vec!["pwd".to_owned()],
@@ -117,7 +128,9 @@ impl Tokens {
         validation.validate_aud = false;
         match jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation) {
             Ok(token) => Ok(token.claims),
-            Err(error) if matches!(error.kind(), jsonwebtoken::errors::ErrorKind::ExpiredSignature) => Err(Refused::Expired),
+            Err(error) if matches!(error.kind(), jsonwebtoken::errors::ErrorKind::ExpiredSignature) => {
+                Err(Refused::Expired)
+            }
             Err(_) => Err(Refused::Invalid),
         }
     }
@@ -125,7 +138,8 @@ impl Tokens {
     /// The public keys as a JSON Web Key Set (RFC 7517, RFC 8037).
     pub fn key_set(&self) -> Vec<PublicKey> {
         let keys = self.keys.read().expect("nothing panics while it holds the lock");
-        let key = |key: &SigningKey| PublicKey { kid: key.id.clone(), x: URL_SAFE_NO_PAD.encode(&key.public_key) };
+        let key =
+            |key: &SigningKey| PublicKey { kid: key.id.clone(), x: URL_SAFE_NO_PAD.encode(&key.public_key) };
         keys.iter().map(key).collect()
     }
 }

@@ -105,6 +105,13 @@ struct Fields {
     ip_allowlist: Vec<String>,
 }
 
+impl Fields {
+    fn are_of(&self, key: &ApiKey) -> bool {
+        (&self.name, &self.scopes, self.role.name(), self.expires_at, &self.ip_allowlist)
+            == (&key.name, &key.scopes, key.role.as_str(), key.expires_at, &key.ip_allowlist)
+    }
+}
+
 /// What the caller may hand on: nobody grants what they do not hold.
 #[derive(Clone, Debug)]
 pub struct Grantor {
@@ -115,13 +122,16 @@ pub struct Grantor {
 }
 
 impl ApiKeyDraft {
-    fn check(self, grantor: &Grantor) -> Result<Fields> {
+    /// `kept` is the expiry that a key has already: it may lie in the past.
+    fn check(self, grantor: &Grantor, kept: Option<DateTime<Utc>>) -> Result<Fields> {
         let mut errors = Vec::new();
         let name = match self.name.as_deref().map(|name| rules::text(name, "Name", 100)) {
             None => Err(("REQUIRED", "Name is required".to_owned())),
             Some(checked) => checked,
         };
-        let name = name.map_err(|(code, message)| errors.push(FieldError::new("name", code, message))).unwrap_or_default();
+        let name = name
+            .map_err(|(code, message)| errors.push(FieldError::new("name", code, message)))
+            .unwrap_or_default();
         let scopes = self.scopes.unwrap_or_default();
         if scopes.is_empty() {
             errors.push(FieldError::new("scopes", "REQUIRED", "At least one scope is required"));
@@ -135,7 +145,7 @@ impl ApiKeyDraft {
         if role > grantor.role {
             errors.push(FieldError::new("role", "ROLE_TOO_HIGH", "A key's role must not be above your own"));
         }
-        if self.expires_at.is_some_and(|at| at <= Utc::now()) {
+        if self.expires_at != kept && self.expires_at.is_some_and(|at| at <= Utc::now()) {
             errors.push(FieldError::new("expiresAt", "IN_THE_PAST", "Must be in the future"));
         }
         let ip_allowlist = networks(&self.ip_allowlist, &mut errors);
@@ -149,7 +159,10 @@ impl ApiKeyDraft {
 
 fn check_scope(scope: &str, grantor: &Grantor) -> Result<(), rules::Broken> {
     if !role::is_scope(scope) {
-        return Err(("UNKNOWN_SCOPE", "Expected <resource>:<read|write|delete>, <area>:manage, a * in either place, or *".to_owned()));
+        return Err((
+            "UNKNOWN_SCOPE",
+            "Expected <resource>:<read|write|delete>, <area>:manage, a * in either place, or *".to_owned(),
+        ));
     }
     let Some(held) = &grantor.scopes else { return Ok(()) };
     let covered = role::Permission::ALL
@@ -175,7 +188,10 @@ fn networks(list: &[String], errors: &mut Vec<FieldError>) -> Vec<String> {
 }
 
 fn parse_network(text: &str) -> Option<IpNet> {
-    text.parse::<IpNet>().map(|network| network.trunc()).ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+    text.parse::<IpNet>()
+        .map(|network| network.trunc())
+        .ok()
+        .or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
 }
 
 macro_rules! columns {
@@ -199,13 +215,25 @@ impl ApiKey {
     fn change(&self, event: EventType, before: Option<&Self>) -> Result<Change> {
         let show = |key: &Self| serde_json::to_value(key).map_err(Error::internal);
         let before: Option<Value> = before.map(show).transpose()?;
-        Ok(Change { event, object: self.id.0, version: self.version, at: self.updated_at, before, after: show(self)? })
+        Ok(Change {
+            event,
+            object: self.id.0,
+            version: self.version,
+            at: self.updated_at,
+            before,
+            after: show(self)?,
+        })
     }
 }
 
 /// Creates a key; the only time that its secret is known.
-pub async fn create(tx: &mut TenantTx<'_>, draft: ApiKeyDraft, mode: Mode, grantor: &Grantor) -> Result<(ApiKey, KeySecret)> {
-    let fields = draft.check(grantor)?;
+pub async fn create(
+    tx: &mut TenantTx<'_>,
+    draft: ApiKeyDraft,
+    mode: Mode,
+    grantor: &Grantor,
+) -> Result<(ApiKey, KeySecret)> {
+    let fields = draft.check(grantor, None)?;
     let user = tx.actor().principal.user();
     let (key, secret) = insert(tx, &fields, mode, user, None).await?;
     let change = key.change(EventType::API_KEY_CREATED, None)?;
@@ -253,7 +281,8 @@ async fn insert(
 /// The key, whatever its state.
 pub async fn get(tx: &mut TenantTx<'_>, id: ApiKeyId) -> Result<ApiKey> {
     let statement = concat!("select ", columns!(), " from tenon.api_keys where tenant_id = $1 and id = $2");
-    let found: Option<ApiKey> = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
+    let found: Option<ApiKey> =
+        sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
     found.map(ApiKey::shown).ok_or(Error::NotFound(EntityKind::ApiKey))
 }
 
@@ -280,12 +309,17 @@ pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<ApiKey>
 }
 
 async fn lock(tx: &mut TenantTx<'_>, id: ApiKeyId) -> Result<ApiKey> {
-    let statement = concat!("select ", columns!(), " from tenon.api_keys where tenant_id = $1 and id = $2 for no key update");
-    let found: Option<ApiKey> = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
+    let statement = concat!(
+        "select ",
+        columns!(),
+        " from tenon.api_keys where tenant_id = $1 and id = $2 for no key update"
+    );
+    let found: Option<ApiKey> =
+        sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
     found.map(ApiKey::shown).ok_or(Error::NotFound(EntityKind::ApiKey))
 }
 
-/// Changes name, scopes, role, expiry and networks of a key that is not revoked.
+/// Changes name, scopes, role, expiry and networks of a key that is not revoked. A change that changes nothing writes nothing.
 pub async fn update(
     tx: &mut TenantTx<'_>,
     id: ApiKeyId,
@@ -302,7 +336,10 @@ pub async fn update(
         expires_at: before.expires_at,
         ip_allowlist: before.ip_allowlist.clone(),
     };
-    let fields = edit(draft).check(grantor)?;
+    let fields = edit(draft).check(grantor, before.expires_at)?;
+    if fields.are_of(&before) {
+        return Ok(before);
+    }
     let statement = concat!(
         "update tenon.api_keys set name = $3, scopes = $4, role = $5, expires_at = $6, ip_allowlist = $7, version = version + 1,
                 updated_at = $8, updated_by = $9
@@ -328,7 +365,12 @@ pub async fn update(
 }
 
 /// Ends a key at once (within the 5 seconds that a checked key is believed). Revoking it again changes nothing.
-pub async fn revoke(tx: &mut TenantTx<'_>, id: ApiKeyId, expected: Option<i64>, reason: &str) -> Result<ApiKey> {
+pub async fn revoke(
+    tx: &mut TenantTx<'_>,
+    id: ApiKeyId,
+    expected: Option<i64>,
+    reason: &str,
+) -> Result<ApiKey> {
     let before = lock(tx, id).await?;
     if before.revoked_at.is_some() {
         return Ok(before);
@@ -354,12 +396,24 @@ pub async fn revoke(tx: &mut TenantTx<'_>, id: ApiKeyId, expected: Option<i64>, 
 }
 
 /// A new key with the old one's rights; the old one works for `overlap` more.
-pub async fn rotate(tx: &mut TenantTx<'_>, id: ApiKeyId, overlap: Duration, grantor: &Grantor) -> Result<(ApiKey, KeySecret)> {
+pub async fn rotate(
+    tx: &mut TenantTx<'_>,
+    id: ApiKeyId,
+    overlap: Duration,
+    grantor: &Grantor,
+) -> Result<(ApiKey, KeySecret)> {
     let before = lock(tx, id).await?;
     refuse_changed(&before, None)?;
     let role = Role::parse(&before.role)?;
     if role > grantor.role {
         return Err(Error::Forbidden("The key's role is above your own".to_owned()));
+    }
+    // Its secret is the caller's from now on: a grant like a new key's.
+    if before.scopes.iter().any(|scope| check_scope(scope, grantor).is_err()) {
+        return Err(Error::Forbidden("The key has scopes that your own key does not have".to_owned()));
+    }
+    if before.expires_at.is_some_and(|at| at <= Utc::now()) {
+        return Err(Error::state("The API key has expired"));
     }
     let fields = Fields {
         name: before.name.clone(),
@@ -371,19 +425,22 @@ pub async fn rotate(tx: &mut TenantTx<'_>, id: ApiKeyId, overlap: Duration, gran
     let mode = Mode::parse(&before.mode)?;
     let (key, secret) = insert(tx, &fields, mode, before.user_id, Some(id)).await?;
     let ends = wire::now() + overlap;
-    sqlx::query(
+    let statement = concat!(
         "update tenon.api_keys set expires_at = least(expires_at, $3), version = version + 1, updated_at = $4, updated_by = $5
-         where tenant_id = $1 and id = $2",
-    )
-    .bind(before.tenant_id)
-    .bind(id)
-    .bind(ends)
-    .bind(wire::now())
-    .bind(tx.actor().principal.reference().to_string())
-    .execute(tx.conn())
-    .await?;
-    let change = key.change(EventType::API_KEY_ROTATED, None)?;
-    change::record(tx, &[change]).await?;
+         where tenant_id = $1 and id = $2 returning ",
+        columns!()
+    );
+    let ending: ApiKey = sqlx::query_as(statement)
+        .bind(before.tenant_id)
+        .bind(id)
+        .bind(ends)
+        .bind(wire::now())
+        .bind(tx.actor().principal.reference().to_string())
+        .fetch_one(tx.conn())
+        .await?;
+    let rotated = key.change(EventType::API_KEY_ROTATED, None)?;
+    let updated = ending.shown().change(EventType::API_KEY_UPDATED, Some(&before))?;
+    change::record(tx, &[rotated, updated]).await?;
     Ok((key, secret))
 }
 

@@ -86,6 +86,7 @@ async fn find(db: &Db, email: &str) -> Result<Option<Account>> {
         return Ok(None);
     }
     let mut connection = db.lookup().await?;
-    let account = sqlx::query_as("select * from tenon.find_login($1)").bind(key).fetch_optional(&mut *connection).await;
+    let account =
+        sqlx::query_as("select * from tenon.find_login($1)").bind(key).fetch_optional(&mut *connection).await;
     account.map_err(Error::from)
 }

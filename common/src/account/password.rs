@@ -23,13 +23,19 @@ pub fn check(password: &str) -> Result<(), FieldError> {
     if (MIN_LENGTH..=1024).contains(&password.chars().count()) {
         return Ok(());
     }
-    Err(FieldError::new("password", "INVALID_LENGTH", format!("Password must have {MIN_LENGTH} to 1024 characters")))
+    Err(FieldError::new(
+        "password",
+        "INVALID_LENGTH",
+        format!("Password must have {MIN_LENGTH} to 1024 characters"),
+    ))
 }
 
 /// The hash of a new password, in PHC form.
 pub async fn hash(password: &str) -> Result<String> {
     let password = Zeroizing::new(password.as_bytes().to_vec());
-    blocking(move || hasher().hash_password(&password).map(|hash| hash.to_string())).await?.map_err(Error::internal)
+    blocking(move || hasher().hash_password(&password).map(|hash| hash.to_string()))
+        .await?
+        .map_err(Error::internal)
 }
 
 /// Whether the password is the one of the hash. Without a hash it takes as long, and is not: the answer's time does not tell

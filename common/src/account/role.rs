@@ -102,7 +102,8 @@ pub fn scope_covers(scope: &str, permission: Permission) -> bool {
     match scope.split_once(':') {
         None => scope == "*",
         Some((scope_resource, scope_action)) => {
-            (scope_resource == "*" || scope_resource == resource) && (scope_action == "*" || scope_action == action)
+            (scope_resource == "*" || scope_resource == resource)
+                && (scope_action == "*" || scope_action == action)
         }
     }
 }

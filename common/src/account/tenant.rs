@@ -12,17 +12,17 @@ use crate::event::EventType;
 use crate::id::TenantId;
 use crate::wire;
 
-/// What a tenant pays for; decides its limits.
+/// What a tenant pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Plan {
-    /// 100 requests a minute.
+    /// The default.
     Free,
-    /// 1,000 requests a minute.
+    /// For a team.
     Team,
-    /// 10,000 requests a minute.
+    /// For a business.
     Business,
-    /// No limit of its own.
+    /// For the operator's own.
     Unlimited,
 }
 
@@ -42,7 +42,10 @@ impl Plan {
 
     /// The plan of a name.
     pub fn parse(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|plan| plan.name() == name).ok_or("expected free, team, business or unlimited".to_owned())
+        Self::ALL
+            .into_iter()
+            .find(|plan| plan.name() == name)
+            .ok_or("expected free, team, business or unlimited".to_owned())
     }
 }
 
@@ -72,8 +75,27 @@ pub struct Tenant {
 
 /// Names that would be taken for something of the installation's own.
 const RESERVED: &[&str] = &[
-    "admin", "api", "app", "auth", "billing", "cdn", "dashboard", "docs", "help", "internal", "login", "mail", "metrics", "root",
-    "static", "status", "support", "system", "tenon", "webhooks", "www",
+    "admin",
+    "api",
+    "app",
+    "auth",
+    "billing",
+    "cdn",
+    "dashboard",
+    "docs",
+    "help",
+    "internal",
+    "login",
+    "mail",
+    "metrics",
+    "root",
+    "static",
+    "status",
+    "support",
+    "system",
+    "tenon",
+    "webhooks",
+    "www",
 ];
 
 /// Whether a slug has the form `^[a-z](?:[a-z0-9-]{1,61}[a-z0-9])$` without `--`, and is not reserved.
@@ -112,7 +134,11 @@ pub fn slug_of(name: &str) -> String {
     let slug = slug.trim_matches('-').trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
     let slug: String = slug.chars().take(58).collect();
     let slug = slug.trim_end_matches('-');
-    if slug.len() < 3 || RESERVED.contains(&slug) { format!("org-{slug}").trim_end_matches('-').to_owned() } else { slug.to_owned() }
+    if slug.len() < 3 || RESERVED.contains(&slug) {
+        format!("org-{slug}").trim_end_matches('-').to_owned()
+    } else {
+        slug.to_owned()
+    }
 }
 
 /// Creates the tenant that the transaction's actor is of.
@@ -142,8 +168,14 @@ pub async fn create(tx: &mut TenantTx<'_>, name: &str, slug: &str, plan: Plan) -
         _ => error.into(),
     })?;
     let after = serde_json::to_value(&tenant).map_err(Error::internal)?;
-    let change =
-        Change { event: EventType::TENANT_CREATED, object: tenant.id.0, version: 1, at: now, before: None, after };
+    let change = Change {
+        event: EventType::TENANT_CREATED,
+        object: tenant.id.0,
+        version: 1,
+        at: now,
+        before: None,
+        after,
+    };
     change::record(tx, &[change]).await?;
     Ok(tenant)
 }

@@ -56,7 +56,8 @@ pub struct NewMember {
 /// Makes a user a member of the transaction's tenant; the user too where the address is new.
 pub async fn create(tx: &mut TenantTx<'_>, new: NewMember) -> Result<Member> {
     let mut errors = Vec::new();
-    let mut broken = |field: &str, (code, message): rules::Broken| errors.push(FieldError::new(field, code, message));
+    let mut broken =
+        |field: &str, (code, message): rules::Broken| errors.push(FieldError::new(field, code, message));
     let email = rules::email(&new.email).map_err(|e| broken("email", e)).ok();
     let name = rules::text(&new.name, "Name", 100).map_err(|e| broken("name", e)).ok();
     errors.extend(password::check(&new.password).err());
@@ -64,14 +65,15 @@ pub async fn create(tx: &mut TenantTx<'_>, new: NewMember) -> Result<Member> {
         return Err(Error::Invalid(errors));
     };
     let hash = password::hash(&new.password).await?;
-    let (id, _created): (UserId, bool) = sqlx::query_as("select * from tenon.create_user($1, $2, $3, $4, $5)")
-        .bind(UserId::new())
-        .bind(email)
-        .bind(email_key)
-        .bind(name)
-        .bind(hash)
-        .fetch_one(tx.conn())
-        .await?;
+    let (id, _created): (UserId, bool) =
+        sqlx::query_as("select * from tenon.create_user($1, $2, $3, $4, $5)")
+            .bind(UserId::new())
+            .bind(email)
+            .bind(email_key)
+            .bind(name)
+            .bind(hash)
+            .fetch_one(tx.conn())
+            .await?;
     join(tx, id, new.role).await
 }
 
@@ -92,7 +94,8 @@ async fn join(tx: &mut TenantTx<'_>, id: UserId, role: Role) -> Result<Member> {
     })?;
     let member = get(tx, id).await?;
     let after = serde_json::to_value(&member).map_err(Error::internal)?;
-    let change = Change { event: EventType::USER_JOINED, object: id.0, version: 1, at: now, before: None, after };
+    let change =
+        Change { event: EventType::USER_JOINED, object: id.0, version: 1, at: now, before: None, after };
     change::record(tx, &[change]).await?;
     Ok(member)
 }

@@ -113,10 +113,16 @@ impl ContactDraft {
             name: name.unwrap_or_default(),
             external_id: checked(&mut errors, "externalId", self.external_id.as_deref(), rules::external_id),
             email: checked(&mut errors, "email", self.email.as_deref(), rules::email),
-            phone: checked(&mut errors, "phone", self.phone.as_deref(), |v| Ok((rules::phone(v)?, v.trim().to_owned()))),
-            company: checked(&mut errors, "company", self.company.as_deref(), |v| rules::text(v, "Company", 100)),
+            phone: checked(&mut errors, "phone", self.phone.as_deref(), |v| {
+                Ok((rules::phone(v)?, v.trim().to_owned()))
+            }),
+            company: checked(&mut errors, "company", self.company.as_deref(), |v| {
+                rules::text(v, "Company", 100)
+            }),
             title: checked(&mut errors, "title", self.title.as_deref(), |v| rules::text(v, "Title", 100)),
-            lifecycle: checked(&mut errors, "lifecycle", self.lifecycle.as_deref(), |v| rules::text(v, "Lifecycle", 50)),
+            lifecycle: checked(&mut errors, "lifecycle", self.lifecycle.as_deref(), |v| {
+                rules::text(v, "Lifecycle", 50)
+            }),
             owner_id: self.owner_id,
             user_id: self.user_id,
         };
@@ -208,14 +214,21 @@ pub async fn create_many(tx: &mut TenantTx<'_>, fields: Vec<ContactFields>) -> R
     if let Some(refused) = contacts.iter().find(|contact| !inserted.contains(&contact.id)) {
         return Err(collision(tx, refused, ConflictCode::Duplicate).await?);
     }
-    let changes = contacts.iter().map(|contact| changed(EventType::CONTACT_CREATED, None, contact)).collect::<Result<Vec<_>>>()?;
+    let changes = contacts
+        .iter()
+        .map(|contact| changed(EventType::CONTACT_CREATED, None, contact))
+        .collect::<Result<Vec<_>>>()?;
     change::record(tx, &changes).await?;
     Ok(contacts)
 }
 
 /// The contact, if there is one that is not deleted.
 pub async fn find(tx: &mut TenantTx<'_>, id: ContactId) -> Result<Option<Contact>> {
-    let statement = concat!("select ", columns!(), " from tenon.contacts where tenant_id = $1 and id = $2 and deleted_at is null");
+    let statement = concat!(
+        "select ",
+        columns!(),
+        " from tenon.contacts where tenant_id = $1 and id = $2 and deleted_at is null"
+    );
     Ok(sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?)
 }
 
@@ -245,7 +258,8 @@ pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Contact
                 " from tenon.contacts where tenant_id = $1 and deleted_at is null and (created_at, id) < ($3, $4)
                  order by created_at desc, id desc limit $2"
             );
-            let query = sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(last.at).bind(last.id);
+            let query =
+                sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(last.at).bind(last.id);
             query.fetch_all(tx.conn()).await?
         }
     };
@@ -277,7 +291,7 @@ pub async fn update(
     if after.says() == before.says() {
         return Ok(before);
     }
-    if after.owner_id != before.owner_id {
+    if (after.owner_id, after.user_id) != (before.owner_id, before.user_id) {
         tx.widen_to_tenant().await?;
     }
     stamp(tx, &mut after);
@@ -345,7 +359,9 @@ fn new(tx: &TenantTx<'_>, fields: ContactFields) -> Result<Contact> {
     // What an AGENT creates is its own: it could not see it otherwise.
     let own = (actor.role < Role::Admin).then(|| actor.principal.user()).flatten();
     if own.is_some() && fields.owner_id.is_some() && fields.owner_id != own {
-        return Err(Error::Forbidden("Your role may create contacts for yourself only; give them away afterwards".to_owned()));
+        return Err(Error::Forbidden(
+            "Your role may create contacts for yourself only; give them away afterwards".to_owned(),
+        ));
     }
     let mut contact = Contact {
         id: ContactId::new(),
@@ -396,21 +412,35 @@ async fn lock(tx: &mut TenantTx<'_>, id: ContactId, deleted: bool) -> Result<Con
         columns!(),
         " from tenon.contacts where tenant_id = $1 and id = $2 and (deleted_at is not null) = $3 for no key update"
     );
-    let found = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).bind(deleted).fetch_optional(tx.conn()).await?;
+    let found = sqlx::query_as(statement)
+        .bind(tx.actor().tenant)
+        .bind(id)
+        .bind(deleted)
+        .fetch_optional(tx.conn())
+        .await?;
     found.ok_or(Error::NotFound(EntityKind::Contact))
 }
 
 /// Writes all of a contact. Where it may collide, behind a savepoint, so that the collision can still be looked up.
-async fn store(tx: &mut TenantTx<'_>, before: &Contact, contact: &Contact, conflict: ConflictCode) -> Result<()> {
-    let unique = |contact: &Contact| (contact.email_key(), contact.external_id.clone(), contact.deleted_at.is_some());
+async fn store(
+    tx: &mut TenantTx<'_>,
+    before: &Contact,
+    contact: &Contact,
+    conflict: ConflictCode,
+) -> Result<()> {
+    let unique =
+        |contact: &Contact| (contact.email_key(), contact.external_id.clone(), contact.deleted_at.is_some());
     if contact.deleted_at.is_some() || unique(before) == unique(contact) {
         return write(tx.conn(), contact).await.map_err(refusal);
     }
     let mut savepoint = tx.conn().begin().await?;
     match write(&mut savepoint, contact).await {
         Ok(()) => Ok(savepoint.commit().await?),
-        Err(error) if matches!(broken_constraint(&error), Some("contacts_email" | "contacts_external_id")) => {
+        Err(error)
+            if matches!(broken_constraint(&error), Some("contacts_email" | "contacts_external_id")) =>
+        {
             savepoint.rollback().await?;
+            tx.narrow_to_actor().await?;
             Err(collision(tx, contact, conflict).await?)
         }
         Err(error) => Err(refusal(error)),
@@ -467,7 +497,11 @@ async fn collision(tx: &mut TenantTx<'_>, contact: &Contact, code: ConflictCode)
 
 fn refusal(error: sqlx::Error) -> Error {
     let not_a_member = |field| {
-        Error::Invalid(vec![FieldError::new(field, "NOT_A_MEMBER", "Must be the id of a user of this organization")])
+        Error::Invalid(vec![FieldError::new(
+            field,
+            "NOT_A_MEMBER",
+            "Must be the id of a user of this organization",
+        )])
     };
     match broken_constraint(&error) {
         Some("contacts_owner") => not_a_member("ownerId"),

@@ -34,7 +34,8 @@ pub fn external_id(value: &str) -> Result<String, Broken> {
 pub fn email(value: &str) -> Result<(String, String), Broken> {
     let invalid = || ("INVALID_EMAIL", "Invalid email format".to_owned());
     let value = clean(value);
-    let options = email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
+    let options =
+        email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
     if value.len() > 254 || value.chars().any(char::is_control) {
         return Err(invalid());
     }
@@ -46,7 +47,8 @@ pub fn email(value: &str) -> Result<(String, String), Broken> {
 /// A phone number in E.164: a plus, a country code that does not begin with 0, at most 15 digits. Blanks, dots, dashes,
 /// slashes and brackets between the digits are taken out; 00 stands for the plus.
 pub fn phone(value: &str) -> Result<String, Broken> {
-    let invalid = || ("INVALID_PHONE", "Phone must be an international number such as +14155550123".to_owned());
+    let invalid =
+        || ("INVALID_PHONE", "Phone must be an international number such as +14155550123".to_owned());
     let value = value.trim();
     let mut digits = String::with_capacity(value.len());
     for (at, c) in value.chars().enumerate() {
@@ -90,15 +92,29 @@ mod tests {
         assert_eq!(phone("+1 (415) 555-0123").as_deref(), Ok("+14155550123"));
         assert_eq!(phone("0049 30 901820").as_deref(), Ok("+4930901820"));
         assert_eq!(phone("+1234567890").as_deref(), Ok("+1234567890"));
-        for wrong in ["", "+", "12345678", "+0123456789", "+12345", "+1234567890123456", "+1 415 CALL", "1+4155550123"] {
+        for wrong in
+            ["", "+", "12345678", "+0123456789", "+12345", "+1234567890123456", "+1 415 CALL", "1+4155550123"]
+        {
             assert!(phone(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
     fn emails_are_checked_and_folded() {
-        assert_eq!(email(" John@Example.com "), Ok(("John@Example.com".to_owned(), "john@example.com".to_owned())));
-        for wrong in ["", "john", "john@", "@example.com", "a@b@c.de", "John <john@example.com>", "john@localhost", "jo hn@example.com"] {
+        assert_eq!(
+            email(" John@Example.com "),
+            Ok(("John@Example.com".to_owned(), "john@example.com".to_owned()))
+        );
+        for wrong in [
+            "",
+            "john",
+            "john@",
+            "@example.com",
+            "a@b@c.de",
+            "John <john@example.com>",
+            "john@localhost",
+            "jo hn@example.com",
+        ] {
             assert!(email(wrong).is_err(), "{wrong}");
         }
     }

@@ -35,10 +35,14 @@ pub enum MigrateError {
     )]
     RolesMissing,
     /// The login is not a member of tenon_owner.
-    #[error("the login of TENON_MIGRATE_DATABASE_URL is not a member of tenon_owner; as an administrator run: grant tenon_owner to {0}")]
+    #[error(
+        "the login of TENON_MIGRATE_DATABASE_URL is not a member of tenon_owner; as an administrator run: grant tenon_owner to {0}"
+    )]
     NotOwner(String),
     /// The database is not tenon_owner's.
-    #[error("the database is not owned by tenon_owner; as an administrator run: alter database {0} owner to tenon_owner")]
+    #[error(
+        "the database is not owned by tenon_owner; as an administrator run: alter database {0} owner to tenon_owner"
+    )]
     DatabaseNotOwned(String),
     /// A trusted extension that the queue needs could not be created.
     #[error(
@@ -80,7 +84,10 @@ pub async fn migrate(url: &str) -> Result<MigrationReport, MigrateError> {
     .await?;
     let after = applied(&mut connection).await?;
     connection.close().await?;
-    Ok(MigrationReport { applied: after - before, version: OURS.iter().map(|m| m.version).max().unwrap_or_default() })
+    Ok(MigrationReport {
+        applied: after - before,
+        version: OURS.iter().map(|m| m.version).max().unwrap_or_default(),
+    })
 }
 
 /// The migrations of this program that the database does not have: none, when a server may start.
@@ -91,7 +98,9 @@ pub async fn pending(db: &Db) -> Result<Vec<String>, sqlx::Error> {
     {
         Ok(have) => have,
         // undefined_table, insufficient_privilege: never migrated, or half way.
-        Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P01" | "42501")) => Vec::new(),
+        Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P01" | "42501")) => {
+            Vec::new()
+        }
         Err(error) => return Err(error),
     };
     let missing = OURS.iter().filter(|migration| !have.contains(&migration.version));
@@ -174,6 +183,9 @@ mod tests {
             hash.update(migration.version.to_be_bytes());
             hash.update(&*migration.checksum);
         }
-        assert_eq!(hex::encode(hash.finalize()), "");
+        assert_eq!(
+            hex::encode(hash.finalize()),
+            "b000e0cf0370bc7686bd688b0b41d2753219d54738d439bad5c2b8faab007253"
+        );
     }
 }

@@ -57,7 +57,11 @@ impl Db {
 
     /// Runs `work` in a read-only transaction of the actor's tenant. One round trip to begin; nothing is waited for at the
     /// end.
-    pub async fn read<T>(&self, actor: &Actor, work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>) -> Result<T> {
+    pub async fn read<T>(
+        &self,
+        actor: &Actor,
+        work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut connection = self.acquire().await?;
         let result = {
             let mut tx = TenantTx::begin(connection.get(), "BEGIN READ ONLY", actor).await?;
@@ -70,11 +74,16 @@ impl Db {
     }
 
     /// Runs `work` in a transaction of the actor's tenant: committed when it answers `Ok`, rolled back otherwise.
-    pub async fn write<T>(&self, actor: &Actor, work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>) -> Result<T> {
+    pub async fn write<T>(
+        &self,
+        actor: &Actor,
+        work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut connection = self.acquire().await?;
         let result = {
             // Who is woken after the commit is not notified by it.
-            let begin = if self.wake.get().is_some() { "BEGIN; SET LOCAL app.notify = 'off'" } else { "BEGIN" };
+            let begin =
+                if self.wake.get().is_some() { "BEGIN; SET LOCAL app.notify = 'off'" } else { "BEGIN" };
             let mut tx = TenantTx::begin(connection.get(), begin, actor).await?;
             let result = work(&mut tx).await;
             let enqueued = std::mem::take(&mut tx.enqueued);
@@ -91,7 +100,7 @@ impl Db {
     /// From now on workers are woken from here after each commit that made jobs, not by the commit itself: a server with many
     /// small writes calls it once. Needs a runtime.
     pub fn wake_after_commit(&self) {
-        self.wake.get_or_init(|| Wake::start(self));
+        self.wake.get_or_init(|| Wake::start(&self.pool));
     }
 
     /// Runs `work` in a transaction without a tenant: global tables, and the definer functions that look up credentials.
@@ -216,9 +225,16 @@ impl<'c> TenantTx<'c> {
     }
 
     /// Lets the rest of the transaction see all of the tenant. For the one case in which a change that the caller may make
-    /// leaves the record outside its own scope: giving it to somebody else.
+    /// leaves the record outside its own scope: giving it to somebody else, or being it no more.
     pub(crate) async fn widen_to_tenant(&mut self) -> Result<()> {
         sqlx::raw_sql("SET LOCAL app.rank = '3'").execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    /// Ends [`TenantTx::widen_to_tenant`]: the rest of the transaction sees again what the caller may see.
+    pub(crate) async fn narrow_to_actor(&mut self) -> Result<()> {
+        let statement = format!("SET LOCAL app.rank = '{}'", self.actor.role.rank());
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *self.inner).await?;
         Ok(())
     }
 }

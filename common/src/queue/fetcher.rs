@@ -130,7 +130,7 @@ impl Fetcher {
     async fn poll(&self) {
         let kinds: Vec<&str> = self.shared.locals.keys().copied().collect();
         let horizon = self.shared.settings.poll_every.as_secs_f64();
-        // Where the database is away, the claim that follows says so.
+        // Where it fails, the claim that follows says what is wrong.
         if let Ok(Some(seconds)) = next_due(&self.pool, &kinds, horizon).await {
             self.shared.expect_in(Duration::from_secs_f64(seconds.max(0.0)));
         }

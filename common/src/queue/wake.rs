@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
+use sqlx::PgPool;
 use tokio::sync::Notify;
 
-use crate::db::Db;
 use crate::job::Queue;
 
 /// A pause after each notification; what comes meanwhile shares the next one.
@@ -23,9 +23,9 @@ pub struct Wake {
 
 impl Wake {
     /// Starts the task that notifies. It ends when the last clone is dropped.
-    pub fn start(db: &Db) -> Self {
+    pub fn start(pool: &PgPool) -> Self {
         let due = Arc::new((AtomicU8::new(0), Notify::new()));
-        tokio::spawn(notify(db.clone(), Arc::downgrade(&due)));
+        tokio::spawn(notify(pool.clone(), Arc::downgrade(&due)));
         Self { due }
     }
 
@@ -44,7 +44,7 @@ impl Drop for Wake {
     }
 }
 
-async fn notify(db: Db, due: std::sync::Weak<(AtomicU8, Notify)>) {
+async fn notify(pool: PgPool, due: std::sync::Weak<(AtomicU8, Notify)>) {
     while let Some(strong) = due.upgrade() {
         let set = strong.0.swap(0, Relaxed);
         if set == 0 {
@@ -60,7 +60,7 @@ async fn notify(db: Db, due: std::sync::Weak<(AtomicU8, Notify)>) {
         let told = sqlx::query("select pg_notify($1, queue) from unnest($2::text[]) as queue")
             .bind(super::listener::CHANNEL)
             .bind(queues)
-            .execute(db.pool())
+            .execute(&pool)
             .await;
         if let Err(error) = told {
             tracing::debug!(%error, "workers cannot be woken; they poll every second");

@@ -96,7 +96,8 @@ impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
             return Ok(());
         }
         // Jobs whose payload could not be read, or whose delivery is gone, have no delivery to write to.
-        let others = acked.iter().filter(|acked| acked.record.is_none()).map(|acked| (acked.job, acked.settled));
+        let others =
+            acked.iter().filter(|acked| acked.record.is_none()).map(|acked| (acked.job, acked.settled));
         let mut tx = connection.begin().await?;
         ack::write(&mut tx, worker, others).await?;
         sending::finish(&mut tx, worker, &finished).await?;

@@ -99,7 +99,12 @@ macro_rules! columns {
 }
 
 /// The deliveries of a webhook, newest event first, of one status or of all.
-pub async fn list(tx: &mut TenantTx<'_>, webhook: WebhookId, status: Option<&str>, window: &Window) -> Result<Page<Delivery>> {
+pub async fn list(
+    tx: &mut TenantTx<'_>,
+    webhook: WebhookId,
+    status: Option<&str>,
+    window: &Window,
+) -> Result<Page<Delivery>> {
     super::endpoint::get(tx, webhook).await?;
     let tenant = tx.actor().tenant;
     let statement = concat!(
@@ -121,7 +126,14 @@ pub async fn list(tx: &mut TenantTx<'_>, webhook: WebhookId, status: Option<&str
     let total = match window.counts() {
         true => {
             let count = "select count(*) from tenon.deliveries where tenant_id = $1 and webhook_id = $2 and ($3::text is null or status = $3)";
-            Some(sqlx::query_scalar(count).bind(tenant).bind(webhook).bind(status).fetch_one(tx.conn()).await?)
+            Some(
+                sqlx::query_scalar(count)
+                    .bind(tenant)
+                    .bind(webhook)
+                    .bind(status)
+                    .fetch_one(tx.conn())
+                    .await?,
+            )
         }
         false => None,
     };
@@ -136,7 +148,12 @@ pub async fn get(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> R
         ", e.body from tenon.deliveries d join tenon.events e on e.tenant_id = d.tenant_id and e.id = d.event_id
          where d.tenant_id = $1 and d.webhook_id = $2 and d.event_id = $3"
     );
-    let found = sqlx::query_as(statement).bind(tx.actor().tenant).bind(webhook).bind(event).fetch_optional(tx.conn()).await?;
+    let found = sqlx::query_as(statement)
+        .bind(tx.actor().tenant)
+        .bind(webhook)
+        .bind(event)
+        .fetch_optional(tx.conn())
+        .await?;
     found.ok_or(Error::NotFound(EntityKind::Delivery))
 }
 
@@ -144,7 +161,12 @@ pub async fn get(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> R
 pub async fn attempts(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> Result<Vec<Attempt>> {
     let statement = "select number, started_at, duration_ms, outcome, status_code, error, response from tenon.delivery_attempts
                      where tenant_id = $1 and webhook_id = $2 and event_id = $3 order by number";
-    Ok(sqlx::query_as(statement).bind(tx.actor().tenant).bind(webhook).bind(event).fetch_all(tx.conn()).await?)
+    Ok(sqlx::query_as(statement)
+        .bind(tx.actor().tenant)
+        .bind(webhook)
+        .bind(event)
+        .fetch_all(tx.conn())
+        .await?)
 }
 
 /// Sends a delivery again, now, with the schedule from its beginning and the same `webhook-id`. Refused while it is pending.
@@ -155,9 +177,11 @@ pub async fn resend(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -
         return Err(Error::state("The webhook is disabled; enable it first"));
     }
     let events = [before.event_id];
-    let begun = "update tenon.deliveries set status = 'pending', schedule_attempts = 0, next_attempt_at = now()
+    let begun =
+        "update tenon.deliveries set status = 'pending', schedule_attempts = 0, next_attempt_at = now()
                  where tenant_id = $1 and webhook_id = $2 and event_id = $3 and status <> 'pending'";
-    let begun = sqlx::query(begun).bind(tx.actor().tenant).bind(webhook).bind(event).execute(tx.conn()).await?;
+    let begun =
+        sqlx::query(begun).bind(tx.actor().tenant).bind(webhook).bind(event).execute(tx.conn()).await?;
     if begun.rows_affected() == 0 {
         return Err(Error::state("The delivery is pending; its next attempt is on schedule"));
     }
@@ -211,6 +235,7 @@ async fn set_pending(tx: &mut TenantTx<'_>, webhook: WebhookId, status: &str) ->
 pub(crate) async fn resume(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<()> {
     let statement = "update tenon.deliveries set status = 'pending', next_attempt_at = now()
                      where tenant_id = $1 and webhook_id = $2 and status = 'paused' returning event_id";
-    let events: Vec<EventId> = sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(webhook).fetch_all(tx.conn()).await?;
+    let events: Vec<EventId> =
+        sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(webhook).fetch_all(tx.conn()).await?;
     enqueue(tx, webhook, &events).await
 }

@@ -90,10 +90,15 @@ impl WebhookDraft {
         for (at, event) in events.iter().enumerate() {
             if event != "*" && !EventType::is_subscribable(event) {
                 let message = "Unknown event type; GET /api/v1/event-types lists them".to_owned();
-                errors.push(FieldError { pointer: format!("/events/{at}"), code: "UNKNOWN_EVENT_TYPE", message });
+                errors.push(FieldError {
+                    pointer: format!("/events/{at}"),
+                    code: "UNKNOWN_EVENT_TYPE",
+                    message,
+                });
             }
         }
-        let description = match self.description.as_deref().map(|text| rules::text(text, "Description", 500)) {
+        let description = match self.description.as_deref().map(|text| rules::text(text, "Description", 500))
+        {
             Some(Err((code, message))) => {
                 errors.push(FieldError::new("description", code, message));
                 None
@@ -114,9 +119,10 @@ impl WebhookDraft {
             return Err(Error::Invalid(errors));
         }
         let url = self.url.unwrap_or_default();
-        let url = policy
-            .check_url(&url)
-            .map_err(|rejected| Error::AddressRejected { reason: rejected.reason(), message: rejected.to_string() })?;
+        let url = policy.check_url(&url).map_err(|rejected| Error::AddressRejected {
+            reason: rejected.reason(),
+            message: rejected.to_string(),
+        })?;
         Ok(Fields { url: url.to_string(), events, description, active: self.active.unwrap_or(true), secret })
     }
 }
@@ -136,7 +142,14 @@ impl Webhook {
     fn change(&self, event: EventType, before: Option<&Self>) -> Result<Change> {
         let show = |webhook: &Self| serde_json::to_value(webhook).map_err(Error::internal);
         let before = before.map(show).transpose()?;
-        Ok(Change { event, object: self.id.0, version: self.version, at: self.updated_at, before, after: show(self)? })
+        Ok(Change {
+            event,
+            object: self.id.0,
+            version: self.version,
+            at: self.updated_at,
+            before,
+            after: show(self)?,
+        })
     }
 }
 
@@ -175,12 +188,20 @@ pub async fn create(
 async fn refuse_too_many(tx: &mut TenantTx<'_>) -> Result<()> {
     let count = "select count(*) from tenon.webhooks where tenant_id = $1 and deleted_at is null";
     let count: i64 = sqlx::query_scalar(count).bind(tx.actor().tenant).fetch_one(tx.conn()).await?;
-    if count < MAX_WEBHOOKS { Ok(()) } else { Err(Error::state(format!("An organization has at most {MAX_WEBHOOKS} webhooks"))) }
+    if count < MAX_WEBHOOKS {
+        Ok(())
+    } else {
+        Err(Error::state(format!("An organization has at most {MAX_WEBHOOKS} webhooks")))
+    }
 }
 
 /// The webhook.
 pub async fn get(tx: &mut TenantTx<'_>, id: WebhookId) -> Result<Webhook> {
-    let statement = concat!("select ", columns!(), " from tenon.webhooks where tenant_id = $1 and id = $2 and deleted_at is null");
+    let statement = concat!(
+        "select ",
+        columns!(),
+        " from tenon.webhooks where tenant_id = $1 and id = $2 and deleted_at is null"
+    );
     let found = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
     found.ok_or(Error::NotFound(EntityKind::Webhook))
 }
@@ -287,7 +308,8 @@ async fn lock(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>) -> Re
         columns!(),
         " from tenon.webhooks where tenant_id = $1 and id = $2 and deleted_at is null for no key update"
     );
-    let found: Option<Webhook> = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
+    let found: Option<Webhook> =
+        sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
     let found = found.ok_or(Error::NotFound(EntityKind::Webhook))?;
     if expected.is_some_and(|expected| expected != found.version) {
         return Err(Error::Stale { current: found.version });

@@ -38,7 +38,9 @@ impl FannedOut {
     /// What was claimed, to be sent without reading it again.
     pub fn claimed(&self) -> impl Iterator<Item = &Sending> {
         let jobs = self.reservation.jobs().iter().take(self.reservation.claimed());
-        jobs.zip(&self.sendings).filter(|(job, _)| self.inserted.contains(&job.id)).map(|(_, sending)| sending)
+        jobs.zip(&self.sendings)
+            .filter(|(job, _)| self.inserted.contains(&job.id))
+            .map(|(_, sending)| sending)
     }
 
     /// After the commit: the claimed jobs run here, without a second hop through the database.
@@ -62,14 +64,21 @@ struct Match {
 
 /// Makes the deliveries of the events and their jobs, and deletes the fan-out jobs that `worker` still holds. Done twice it
 /// makes nothing twice.
-pub async fn fan_out(tx: &mut TenantTx<'_>, worker: &str, injector: &Injector, waiting: &[Waiting]) -> Result<FannedOut> {
+pub async fn fan_out(
+    tx: &mut TenantTx<'_>,
+    worker: &str,
+    injector: &Injector,
+    waiting: &[Waiting],
+) -> Result<FannedOut> {
     let matches = matches(tx, worker, waiting).await?;
     let tenant = tx.actor().tenant;
     let mut jobs = Vec::with_capacity(matches.len());
     let mut sendings = Vec::with_capacity(matches.len());
     for found in matches {
-        let traceparent = waiting.iter().find(|w| w.event == found.event_id).and_then(|w| w.traceparent.as_deref());
-        let args = DeliverWebhook { tenant_id: tenant, webhook_id: found.webhook_id, event_id: found.event_id };
+        let traceparent =
+            waiting.iter().find(|w| w.event == found.event_id).and_then(|w| w.traceparent.as_deref());
+        let args =
+            DeliverWebhook { tenant_id: tenant, webhook_id: found.webhook_id, event_id: found.event_id };
         let job = EncodedJob::new(&args, Some(tenant.0), traceparent)?;
         sendings.push(found.sending(tenant, &job));
         jobs.push(job);

@@ -121,7 +121,11 @@ pub struct Attempted {
 
 /// Writes attempts, the deliveries' state and the jobs' acknowledgement, of what `worker` still holds, in one statement. Answers
 /// the ids of those jobs.
-pub async fn finish(connection: &mut sqlx::PgConnection, worker: &str, finished: &[Finished]) -> Result<Vec<String>, sqlx::Error> {
+pub async fn finish(
+    connection: &mut sqlx::PgConnection,
+    worker: &str,
+    finished: &[Finished],
+) -> Result<Vec<String>, sqlx::Error> {
     let mut columns = Columns::default();
     for finished in finished {
         columns.push(finished);

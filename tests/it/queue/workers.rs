@@ -106,7 +106,7 @@ async fn a_worker_that_was_given_up_goes_on_under_another_name() {
         Outcome::Done
     })));
     bench.notes(1).await;
-    assert_eq!(seen.reaches(1).await, [worker.name.clone()]);
+    assert_eq!(seen.reaches(1).await, std::slice::from_ref(&worker.name));
     bench.execute("delete from apalis.workers").await;
     eventually("it is back", async || {
         let workers: i64 =

@@ -27,7 +27,10 @@ pub struct Deliver(pub Context);
 pub struct ReadDeliveries(pub Context);
 
 impl Prepare<DeliverWebhook> for ReadDeliveries {
-    async fn prepare(&self, claim: &mut [Claimed<DeliverWebhook>]) -> tenon_common::Result<Vec<(usize, Outcome)>> {
+    async fn prepare(
+        &self,
+        claim: &mut [Claimed<DeliverWebhook>],
+    ) -> tenon_common::Result<Vec<(usize, Outcome)>> {
         let mut unknown = Vec::new();
         for (at, claimed) in claim.iter_mut().enumerate() {
             match self.0.fresh.take(claimed.args.webhook_id, claimed.args.event_id) {
@@ -40,7 +43,8 @@ impl Prepare<DeliverWebhook> for ReadDeliveries {
         }
         let wanted: Vec<_> = unknown.iter().map(|at| claim[*at].args.clone()).collect();
         let found = sending::load(&self.0.db, &wanted).await?;
-        let mut found: HashMap<_, _> = found.into_iter().map(|s| ((s.tenant_id, s.webhook_id, s.event_id), Arc::new(s))).collect();
+        let mut found: HashMap<_, _> =
+            found.into_iter().map(|s| ((s.tenant_id, s.webhook_id, s.event_id), Arc::new(s))).collect();
         let mut gone = Vec::new();
         for at in unknown {
             let args = &claim[at].args;
@@ -96,7 +100,9 @@ impl Deliver {
         let slot = match self.0.turns.take(wanted).await {
             Ok(slot) => slot,
             Err(Full::Webhook) => return Outcome::snooze(PUT_OFF.mul_f64(1.0 + rand::random::<f64>())),
-            Err(Full::Tenant | Full::Process) => return Outcome::snooze(PUT_OFF.mul_f64(0.2 + rand::random::<f64>() / 5.0)),
+            Err(Full::Tenant | Full::Process) => {
+                return Outcome::snooze(PUT_OFF.mul_f64(0.2 + rand::random::<f64>() / 5.0));
+            }
         };
         let target = match self.0.target(sending) {
             Ok(target) => target,
@@ -113,7 +119,12 @@ impl Deliver {
         self.decide(sending, turn, started_at, &result)
     }
 
-    async fn send(&self, sending: &Sending, target: &Target, traceparent: Option<&str>) -> Result<AttemptResult, String> {
+    async fn send(
+        &self,
+        sending: &Sending,
+        target: &Target,
+        traceparent: Option<&str>,
+    ) -> Result<AttemptResult, String> {
         let body = Bytes::copy_from_slice(sending.body.as_bytes());
         let attempt = Attempt {
             event_id: &sending.event_id.wire(),
@@ -125,12 +136,21 @@ impl Deliver {
             replay: false,
             body: &body,
         };
-        let headers = target.endpoint.headers(&attempt).map_err(|error| format!("no header can carry this event: {error}"))?;
+        let headers = target
+            .endpoint
+            .headers(&attempt)
+            .map_err(|error| format!("no header can carry this event: {error}"))?;
         Ok(self.0.sender.send(Request { url: &target.url, headers, body, deadline: self.0.timeout }).await)
     }
 
     /// What the result means for the delivery: done, tried again by the schedule, or given up.
-    fn decide(&self, sending: &Sending, turn: &Turn, started_at: chrono::DateTime<Utc>, result: &AttemptResult) -> Outcome {
+    fn decide(
+        &self,
+        sending: &Sending,
+        turn: &Turn,
+        started_at: chrono::DateTime<Utc>,
+        result: &AttemptResult,
+    ) -> Outcome {
         let number = number(sending);
         result.count(number);
         let attempted = Attempted {
@@ -144,7 +164,8 @@ impl Deliver {
         if result.is_success() {
             let latency = (Utc::now() - sending.event_created_at).to_std().unwrap_or_default();
             let first = if number == 1 { "true" } else { "false" };
-            metrics::histogram!("tenon_webhook_delivery_latency_seconds", "first_attempt" => first).record(latency);
+            metrics::histogram!("tenon_webhook_delivery_latency_seconds", "first_attempt" => first)
+                .record(latency);
             turn.attempted(attempted, "delivered");
             return Outcome::Done;
         }

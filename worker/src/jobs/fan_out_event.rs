@@ -30,7 +30,9 @@ impl FanOut {
         let Some(first) = batch.first() else { return Ok(()) };
         let waiting: Vec<Waiting> = batch.iter().flat_map(waiting).collect();
         let actor = Actor::system(first.args.tenant_id);
-        let work = async |tx: &mut TenantTx<'_>| fan_out::fan_out(tx, &first.job.worker, &self.0.injector, &waiting).await;
+        let work = async |tx: &mut TenantTx<'_>| {
+            fan_out::fan_out(tx, &first.job.worker, &self.0.injector, &waiting).await
+        };
         let made = self.0.db.write(&actor, work).await?;
         for sending in made.claimed() {
             self.0.fresh.put(Arc::new(sending.clone()));

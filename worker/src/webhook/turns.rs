@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(second.await.expect("runs"), Ok(()));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn nobody_waits_for_a_webhook_that_hangs() {
         let turns = turns();
         let first = turns.take(wanted(7)).await.expect("free");

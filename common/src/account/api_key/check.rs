@@ -61,6 +61,7 @@ struct Row {
     plan: String,
     tenant_deleted: bool,
     member_active: bool,
+    member_role: Option<String>,
 }
 
 struct Known {
@@ -110,7 +111,8 @@ impl KeyCheck {
                 known
             }
         };
-        let Some(known) = known.filter(|known| bool::from(known.hash.ct_eq(&key.hash())) && !known.ended) else {
+        let Some(known) = known.filter(|known| bool::from(known.hash.ct_eq(&key.hash())) && !known.ended)
+        else {
             return Ok(Err(KeyRefused::Unknown));
         };
         if known.expires_at.is_some_and(|at| at <= Utc::now()) {
@@ -176,19 +178,33 @@ async fn find(db: &Db, public_id: &str) -> Result<Option<Known>> {
 }
 
 fn known(row: Row) -> Result<Known> {
+    let role = effective_role(&row)?;
     Ok(Known {
         hash: row.secret_hash,
         ended: row.revoked_at.is_some() || row.tenant_deleted,
         suspended: !row.member_active,
         expires_at: row.expires_at,
-        networks: row.ip_allowlist.iter().map(|text| text.parse().map_err(Error::internal)).collect::<Result<_>>()?,
+        networks: row
+            .ip_allowlist
+            .iter()
+            .map(|text| text.parse().map_err(Error::internal))
+            .collect::<Result<_>>()?,
         checked: Checked {
             tenant: row.tenant_id,
             id: row.id,
             user: row.user_id,
-            role: Role::parse(&row.role)?,
+            role,
             scopes: row.scopes.into(),
             plan: Plan::parse(&row.plan).map_err(Error::internal)?,
         },
     })
+}
+
+/// A key may never do more than the user on whose behalf it acts may do by now.
+fn effective_role(row: &Row) -> Result<Role> {
+    let role = Role::parse(&row.role)?;
+    match &row.member_role {
+        Some(member) => Ok(role.min(Role::parse(member)?)),
+        None => Ok(role),
+    }
 }

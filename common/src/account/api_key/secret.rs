@@ -65,8 +65,12 @@ impl KeySecret {
         let (body, sum) = text.rsplit_once('_')?;
         let mut parts = body.strip_prefix("tenon_")?.split('_');
         let (mode, public_id, secret) = (parts.next()?, parts.next()?, parts.next()?);
-        let formed = matches!(mode, "live" | "test") && is_base62(public_id, 12) && is_base62(secret, 32) && parts.next().is_none();
-        (formed && checksum(body) == sum).then(|| Self { text: Zeroizing::new(text.to_owned()), public_id: public_id.to_owned() })
+        let formed = matches!(mode, "live" | "test")
+            && is_base62(public_id, 12)
+            && is_base62(secret, 32)
+            && parts.next().is_none();
+        (formed && checksum(body) == sum)
+            .then(|| Self { text: Zeroizing::new(text.to_owned()), public_id: public_id.to_owned() })
     }
 
     /// The whole key, to be shown once.

@@ -1,0 +1,335 @@
+//! Every operation of the OpenAPI document, from outside: with another tenant's ids, without a credential, without the scope,
+//! with the lowest role. An operation without an entry here fails the suite.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use tenon_common::id::EventId;
+use tenon_tests::{Tenant, TestApp, factory};
+
+use crate::raw;
+
+/// What an operation asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Needs {
+    /// No credential.
+    Nothing,
+    /// Any credential.
+    Credential,
+    /// A permission.
+    Scope(&'static str),
+}
+
+use Needs::{Credential, Nothing, Scope};
+
+/// Every operation, what it needs, and a body that fits; null for none.
+fn entries() -> Vec<(&'static str, Needs, Value)> {
+    let contact = json!({"name": "Grace"});
+    let webhook = json!({"url": "http://127.0.0.1:9/hook", "events": ["contact.created"]});
+    let key = json!({"name": "A", "scopes": ["contacts:read"]});
+    vec![
+        ("create_login", Nothing, json!({"email": "nobody@example.com", "password": "incorrect horse"})),
+        ("list_error_codes", Nothing, Value::Null),
+        ("list_event_types", Nothing, Value::Null),
+        ("get_key_set", Nothing, Value::Null),
+        ("get_me", Credential, Value::Null),
+        ("list_contacts", Scope("contacts:read"), Value::Null),
+        ("create_contact", Scope("contacts:write"), contact.clone()),
+        ("get_contact", Scope("contacts:read"), Value::Null),
+        ("replace_contact", Scope("contacts:write"), contact.clone()),
+        ("update_contact", Scope("contacts:write"), contact),
+        ("delete_contact", Scope("contacts:delete"), Value::Null),
+        ("restore_contact", Scope("contacts:write"), Value::Null),
+        ("list_webhooks", Scope("webhooks:read"), Value::Null),
+        ("create_webhook", Scope("webhooks:write"), webhook.clone()),
+        ("get_webhook", Scope("webhooks:read"), Value::Null),
+        ("replace_webhook", Scope("webhooks:write"), json!({"events": ["*"]})),
+        ("update_webhook", Scope("webhooks:write"), webhook),
+        ("delete_webhook", Scope("webhooks:delete"), Value::Null),
+        ("list_deliveries", Scope("webhooks:read"), Value::Null),
+        ("get_delivery", Scope("webhooks:read"), Value::Null),
+        ("list_attempts", Scope("webhooks:read"), Value::Null),
+        ("resend_delivery", Scope("webhooks:write"), Value::Null),
+        ("list_api_keys", Scope("api-keys:manage"), Value::Null),
+        ("create_api_key", Scope("api-keys:manage"), key.clone()),
+        ("get_api_key", Scope("api-keys:manage"), Value::Null),
+        ("update_api_key", Scope("api-keys:manage"), key),
+        ("revoke_api_key", Scope("api-keys:manage"), Value::Null),
+        ("rotate_api_key", Scope("api-keys:manage"), json!({})),
+        ("revoke_own_api_key", Credential, Value::Null),
+    ]
+}
+
+/// An operation of the document with its entry.
+#[derive(Debug)]
+struct Operation {
+    id: String,
+    method: String,
+    /// `/api/v1/…/{id}`.
+    template: String,
+    /// Whether the document asks for a credential.
+    secured: bool,
+    needs: Needs,
+    body: Value,
+}
+
+/// All of them; fails where document and entries differ.
+fn operations() -> Vec<Operation> {
+    let document = TestApp::document();
+    let mut entries = entries();
+    let mut operations = Vec::new();
+    for (template, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods
+            .as_object()
+            .expect("methods")
+            .iter()
+            .filter(|(_, operation)| operation["operationId"].is_string())
+        {
+            let id = operation["operationId"].as_str().unwrap_or_default();
+            let entry = entries.iter().position(|(name, ..)| *name == id);
+            let (_, needs, body) =
+                entries.swap_remove(entry.unwrap_or_else(|| panic!("{id} has no entry in this test")));
+            let security = operation.get("security").or(document.get("security"));
+            let secured = security.and_then(Value::as_array).is_some_and(|schemes| !schemes.is_empty());
+            operations.push(Operation {
+                id: id.to_owned(),
+                method: method.to_uppercase(),
+                template: template.clone(),
+                secured,
+                needs,
+                body,
+            });
+        }
+    }
+    assert!(entries.is_empty(), "not in the document any more: {entries:?}");
+    operations
+}
+
+/// One record of each kind.
+struct Records {
+    contact: String,
+    deleted_contact: String,
+    webhook: String,
+    event: String,
+    key: String,
+}
+
+async fn records(app: &TestApp, tenant: &Tenant) -> Records {
+    let admin = tenant.admin();
+    let contacts = factory::contacts(&admin, 2).await;
+    let webhook = factory::webhook(&admin).await;
+    admin.delete(&format!("/connection/contacts/{}", factory::id(&contacts[1]))).await.no_content();
+    let keys: Vec<Value> = admin.get("/api-keys").await.ok();
+    let event: uuid::Uuid = sqlx::query_scalar(
+        "insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, status)
+         select tenant_id, $2::uuid, id, gen_random_uuid(), type, 'failed' from tenon.events where tenant_id = $1 limit 1
+         returning event_id",
+    )
+    .bind(tenant.id.0)
+    .bind(factory::id(&webhook))
+    .fetch_one(&mut app.connect().await)
+    .await
+    .expect("a delivery");
+    Records {
+        contact: factory::id(&contacts[0]).to_owned(),
+        deleted_contact: factory::id(&contacts[1]).to_owned(),
+        webhook: factory::id(&webhook).to_owned(),
+        event: EventId(event).wire(),
+        key: factory::id(&keys[0]).to_owned(),
+    }
+}
+
+impl Operation {
+    fn path(&self, of: &Records) -> String {
+        let id = match self.template.as_str() {
+            template if template.ends_with("/restore") => &of.deleted_contact,
+            template if template.contains("/contacts/") => &of.contact,
+            template if template.contains("/webhooks/") => &of.webhook,
+            _ => &of.key,
+        };
+        let path = self.template.replace("{id}", id).replace("{eventId}", &of.event);
+        assert!(!path.contains('{'), "a parameter that this test does not know: {path}");
+        path
+    }
+
+    fn names_a_record(&self) -> bool {
+        self.template.contains('{')
+    }
+
+    /// Of a credential, through the whole path.
+    async fn call(&self, app: &TestApp, credential: &str, path: &str) -> tenon_tests::Answer {
+        let client = tenon_tests::Client::new(&app.url()).with_bearer(credential);
+        let body = (!self.body.is_null()).then(|| self.body.clone());
+        client.send(self.method.parse().expect("a method"), path, body).await
+    }
+
+    /// The head of a request whose body never comes.
+    async fn call_without_body(&self, app: &TestApp, headers: &str, path: &str) -> raw::Answer {
+        let method = &self.method;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: tenon\r\n{headers}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+        );
+        raw::exchange(&app.address(), request.as_bytes()).await
+    }
+}
+
+/// All rows of a tenant, as text.
+async fn snapshot(admin: &mut PgConnection, tenant: &Tenant) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    for table in
+        ["api_keys", "contacts", "deliveries", "delivery_attempts", "events", "memberships", "webhooks"]
+    {
+        // The last use of a key is not the tenant's doing, and flushed later.
+        let statement = format!(
+            "select coalesce(string_agg(t::text, ' ' order by t::text), '') from tenon.{table} t where tenant_id = $1"
+        );
+        let text: String = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+            .bind(tenant.id.0)
+            .fetch_one(&mut *admin)
+            .await
+            .expect("rows");
+        rows.push((table.to_owned(), text));
+    }
+    rows
+}
+
+#[tokio::test]
+async fn another_tenants_records_are_not_there() {
+    let app = TestApp::start().await;
+    let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
+    let theirs = records(&app, &globex).await;
+    let mut admin = app.connect().await;
+    let before = snapshot(&mut admin, &globex).await;
+    let mut tried = 0;
+    for operation in operations().iter().filter(|operation| operation.names_a_record()) {
+        let path = operation.path(&theirs);
+        for credential in [
+            acme.admin().credential,
+            acme.person(tenon_common::account::role::Role::Developer).await.credential,
+        ] {
+            let answer = operation.call(&app, &credential, &path).await.refused(404, "NOT_FOUND");
+            assert!(!answer.text().contains("globex"), "{}: {answer}", operation.id);
+        }
+        tried += 1;
+    }
+    assert!(tried >= 15, "{tried} operations name a record");
+    assert_eq!(snapshot(&mut admin, &globex).await, before, "nothing of theirs has changed");
+    // They are there: for their own tenant none of these is 404.
+    for operation in
+        operations().iter().filter(|operation| operation.names_a_record() && operation.method == "GET")
+    {
+        operation.call(&app, &globex.admin().credential, &operation.path(&theirs)).await.status(200);
+    }
+}
+
+#[tokio::test]
+async fn without_a_credential_no_body_is_read() {
+    let app = TestApp::start().await;
+    let records = records(&app, &app.tenant("acme").await).await;
+    let mut public = BTreeSet::new();
+    for operation in operations() {
+        let path = operation.path(&records);
+        assert_eq!(
+            operation.secured,
+            operation.needs != Nothing,
+            "{}: the document says otherwise",
+            operation.id
+        );
+        if operation.needs == Nothing {
+            public.insert(operation.id);
+            continue;
+        }
+        for headers in ["", "Authorization: Bearer x\r\n"] {
+            let answer = operation.call_without_body(&app, headers, &path).await;
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (401, "UNAUTHENTICATED"),
+                "{}: {answer:?}",
+                operation.id
+            );
+        }
+    }
+    let expected = ["create_login", "get_key_set", "list_error_codes", "list_event_types"];
+    assert_eq!(public.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn without_the_scope_nothing_is_done_or_told() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let records = records(&app, &acme).await;
+    let other = |scope: &str| if scope == "contacts:read" { "webhooks:read" } else { "contacts:read" };
+    let (contacts, webhooks) = (key(&acme, "contacts:read").await, key(&acme, "webhooks:read").await);
+    let mut admin = app.connect().await;
+    let before = snapshot(&mut admin, &acme).await;
+    for operation in operations() {
+        let Scope(scope) = operation.needs else { continue };
+        let key = if other(scope) == "contacts:read" { &contacts } else { &webhooks };
+        let headers = format!("Authorization: Bearer {key}\r\n");
+        // Whether the record exists is not told either.
+        for path in
+            [operation.path(&records), operation.template.replace("{id}", "x").replace("{eventId}", "x")]
+        {
+            let answer = operation.call_without_body(&app, &headers, &path).await;
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (403, "INSUFFICIENT_SCOPE"),
+                "{}: {answer:?}",
+                operation.id
+            );
+            assert!(answer.body.contains(&format!("\"required\":\"{scope}\"")), "{answer:?}");
+        }
+    }
+    assert_eq!(snapshot(&mut admin, &acme).await, before);
+}
+
+/// A key of the owner's with one scope.
+async fn key(tenant: &Tenant, scope: &str) -> String {
+    let key: Value =
+        tenant.admin().post("/api-keys", json!({"name": scope, "scopes": [scope]})).await.created();
+    key["key"].as_str().expect("a key").to_owned()
+}
+
+#[tokio::test]
+async fn a_key_with_the_scope_is_enough() {
+    let app = TestApp::start().await;
+    for operation in operations() {
+        let Scope(scope) = operation.needs else { continue };
+        // Records of its own for each, for some of the operations delete theirs.
+        let tenant = app.tenant(&operation.id.replace('_', "-")).await;
+        let records = records(&app, &tenant).await;
+        let answer = operation.call(&app, &key(&tenant, scope).await, &operation.path(&records)).await;
+        // A key can be given and rotated by who holds its scopes: the entry's body asks for contacts:read.
+        let refused_grant = operation.id.ends_with("_api_key") && !answer.status.is_success();
+        assert!(answer.status.is_success() || refused_grant, "{}: {answer}", operation.id);
+        assert!(
+            !refused_grant || answer.status == 400 || answer.json()["code"] == "FORBIDDEN",
+            "{}: {answer}",
+            operation.id
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_lowest_role_may_only_read_contacts() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let records = records(&app, &acme).await;
+    let client = acme.client().await;
+    let headers = format!("Authorization: Bearer {}\r\n", client.credential);
+    for operation in operations() {
+        match operation.needs {
+            Nothing | Credential | Scope("contacts:read") => {}
+            Scope(_) => {
+                let answer = operation.call_without_body(&app, &headers, &operation.path(&records)).await;
+                assert_eq!(
+                    (answer.status, answer.code().as_str()),
+                    (403, "ROLE_TOO_LOW"),
+                    "{}: {answer:?}",
+                    operation.id
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Records for tests that need some and do not care which.
+
+use serde_json::{Value, json};
+
+use crate::Client;
+
+/// The `number`th contact: all fields that a client can fill, unlike those of any other number.
+pub fn contact(number: usize) -> Value {
+    json!({
+        "name": format!("Contact {number}"),
+        "externalId": format!("crm-{number}"),
+        "email": format!("Contact.{number}@example.com"),
+        "phone": format!("+1415555{number:04}"),
+        "company": "ACME Corp",
+        "title": "Engineer",
+        "lifecycle": "lead",
+    })
+}
+
+/// Creates contacts 0 to `count - 1`, in that order; what the API answered.
+pub async fn contacts(client: &Client, count: usize) -> Vec<Value> {
+    let mut created = Vec::with_capacity(count);
+    for number in 0..count {
+        created.push(client.post("/connection/contacts", contact(number)).await.created());
+    }
+    created
+}
+
+/// Creates a webhook for all events, to where nobody listens.
+pub async fn webhook(client: &Client) -> Value {
+    client.post("/webhooks", json!({"url": "http://127.0.0.1:9/hook", "events": ["*"]})).await.created()
+}
+
+/// A record's id.
+///
+/// # Panics
+/// Where it has none.
+#[track_caller]
+pub fn id(record: &Value) -> &str {
+    record["id"].as_str().unwrap_or_else(|| panic!("no id: {record}"))
+}
