@@ -51,7 +51,7 @@ const STEPS: i32 = 256;
 ///
 /// `walk` steps from lane to lane by the index (a loose scan), from the cursor to the end and on from the beginning, until it
 /// has as many lanes with something due as there is room. The room is dealt out over them, one more to the first. Rows that
-/// another worker is just claiming are skipped.
+/// another worker is just claiming are skipped. The rows are locked by then, so that their place (ctid) stays theirs.
 const CLAIM: &str = "
     with recursive wanted as (
         select w.kind collate \"C\" as kind, w.room, w.cursor collate \"C\" as cursor
@@ -84,19 +84,19 @@ const CLAIM: &str = "
         where w.run_at <= now()
     ),
     fair as (
-        select l.turn, l.share, picked.id
+        select l.turn, l.share, picked.id, picked.place
         from lanes l
         cross join lateral (
-            select j.id from apalis.jobs j
+            select j.id, j.ctid as place from apalis.jobs j
             where j.kind = l.kind and j.lane = l.lane and j.status = 'Pending' and j.run_at <= now()
             order by j.run_at limit l.share for update skip locked
         ) as picked
     ),
     oldest as (
-        select 0 as turn, 1 as share, picked.id
+        select 0 as turn, 1 as share, picked.id, picked.place
         from total w
         cross join lateral (
-            select j.id from apalis.jobs j
+            select j.id, j.ctid as place from apalis.jobs j
             where j.kind = w.kind and j.status = 'Pending' and j.orphaned >= 0 and j.run_at <= now()
             order by j.run_at limit greatest(1, w.room / 2) for update skip locked
         ) as picked
@@ -104,7 +104,7 @@ const CLAIM: &str = "
     ),
     claimed as (
         update apalis.jobs j set status = 'Running', lock_by = $4, lock_at = now()
-        where j.id = any (array(select id from fair union all select id from oldest))
+        where j.ctid = any (array(select place from fair union all select place from oldest))
         returning j.id, j.kind, j.lane, j.job, j.attempts, j.max_attempts, j.orphaned, j.run_at, j.metadata
     )
     select c.id, c.kind, c.lane, c.job, c.attempts, c.max_attempts, c.orphaned, c.run_at, c.metadata, now() as now,

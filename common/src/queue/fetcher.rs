@@ -93,6 +93,7 @@ impl Fetcher {
     async fn claim(&mut self, wanted: &[Wanted]) -> Result<(), sqlx::Error> {
         let name = self.shared.name();
         self.shared.claiming.store(true, Relaxed);
+        let asked_at = Instant::now();
         let answer = claim(&self.pool, &name, wanted).await;
         if let Ok(brought) = &answer {
             let ids =
@@ -104,7 +105,7 @@ impl Fetcher {
         if tracing::enabled!(tracing::Level::TRACE) {
             let asked: usize = wanted.iter().map(|wanted| wanted.room).sum();
             let got: usize = brought.values().map(|brought| brought.rows.len()).sum();
-            tracing::trace!(asked, got, "claimed");
+            tracing::trace!(asked, got, elapsed_us = asked_at.elapsed().as_micros(), "claimed");
         }
         metrics::gauge!("tenon_worker_last_claim_timestamp_seconds")
             .set(chrono::Utc::now().timestamp() as f64);
