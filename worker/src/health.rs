@@ -13,7 +13,7 @@ pub async fn review(db: Db, rule: DisableRule, every: Duration) {
             Ok(0) => {}
             Ok(disabled) => tracing::warn!(disabled, "webhooks were disabled: they failed for too long"),
             Err(error) => {
-                tracing::warn!(%error, "the failing webhooks could not be looked at; will try again")
+                tracing::warn!(%error, "the failing webhooks could not be looked at; will try again");
             }
         }
     }

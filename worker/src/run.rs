@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::CommandFactory;
+use tenon_common::db::DbConfig;
 use tenon_common::queue::{Registry, Settings, Worker};
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::webhook::health::DisableRule;
@@ -16,6 +17,9 @@ use crate::webhook::breaker::{self, Breaker};
 use crate::webhook::concurrency::{Limits, Slots};
 use crate::webhook::turns::Turns;
 use crate::webhook::{self, Sender};
+
+/// Connections of the queue's own: its statements, and one for each kind that writes its acknowledgements itself.
+const QUEUE_CONNECTIONS: u32 = 6;
 
 /// Runs a command.
 pub async fn run(cli: Cli) -> ExitCode {
@@ -107,7 +111,7 @@ pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
     let limits = Limits { total: cli.work.concurrency.max(4) * 2, ..Limits::default() };
     let kinds = Registry::new();
     let context = Context::new(
-        db.clone(),
+        db,
         cli.secret.key()?,
         sender,
         Turns::new(Slots::new(limits), limits.per_webhook),
@@ -124,5 +128,8 @@ pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
         drain_deadline: cli.work.drain_deadline,
         ..Settings::default()
     };
-    Worker::new(db, kinds, settings).map_err(|error| format!("the worker cannot be set up: {error}"))
+    // Handlers that wait for connections must not keep the queue from saying that this worker lives.
+    let own = DbConfig { max_connections: QUEUE_CONNECTIONS, ..cli.database.config("tenon-worker queue")? };
+    let own = Db::connect_lazy(&own).map_err(|error| error.to_string())?;
+    Worker::new(own, kinds, settings).map_err(|error| format!("the worker cannot be set up: {error}"))
 }

@@ -115,10 +115,11 @@ impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
             acked.iter().filter(|acked| acked.record.is_none()).map(|acked| (acked.job, acked.settled));
         let mut tx = connection.begin().await?;
         ack::write(&mut tx, worker, others).await?;
-        sending::finish(&mut tx, worker, &finished).await?;
+        // Webhooks before deliveries, as everything locks them that changes both.
         if !health.is_empty() {
             sending::note_health(&mut tx, health).await?;
         }
+        sending::finish(&mut tx, worker, &finished).await?;
         tx.commit().await
     }
 }

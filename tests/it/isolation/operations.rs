@@ -308,7 +308,10 @@ async fn a_key_with_the_scope_is_enough() {
         let answer = operation.call(&app, &key(&tenant, scope).await, &operation.path(&records)).await;
         // A key can be given and rotated by who holds its scopes: the entry's body asks for contacts:read.
         let refused_grant = operation.id.ends_with("_api_key") && !answer.status.is_success();
-        assert!(answer.status.is_success() || refused_grant, "{}: {answer}", operation.id);
+        // Without a worker a test is let in, and waits for nobody.
+        let nobody_answers =
+            operation.id == "test_webhook" && answer.json()["code"] == "DEPENDENCY_UNAVAILABLE";
+        assert!(answer.status.is_success() || refused_grant || nobody_answers, "{}: {answer}", operation.id);
         assert!(
             !refused_grant || answer.status == 400 || answer.json()["code"] == "FORBIDDEN",
             "{}: {answer}",

@@ -66,6 +66,7 @@ async fn filled() -> (TestApp, Tenant, Tenant) {
     for statement in [
         "insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type)
          select w.tenant_id, w.id, e.id, gen_random_uuid(), e.type from tenon.webhooks w join tenon.events e using (tenant_id)",
+        "insert into tenon.webhook_tests (tenant_id, id, webhook_id) select tenant_id, id, id from tenon.webhooks",
         "insert into tenon.delivery_attempts (tenant_id, webhook_id, event_id, number, started_at, duration_ms, outcome)
          select tenant_id, webhook_id, event_id, 1, now(), 1, 'timeout' from tenon.deliveries",
     ] {
