@@ -1,5 +1,8 @@
 //! Contacts: the people that a tenant deals with.
 
+mod draft;
+mod rows;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
@@ -8,7 +11,6 @@ use uuid::Uuid;
 use crate::account::role::Role;
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
-use crate::crm::rules;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Conflict, ConflictCode, Error, FieldError, Result, broken_constraint};
@@ -16,6 +18,9 @@ use crate::event::EventType;
 use crate::id::{ContactId, TenantId, UserId};
 use crate::page::{Page, SortKey, Window};
 use crate::wire;
+
+pub use draft::{ContactDraft, ContactFields};
+use rows::Rows;
 
 /// A contact, as the API and events show it.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow)]
@@ -62,104 +67,6 @@ pub struct Contact {
     /// When it was deleted; null for what is not.
     #[serde(serialize_with = "wire::serialize_option")]
     pub deleted_at: Option<DateTime<Utc>>,
-}
-
-/// What a caller says of a contact, not checked yet.
-#[derive(Clone, Debug, Default)]
-pub struct ContactDraft {
-    /// Required.
-    pub name: Option<String>,
-    /// See [`Contact::external_id`].
-    pub external_id: Option<String>,
-    /// See [`Contact::email`].
-    pub email: Option<String>,
-    /// See [`Contact::phone`]; any usual writing of an international number.
-    pub phone: Option<String>,
-    /// See [`Contact::company`].
-    pub company: Option<String>,
-    /// See [`Contact::title`].
-    pub title: Option<String>,
-    /// See [`Contact::lifecycle`].
-    pub lifecycle: Option<String>,
-    /// See [`Contact::owner_id`].
-    pub owner_id: Option<UserId>,
-    /// See [`Contact::user_id`].
-    pub user_id: Option<UserId>,
-}
-
-/// What a caller says of a contact, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContactFields {
-    name: String,
-    external_id: Option<String>,
-    email: Option<(String, String)>,
-    phone: Option<(String, String)>,
-    company: Option<String>,
-    title: Option<String>,
-    lifecycle: Option<String>,
-    owner_id: Option<UserId>,
-    user_id: Option<UserId>,
-}
-
-impl ContactDraft {
-    /// Checks all fields; answers all that is wrong.
-    pub fn check(self) -> Result<ContactFields, Vec<FieldError>> {
-        let mut errors = Vec::new();
-        let name = checked(&mut errors, "name", self.name.as_deref(), |v| rules::text(v, "Name", 100));
-        if self.name.is_none() {
-            errors.push(FieldError::new("name", "REQUIRED", "Name is required"));
-        }
-        let fields = ContactFields {
-            name: name.unwrap_or_default(),
-            external_id: checked(&mut errors, "externalId", self.external_id.as_deref(), rules::external_id),
-            email: checked(&mut errors, "email", self.email.as_deref(), rules::email),
-            phone: checked(&mut errors, "phone", self.phone.as_deref(), |v| {
-                Ok((rules::phone(v)?, v.trim().to_owned()))
-            }),
-            company: checked(&mut errors, "company", self.company.as_deref(), |v| {
-                rules::text(v, "Company", 100)
-            }),
-            title: checked(&mut errors, "title", self.title.as_deref(), |v| rules::text(v, "Title", 100)),
-            lifecycle: checked(&mut errors, "lifecycle", self.lifecycle.as_deref(), |v| {
-                rules::text(v, "Lifecycle", 50)
-            }),
-            owner_id: self.owner_id,
-            user_id: self.user_id,
-        };
-        if errors.is_empty() { Ok(fields) } else { Err(errors) }
-    }
-}
-
-fn checked<T>(
-    errors: &mut Vec<FieldError>,
-    field: &str,
-    value: Option<&str>,
-    rule: impl FnOnce(&str) -> Result<T, rules::Broken>,
-) -> Option<T> {
-    match rule(value?) {
-        Ok(kept) => Some(kept),
-        Err((code, message)) => {
-            errors.push(FieldError::new(field, code, message));
-            None
-        }
-    }
-}
-
-impl From<&Contact> for ContactDraft {
-    /// What the contact says now, for a PATCH to change.
-    fn from(contact: &Contact) -> Self {
-        Self {
-            name: Some(contact.name.clone()),
-            external_id: contact.external_id.clone(),
-            email: contact.email.clone(),
-            phone: contact.phone_original.clone(),
-            company: contact.company.clone(),
-            title: contact.title.clone(),
-            lifecycle: contact.lifecycle.clone(),
-            owner_id: contact.owner_id,
-            user_id: contact.user_id,
-        }
-    }
 }
 
 /// The columns of [`Contact`].
@@ -520,42 +427,4 @@ fn changed(event: EventType, before: Option<&Contact>, after: &Contact) -> Resul
         before: before.map(show).transpose()?,
         after: show(after)?,
     })
-}
-
-/// The columns of many contacts, for `unnest`.
-#[derive(Default)]
-struct Rows {
-    id: Vec<ContactId>,
-    external_id: Vec<Option<String>>,
-    name: Vec<String>,
-    email: Vec<Option<String>>,
-    email_key: Vec<Option<String>>,
-    phone: Vec<Option<String>>,
-    phone_original: Vec<Option<String>>,
-    company: Vec<Option<String>>,
-    title: Vec<Option<String>>,
-    lifecycle: Vec<Option<String>>,
-    owner_id: Vec<Option<UserId>>,
-    user_id: Vec<Option<UserId>>,
-}
-
-impl Rows {
-    fn of(contacts: &[Contact]) -> Self {
-        let mut rows = Self::default();
-        for contact in contacts {
-            rows.id.push(contact.id);
-            rows.external_id.push(contact.external_id.clone());
-            rows.name.push(contact.name.clone());
-            rows.email.push(contact.email.clone());
-            rows.email_key.push(contact.email_key());
-            rows.phone.push(contact.phone.clone());
-            rows.phone_original.push(contact.phone_original.clone());
-            rows.company.push(contact.company.clone());
-            rows.title.push(contact.title.clone());
-            rows.lifecycle.push(contact.lifecycle.clone());
-            rows.owner_id.push(contact.owner_id);
-            rows.user_id.push(contact.user_id);
-        }
-        rows
-    }
 }
