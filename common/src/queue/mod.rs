@@ -4,7 +4,7 @@
 //!
 //! - the **fetcher** claims jobs of all registered kinds by one statement, in fair turns between lanes (tenants), into a
 //!   local queue per kind, when there is room;
-//! - an apalis `Worker` for each kind takes them from there ([`PgBackend`](backend::PgBackend)) and calls the handler;
+//! - an apalis `Worker` for each kind takes them from there ([`PgBackend`]) and calls the handler;
 //! - **ackers** write what became of them, many at once, for as long as it takes the database to answer;
 //! - the **keeper** tells that this worker lives, and takes back what dead workers held;
 //! - the **listener** wakes the fetcher; a poll every second stands in where a notification is lost.
