@@ -53,6 +53,11 @@ fn example(kind: EntityKind) -> serde_json::Value {
             "lastUsedIp": null, "revokedAt": null, "revokedReason": null, "rotatedFrom": null, "version": 1, "createdAt": at,
             "createdBy": by, "updatedAt": at, "updatedBy": by
         }),
+        EntityKind::Webhook => json!({
+            "id": id, "tenantId": tenant, "url": "https://example.com/webhook", "events": ["contact.created"], "description": null,
+            "active": false, "disabledReason": "failing", "secret": null, "warnings": [], "version": 2, "createdAt": at,
+            "createdBy": by, "updatedAt": at, "updatedBy": by
+        }),
         _ => json!({"id": id, "name": "Ada Lovelace", "email": "ada@example.com"}),
     }
 }

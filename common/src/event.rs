@@ -47,7 +47,7 @@ catalogue! {
     USER_JOINED = "user.joined", User, "A user became a member.";
     WEBHOOK_TEST = "webhook.test", Webhook, "Somebody asked for a test; sent to that webhook alone, whatever it subscribed to.";
     WEBHOOK_ENDPOINT_FAILING = "webhook.endpoint.failing", Webhook, "A webhook has failed for half, or for nine tenths, of what disables it.";
-    WEBHOOK_ENDPOINT_DISABLED = "webhook.endpoint.disabled", Webhook, "A webhook was disabled; `data.reason` says why.";
+    WEBHOOK_ENDPOINT_DISABLED = "webhook.endpoint.disabled", Webhook, "A webhook was disabled; `data.disabledReason` says why.";
 }
 
 /// Types that are recorded and cannot be subscribed to: the affairs of the webhooks themselves, and the tenant's birth.

@@ -111,7 +111,7 @@ async fn a_receiver_that_is_gone_is_sent_nothing_more() {
 
     let told = watcher.next().await;
     told.assert_event("webhook.endpoint.disabled", text(&webhook, "id"));
-    assert_eq!(told.json()["data"]["reason"], "receiver_asked");
+    assert_eq!(told.json()["data"]["disabledReason"], "receiver_asked");
     let disabled: Value = stack.owner.get(&path(&webhook, "")).await.ok();
     assert_eq!((&disabled["active"], &disabled["disabledReason"]), (&json!(false), &json!("receiver_asked")));
     eventually("its attempt is counted", async || stack.newest(&webhook).await["attempts"] == 1).await;
@@ -158,7 +158,7 @@ async fn a_webhook_that_fails_for_too_long_is_warned_of_and_disabled() {
     loop {
         let told = watcher.next().await;
         if told.json()["type"] == "webhook.endpoint.disabled" {
-            assert_eq!(told.json()["data"]["reason"], "failing");
+            assert_eq!(told.json()["data"]["disabledReason"], "failing");
             break;
         }
     }

@@ -213,7 +213,14 @@ impl ApiKey {
     }
 
     fn change(&self, event: EventType, before: Option<&Self>) -> Result<Change> {
-        let show = |key: &Self| serde_json::to_value(key).map_err(Error::internal);
+        // As the API shows it: never with the key itself.
+        let show = |key: &Self| {
+            let mut shown = serde_json::to_value(key).map_err(Error::internal)?;
+            if let Value::Object(fields) = &mut shown {
+                fields.insert("key".to_owned(), Value::Null);
+            }
+            Ok::<_, Error>(shown)
+        };
         let before: Option<Value> = before.map(show).transpose()?;
         Ok(Change {
             event,

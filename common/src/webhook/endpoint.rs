@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
@@ -139,8 +140,18 @@ impl Webhook {
         SortKey { at: self.created_at, id: self.id.0 }
     }
 
+    /// As the API shows it, which events carry: never with its secret.
+    pub(crate) fn shown(&self) -> Result<Value> {
+        let mut shown = serde_json::to_value(self).map_err(Error::internal)?;
+        if let Value::Object(fields) = &mut shown {
+            fields.insert("secret".to_owned(), Value::Null);
+            fields.insert("warnings".to_owned(), Value::Array(Vec::new()));
+        }
+        Ok(shown)
+    }
+
     fn change(&self, event: EventType, before: Option<&Self>) -> Result<Change> {
-        let show = |webhook: &Self| serde_json::to_value(webhook).map_err(Error::internal);
+        let show = Self::shown;
         let before = before.map(show).transpose()?;
         Ok(Change {
             event,

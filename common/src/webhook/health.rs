@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
 
 use crate::actor::Actor;
 use crate::change::{self, Change};
@@ -103,8 +102,7 @@ async fn review_one(
         let statement = "update tenon.webhooks set warned = $3 where tenant_id = $1 and id = $2";
         sqlx::query(statement).bind(tx.actor().tenant).bind(id).bind(due).execute(tx.conn()).await?;
         let webhook = endpoint::get(tx, id).await?;
-        let facts = json!({"failingSince": wire::instant(since), "failures": failures, "percent": due});
-        tell(tx, EventType::WEBHOOK_ENDPOINT_FAILING, &webhook, facts).await?;
+        tell(tx, EventType::WEBHOOK_ENDPOINT_FAILING, &webhook).await?;
     }
     Ok(false)
 }
@@ -137,24 +135,13 @@ pub async fn disable(tx: &mut TenantTx<'_>, id: WebhookId, reason: DisabledReaso
     delivery::pause(tx, id).await?;
     metrics::counter!("tenon_webhook_endpoint_disabled_total", "reason" => reason.name()).increment(1);
     let webhook = endpoint::get(tx, id).await?;
-    tell(tx, EventType::WEBHOOK_ENDPOINT_DISABLED, &webhook, json!({"reason": reason.name()})).await
+    tell(tx, EventType::WEBHOOK_ENDPOINT_DISABLED, &webhook).await
 }
 
 /// An event about a webhook, for the tenant's other webhooks.
-async fn tell(tx: &mut TenantTx<'_>, event: EventType, webhook: &Webhook, facts: Value) -> Result<()> {
-    let mut after = serde_json::to_value(webhook).map_err(Error::internal)?;
-    if let (Value::Object(after), Value::Object(facts)) = (&mut after, facts) {
-        after.extend(facts);
-    }
-    let change = Change {
-        event,
-        object: webhook.id.0,
-        version: webhook.version,
-        at: wire::now(),
-        before: None,
-        after,
-    };
-    change::record(tx, &[change]).await
+async fn tell(tx: &mut TenantTx<'_>, event: EventType, webhook: &Webhook) -> Result<()> {
+    let (object, version, after) = (webhook.id.0, webhook.version, webhook.shown()?);
+    change::record(tx, &[Change { event, object, version, at: wire::now(), before: None, after }]).await
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ async fn recorded(tx: &mut TenantTx<'_>, id: WebhookId, changed: u64) -> Result<
         return Err(Error::NotFound(EntityKind::Webhook));
     }
     let webhook = endpoint::get(tx, id).await?;
-    let after = serde_json::to_value(&webhook).map_err(Error::internal)?;
+    let after = webhook.shown()?;
     let event = EventType::WEBHOOK_UPDATED;
     let change =
         Change { event, object: id.0, version: webhook.version, at: webhook.updated_at, before: None, after };

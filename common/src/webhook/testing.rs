@@ -123,7 +123,7 @@ pub async fn load(tx: &mut TenantTx<'_>, test: &TestWebhook) -> Result<Option<Se
         changed_fields: &[],
         previous: &Value::Null,
         bulk: None,
-        data: &serde_json::to_value(&webhook).map_err(Error::internal)?,
+        data: &webhook.shown()?,
     };
     Ok(Some(Sending {
         tenant_id: test.tenant_id,
