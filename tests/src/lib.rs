@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+pub mod bench;
 pub mod checkout;
 pub mod client;
 pub mod database;

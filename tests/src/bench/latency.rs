@@ -1,0 +1,124 @@
+//! From a commit to its receiver, at 200 events a second.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::bare::Notified;
+use super::http::Connection;
+use super::options::Options;
+use super::row::{Bar, Row, Sample, percentile};
+use super::stage::{PATIENCE, Stage, Tenant};
+
+const EVERY: Duration = Duration::from_millis(5);
+const WRITERS: usize = 8;
+/// Events before those that count: they open connections and plan statements.
+const WARM: usize = 50;
+
+/// Ours: from the API's 201 to the POST. The yardstick: from the end of a statement that inserts and notifies to the POST.
+pub(super) async fn commit_to_receiver(options: &Options, stage: &mut Stage<'_>) -> Result<Vec<Row>> {
+    stage.start_worker().await?;
+    let tenant = stage.tenant("When", &["/when/ours".to_owned()]).await?;
+    let mut rows = [("commit to receiver, p50", 4.0), ("commit to receiver, p99", 15.0)]
+        .map(|(name, more)| Row::new(name, "ms", "a bare NOTIFY and POST", Bar::Above(more)));
+    for round in 0..options.rounds {
+        for turn in [round % 2, (round + 1) % 2] {
+            let samples = match turn {
+                0 => ours(stage, &tenant, options.duration()).await?,
+                _ => yardstick(stage, options.duration()).await?,
+            };
+            for (row, sample) in rows.iter_mut().zip(samples) {
+                if turn == 0 { row.ours.push(sample) } else { row.yardstick.push(sample) }
+            }
+        }
+    }
+    Ok(rows.into())
+}
+
+async fn ours(stage: &mut Stage<'_>, tenant: &Tenant, duration: Duration) -> Result<[Sample; 2]> {
+    stage.execute("checkpoint").await?;
+    let mut connections = Vec::new();
+    for _ in 0..WRITERS {
+        connections.push(Arc::new(Mutex::new(Connection::open(tenant.target.address).await?)));
+    }
+    let write = |n: usize| {
+        let connection = Arc::clone(&connections[n % WRITERS]);
+        let request = tenant.target.contact();
+        async move {
+            let mut connection = connection.lock().await;
+            let (status, body) = connection.exchange(&request).await?;
+            let committed = Instant::now();
+            ensure!(status == 201, "{status}: {}", String::from_utf8_lossy(body));
+            let answer: Value = serde_json::from_slice(body)?;
+            let id = answer["data"]["id"].as_str().context("a contact without an id")?;
+            Ok((id.parse()?, committed))
+        }
+    };
+    measured(stage, duration, write).await
+}
+
+async fn yardstick(stage: &mut Stage<'_>, duration: Duration) -> Result<[Sample; 2]> {
+    let create = "create schema if not exists bench; create table if not exists bench.events (id uuid primary key, body text not null)";
+    stage.execute(create).await?;
+    stage.execute("checkpoint").await?;
+    let body: String =
+        sqlx::query_scalar("select body from tenon.events limit 1").fetch_one(&stage.admin).await?;
+    let mut about: Value = serde_json::from_str(&body)?;
+    about["object"]["id"] = "{id}".into();
+    let _notified =
+        Notified::start(stage.database.admin_url(), stage.sink.url("/when/bare"), about.to_string()).await?;
+    let admin = stage.admin.clone();
+    let write = |_: usize| {
+        let (admin, body) = (admin.clone(), body.clone());
+        async move {
+            let id = Uuid::now_v7();
+            sqlx::query(
+                "with event as (insert into bench.events values ($1, $2)) select pg_notify($3, $1::text)",
+            )
+            .bind(id)
+            .bind(body)
+            .bind(Notified::CHANNEL)
+            .execute(&admin)
+            .await?;
+            Ok((id, Instant::now()))
+        }
+    };
+    measured(stage, duration, write).await
+}
+
+/// Writes every 5 ms, whether or not the last is through.
+async fn measured<F>(stage: &Stage<'_>, duration: Duration, write: impl Fn(usize) -> F) -> Result<[Sample; 2]>
+where
+    F: Future<Output = Result<(Uuid, Instant)>> + Send + 'static,
+{
+    let count = WARM + usize::try_from(duration.as_millis() / EVERY.as_millis())?;
+    stage.sink.begin(count as u64);
+    let meter = stage.meter();
+    let mut ticks = tokio::time::interval(EVERY);
+    let mut writing = Vec::with_capacity(count);
+    for n in 0..count {
+        ticks.tick().await;
+        writing.push(tokio::spawn(write(n)));
+    }
+    let mut committed = Vec::with_capacity(count);
+    for write in writing {
+        committed.push(write.await??);
+    }
+    stage.sink.reached(PATIENCE).await?;
+    let spent = meter.stop();
+    let came: HashMap<Uuid, Instant> = stage.sink.objects();
+    let mut latencies = Vec::with_capacity(count);
+    for (id, committed) in committed.into_iter().skip(WARM) {
+        let came = *came.get(&id).with_context(|| format!("{id} did not come"))?;
+        latencies.push(came.saturating_duration_since(committed).as_secs_f64() * 1e3);
+    }
+    Ok([0.5, 0.99].map(|share| {
+        Sample::new(percentile(&mut latencies, share))
+            .cpu(spent.programs + spent.postgres + spent.bench, count as u64)
+            .note("most", latencies.iter().copied().fold(0.0, f64::max))
+    }))
+}

@@ -1,0 +1,170 @@
+//! A receiver of webhooks that costs the machine next to nothing: it shares the processors with what is measured.
+
+use anyhow::{Context, Result, ensure};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::http::{content_length, end_of_head};
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+/// What a flood answers with.
+pub(super) const FLOOD_BYTES: usize = 200 * 1024 * 1024;
+const OBJECT: &[u8] = br#""object":{"type":"contact","id":""#;
+
+/// It answers 200: with nothing, or below `/flood` with 200 MiB. Below `/when` it remembers what came when.
+pub(super) struct Sink {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    lap: Mutex<Lap>,
+    reached: Notify,
+}
+
+/// What came since [`Sink::begin`].
+#[derive(Default, Debug)]
+struct Lap {
+    count: u64,
+    target: u64,
+    first: Option<Instant>,
+    last: Option<Instant>,
+    objects: HashMap<Uuid, Instant>,
+}
+
+impl Shared {
+    fn lap(&self) -> MutexGuard<'_, Lap> {
+        self.lap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink {
+    pub(super) async fn start() -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::<Shared>::default();
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Self { address, shared, accepting })
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Counts from nought, up to a target.
+    pub(super) fn begin(&self, target: u64) {
+        *self.shared.lap() = Lap { target, ..Lap::default() };
+    }
+
+    /// How many have come.
+    pub(super) fn count(&self) -> u64 {
+        self.shared.lap().count
+    }
+
+    /// Waits until the target is reached; when the first and the last came.
+    pub(super) async fn reached(&self, patience: Duration) -> Result<(Instant, Instant)> {
+        let end = Instant::now() + patience;
+        loop {
+            let notified = self.shared.reached.notified();
+            let (count, target) = {
+                let lap = self.shared.lap();
+                if lap.count >= lap.target {
+                    return lap.first.zip(lap.last).context("nothing was to come");
+                }
+                (lap.count, lap.target)
+            };
+            let left = end.saturating_duration_since(Instant::now());
+            ensure!(!left.is_zero(), "{count} of {target} deliveries came within {patience:?}");
+            let _ = tokio::time::timeout(left, notified).await;
+        }
+    }
+
+    /// When each object came.
+    pub(super) fn objects(&self) -> HashMap<Uuid, Instant> {
+        std::mem::take(&mut self.shared.lap().objects)
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let shared = Arc::clone(&shared);
+        // A sender may close whenever it likes.
+        tokio::spawn(async move { serve(stream, &shared).await.ok() });
+    }
+}
+
+async fn serve(mut stream: TcpStream, shared: &Shared) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = Vec::with_capacity(8 * 1024);
+    loop {
+        let head = loop {
+            if let Some(end) = end_of_head(&buffer) {
+                break end;
+            }
+            ensure!(stream.read_buf(&mut buffer).await? > 0, "closed");
+        };
+        let text = std::str::from_utf8(&buffer[..head])?;
+        let length = content_length(text).unwrap_or_default();
+        let (floods, remembers) = (text.starts_with("POST /flood"), text.starts_with("POST /when"));
+        while buffer.len() < head + length {
+            ensure!(stream.read_buf(&mut buffer).await? > 0, "closed");
+        }
+        let object = remembers.then(|| object(&buffer[head..head + length])).flatten();
+        if floods {
+            shared.arrived(object);
+            return flood(stream).await;
+        }
+        stream.write_all(OK).await?;
+        shared.arrived(object);
+        buffer.drain(..head + length);
+    }
+}
+
+impl Shared {
+    fn arrived(&self, object: Option<Uuid>) {
+        let now = Instant::now();
+        let mut lap = self.lap();
+        lap.count += 1;
+        lap.first.get_or_insert(now);
+        lap.last = Some(now);
+        if let Some(object) = object {
+            lap.objects.entry(object).or_insert(now);
+        }
+        if lap.count == lap.target {
+            drop(lap);
+            self.reached.notify_waiters();
+            self.reached.notify_one();
+        }
+    }
+}
+
+/// The id of the contact that an event is about.
+fn object(body: &[u8]) -> Option<Uuid> {
+    let at = body.windows(OBJECT.len()).position(|window| window == OBJECT)? + OBJECT.len();
+    Uuid::try_parse_ascii(body.get(at..at + 36)?).ok()
+}
+
+async fn flood(mut stream: TcpStream) -> Result<()> {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {FLOOD_BYTES}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    let chunk = vec![b'x'; 64 * 1024];
+    for _ in 0..FLOOD_BYTES / chunk.len() {
+        stream.write_all(&chunk).await?;
+    }
+    Ok(())
+}
