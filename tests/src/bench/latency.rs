@@ -66,7 +66,9 @@ async fn yardstick(stage: &mut Stage<'_>, duration: Duration) -> Result<[Sample;
     stage.execute(create).await?;
     stage.execute("checkpoint").await?;
     let body: String =
-        sqlx::query_scalar("select body from tenon.events limit 1").fetch_one(&stage.admin).await?;
+        sqlx::query_scalar("select body from tenon.events where type = 'contact.created' limit 1")
+            .fetch_one(&stage.admin)
+            .await?;
     let mut about: Value = serde_json::from_str(&body)?;
     about["object"]["id"] = "{id}".into();
     let _notified =
@@ -113,7 +115,9 @@ where
     let came: HashMap<Uuid, Instant> = stage.sink.objects();
     let mut latencies = Vec::with_capacity(count);
     for (id, committed) in committed.into_iter().skip(WARM) {
-        let came = *came.get(&id).with_context(|| format!("{id} did not come"))?;
+        let came = *came.get(&id).with_context(|| {
+            format!("contact {id} did not come; {} others did, {} times", came.len(), stage.sink.count())
+        })?;
         latencies.push(came.saturating_duration_since(committed).as_secs_f64() * 1e3);
     }
     Ok([0.5, 0.99].map(|share| {

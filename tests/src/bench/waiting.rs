@@ -56,11 +56,12 @@ async fn ours(stage: &mut Stage<'_>, tenant: &Tenant, count: u64) -> Result<Samp
 }
 
 async fn yardstick(stage: &mut Stage<'_>, tenant: &Tenant, count: u64) -> Result<Sample> {
-    let body: String =
-        sqlx::query_scalar("select body from tenon.events where tenant_id = $1 order by id limit 1")
-            .bind(tenant.id)
-            .fetch_one(&stage.admin)
-            .await?;
+    let body: String = sqlx::query_scalar(
+        "select body from tenon.events where tenant_id = $1 and type = 'contact.created' order by id limit 1",
+    )
+    .bind(tenant.id)
+    .fetch_one(&stage.admin)
+    .await?;
     bare::fill(&stage.admin, &stage.sink.url("/waiting"), &body, count).await?;
     stage.execute("checkpoint").await?;
     stage.sink.begin(count);
@@ -93,7 +94,7 @@ async fn wait_in_line(stage: &Stage<'_>, tenant: &Tenant, count: u64) -> Result<
     }
     let mut tx = stage.admin.begin().await?;
     sqlx::query(
-        "with first as (select * from tenon.events where tenant_id = $1 order by id limit 1)
+        "with first as (select * from tenon.events where tenant_id = $1 and type = 'contact.created' order by id limit 1)
          insert into tenon.events (tenant_id, id, type, object_type, object_id, object_version, body, context)
          select f.tenant_id, e.id, f.type, f.object_type, f.object_id, f.object_version,
                 overlay(f.body placing e.wire from 8 for 30), f.context
