@@ -168,3 +168,17 @@ pub(super) async fn load(
     }
     Ok(Load { done: latencies.len() as u64, elapsed: started.elapsed(), latencies })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_ends_at_the_empty_line_and_tells_the_length() {
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+        let head = end_of_head(answer).unwrap();
+        assert_eq!(&answer[head..], b"{}");
+        assert_eq!(content_length(std::str::from_utf8(&answer[..head]).unwrap()), Some(2));
+        assert_eq!(content_length("HTTP/1.1 200 OK\r\n\r\n"), None);
+    }
+}

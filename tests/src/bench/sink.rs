@@ -168,3 +168,17 @@ async fn flood(mut stream: TcpStream) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contact_of_an_event_is_found_in_its_body() {
+        let id = Uuid::now_v7();
+        let body =
+            format!(r#"{{"id":"evt_1","object":{{"type":"contact","id":"{id}","version":1}},"data":{{}}}}"#);
+        assert_eq!(object(body.as_bytes()), Some(id));
+        assert_eq!(object(br#"{"object":{"type":"webhook","id":"1"}}"#), None);
+    }
+}
