@@ -83,18 +83,47 @@ pub(super) async fn deliver(admin_url: &str, concurrency: usize) -> Result<u64> 
     Ok(deleted)
 }
 
+/// As [`deliver`], without batches: each of `concurrency` loops claims one, sends it and deletes it.
+pub(super) async fn deliver_singly(admin_url: &str, concurrency: usize) -> Result<u64> {
+    let client = client()?;
+    let mut tasks = JoinSet::new();
+    for _ in 0..concurrency {
+        let (client, mut connection) = (client.clone(), PgConnection::connect(admin_url).await?);
+        tasks.spawn(async move {
+            let mut deleted = 0;
+            loop {
+                let next: Option<(i64, String, String)> =
+                    sqlx::query_as(CLAIM).bind(1i64).fetch_optional(&mut connection).await?;
+                let Some((id, url, body)) = next else { return anyhow::Ok(deleted) };
+                post(&client, &url, body).await?;
+                deleted += finish(&mut connection, &[id]).await?;
+            }
+        });
+    }
+    let mut deleted = 0;
+    while let Some(ended) = tasks.join_next().await {
+        deleted += ended??;
+    }
+    Ok(deleted)
+}
+
+const CLAIM: &str = "
+    update bench.waiting set status = 'Running' where id = any (array(
+        select id from bench.waiting where status = 'Pending' order by id limit $1 for update skip locked))
+    returning id, url, body";
+
+async fn finish(connection: &mut PgConnection, ids: &[i64]) -> Result<u64> {
+    let done =
+        sqlx::query("delete from bench.waiting where id = any ($1)").bind(ids).execute(connection).await?;
+    Ok(done.rows_affected())
+}
+
 /// Ends when nothing waits any more. What it claims may be forgotten in a crash, as in the product.
 async fn claim(mut connection: PgConnection, claimed: mpsc::Sender<(i64, String, String)>) -> Result<u64> {
     sqlx::raw_sql("set synchronous_commit = off").execute(&mut connection).await?;
     loop {
-        let rows: Vec<(i64, String, String)> = sqlx::query_as(
-            "update bench.waiting set status = 'Running' where id = any (array(
-                 select id from bench.waiting where status = 'Pending' order by id limit $1 for update skip locked))
-             returning id, url, body",
-        )
-        .bind(i64::try_from(BATCH)?)
-        .fetch_all(&mut connection)
-        .await?;
+        let rows: Vec<(i64, String, String)> =
+            sqlx::query_as(CLAIM).bind(i64::try_from(BATCH)?).fetch_all(&mut connection).await?;
         if rows.is_empty() {
             return Ok(0);
         }
@@ -108,11 +137,7 @@ async fn delete(mut connection: PgConnection, mut deleting: mpsc::UnboundedRecei
     let mut deleted = 0;
     let mut ids = Vec::new();
     while deleting.recv_many(&mut ids, BATCH).await > 0 {
-        let done = sqlx::query("delete from bench.waiting where id = any ($1)")
-            .bind(&ids)
-            .execute(&mut connection)
-            .await?;
-        deleted += done.rows_affected();
+        deleted += finish(&mut connection, &ids).await?;
         ids.clear();
     }
     Ok(deleted)

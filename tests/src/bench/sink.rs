@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::http::{content_length, end_of_head};
@@ -22,7 +22,7 @@ const OBJECT: &[u8] = br#""object":{"type":"contact","id":""#;
 pub(super) struct Sink {
     address: SocketAddr,
     shared: Arc<Shared>,
-    accepting: JoinHandle<()>,
+    runtime: Option<Runtime>,
 }
 
 #[derive(Default)]
@@ -48,12 +48,19 @@ impl Shared {
 }
 
 impl Sink {
-    pub(super) async fn start() -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    /// A thread of its own serves: a sender that happens to be in this process has it no nearer than one that is not.
+    pub(super) fn start() -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("receiver")
+            .enable_all()
+            .build()?;
+        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)));
+        let listener = listener.context("the receiver's address")?;
         let address = listener.local_addr()?;
         let shared = Arc::<Shared>::default();
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Ok(Self { address, shared, accepting })
+        runtime.spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Self { address, shared, runtime: Some(runtime) })
     }
 
     pub(super) fn url(&self, path: &str) -> String {
@@ -96,7 +103,9 @@ impl Sink {
 
 impl Drop for Sink {
     fn drop(&mut self) {
-        self.accepting.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

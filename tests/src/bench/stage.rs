@@ -47,7 +47,8 @@ impl<'a> Stage<'a> {
         let database = TestDatabase::create(cluster).await;
         let api = program(Program::api(), database.app_url()).try_start().await?;
         let admin = PgPool::connect_lazy(database.admin_url())?;
-        let sink = Sink::start().await?;
+        // Not from a runtime's thread, which must not wait for another's.
+        let sink = tokio::task::spawn_blocking(Sink::start).await??;
         Ok(Self { machine, api, worker: None, tenants: HashMap::new(), sink, admin, database })
     }
 

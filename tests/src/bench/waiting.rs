@@ -21,12 +21,19 @@ pub(super) async fn waiting(options: &Options, stage: &mut Stage<'_>) -> Result<
     let tenant = stage.tenant("Waiting", &["/waiting".to_owned()]).await?;
     stage.contact(&tenant).await?;
     let count = options.count(DELIVERIES);
-    let mut row =
-        Row::new("20,000 waiting deliveries", "1/s", "a bare claim, POST, delete", Bar::Ratio(0.55));
+    let mut batched =
+        Row::new("20,000 waiting deliveries", "1/s", "a bare loop in batches", Bar::Ratio(0.55));
+    let mut singly =
+        Row::new("20,000 waiting deliveries", "1/s", "a bare loop of single rows", Bar::Ratio(0.55));
     let ours = async |stage: &mut Stage<'_>| ours(stage, &tenant, count).await;
-    let yardstick = async |stage: &mut Stage<'_>| yardstick(stage, &tenant, count).await;
-    in_turns(options, &mut row, stage, ours, yardstick).await?;
-    Ok(vec![row])
+    let yardstick = async |stage: &mut Stage<'_>| {
+        singly.yardstick.push(bare(stage, &tenant, count, false).await?);
+        bare(stage, &tenant, count, true).await
+    };
+    in_turns(options, &mut batched, stage, ours, yardstick).await?;
+    // The notes stand with the other row.
+    singly.ours = batched.ours.iter().map(|sample| Sample { notes: Vec::new(), ..sample.clone() }).collect();
+    Ok(vec![batched, singly])
 }
 
 async fn ours(stage: &mut Stage<'_>, tenant: &Tenant, count: u64) -> Result<Sample> {
@@ -55,7 +62,7 @@ async fn ours(stage: &mut Stage<'_>, tenant: &Tenant, count: u64) -> Result<Samp
     Ok(sample)
 }
 
-async fn yardstick(stage: &mut Stage<'_>, tenant: &Tenant, count: u64) -> Result<Sample> {
+async fn bare(stage: &mut Stage<'_>, tenant: &Tenant, count: u64, batched: bool) -> Result<Sample> {
     let body: String = sqlx::query_scalar(
         "select body from tenon.events where tenant_id = $1 and type = 'contact.created' order by id limit 1",
     )
@@ -66,14 +73,16 @@ async fn yardstick(stage: &mut Stage<'_>, tenant: &Tenant, count: u64) -> Result
     stage.execute("checkpoint").await?;
     stage.sink.begin(count);
     let meter = stage.meter();
-    let deleted = bare::deliver(stage.database.admin_url(), CONCURRENCY).await?;
+    let url = stage.database.admin_url();
+    let deleted = match batched {
+        true => bare::deliver(url, CONCURRENCY).await?,
+        false => bare::deliver_singly(url, CONCURRENCY).await?,
+    };
     let gone = std::time::Instant::now();
     let spent = meter.stop();
     ensure!(deleted == count, "{deleted} of {count} were deleted");
     let (first, _) = stage.sink.reached(Duration::ZERO).await?;
-    Ok(Sample::new(count as f64 / (gone - first).as_secs_f64())
-        .cpu(spent.bench + spent.postgres, count)
-        .note("CPU with the receiver's, ms/delivery", (spent.bench + spent.postgres) / count as f64))
+    Ok(Sample::new(count as f64 / (gone - first).as_secs_f64()).cpu(spent.bench + spent.postgres, count))
 }
 
 /// Events like the tenant's first, each with a delivery that is due and its job: what a fan-out without room leaves.
