@@ -55,7 +55,9 @@ create table tenon.deliveries (
     job_id            text collate "C",
     primary key (tenant_id, webhook_id, event_id),
     foreign key (tenant_id, webhook_id) references tenon.webhooks (tenant_id, id)
-) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1);
+)
+-- Every row is changed once, soon after it was inserted: room for both on one page keeps that change out of all indexes.
+with (fillfactor = 45, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1);
 -- What an operator looks for; what is delivered stays out, so that the usual row's update touches no index.
 create index deliveries_failed on tenon.deliveries (tenant_id, webhook_id, event_id desc) where status = 'failed';
 select tenon.wall('tenon.deliveries');
@@ -74,8 +76,9 @@ create table tenon.delivery_attempts (
     status_code integer,
     error       text,
     response    text,                        -- the first 1 KiB of the answer
-    primary key (tenant_id, webhook_id, event_id, number),
-    foreign key (tenant_id, webhook_id, event_id) references tenon.deliveries (tenant_id, webhook_id, event_id)
+    -- No foreign key to deliveries: only finish_deliveries writes here, from the delivery's row that it has just changed, and
+    -- looking that row up once more would double what an attempt costs.
+    primary key (tenant_id, webhook_id, event_id, number)
 ) with (autovacuum_vacuum_insert_scale_factor = 0.1);
 select tenon.wall('tenon.delivery_attempts');
 grant select on tenon.delivery_attempts to tenon_app, tenon_worker;
@@ -83,6 +86,8 @@ create policy deliveries on tenon.delivery_attempts to tenon_queue using (true) 
 grant select, insert on tenon.delivery_attempts to tenon_queue;
 
 set role tenon_queue;
+
+-- Both in SQL, which plans anew with every call: a plan that was made while a table was empty and kept would walk all of it later.
 
 -- Everything that sending a claim's deliveries takes, of as many tenants as the claim has, in one statement.
 create function tenon.load_deliveries(tenants uuid[], webhooks uuid[], events uuid[])
@@ -101,14 +106,14 @@ $$;
 
 -- The end of many attempts: attempt rows, the deliveries' state and the jobs' acknowledgement in one statement. Fenced: of a
 -- job that another worker holds by now nothing is written. `next_run_in` (seconds) null ends the job, else it is run again then;
--- `killed` keeps it for a person to
--- look at. `attempted` false (snoozed, cancelled, paused) counts nothing. Answers the ids of the jobs that were still held.
+-- `killed` keeps it for a person to look at. `attempted` false (snoozed, cancelled, paused) counts nothing. Answers how many of the
+-- jobs were still held.
 create function tenon.finish_deliveries(
         worker text, job_ids text[], tenants uuid[], webhooks uuid[], events uuid[], attempted boolean[], started_at timestamptz[],
         duration_ms integer[], outcomes text[], status_codes integer[], errors text[], responses text[], statuses text[],
         next_run_in float8[], killed boolean[])
-    returns setof text
-    language sql security definer set search_path = pg_catalog, pg_temp rows 100
+    returns bigint
+    language sql security definer set search_path = pg_catalog, pg_temp
 as $$
     with input as (
         select * from unnest(job_ids, tenants, webhooks, events, attempted, started_at, duration_ms, outcomes, status_codes, errors,
@@ -116,23 +121,25 @@ as $$
             as i (job_id, tenant_id, webhook_id, event_id, attempted, started_at, duration_ms, outcome, status_code, error, response,
                   status, next_run_in, killed)
     ),
-    held as materialized (
-        select i.*, now() + make_interval(secs => i.next_run_in) as next_run_at
-        from input i join apalis.jobs j on j.id = i.job_id
-        where j.lock_by = worker
-        order by j.id for update of j
-    ),
-    finished as (
-        delete from apalis.jobs j using held h where j.id = h.job_id and h.next_run_at is null and not h.killed
+    -- Nothing is looked up first: whether a job is still held is asked by the write itself.
+    ended as (
+        delete from apalis.jobs j using input i
+        where j.id = i.job_id and j.lock_by = worker and i.next_run_in is null and not i.killed
+        returning i.*
     ),
     again as (
         update apalis.jobs j set
-               status = case when h.killed then 'Killed' else 'Pending' end,
-               run_at = coalesce(h.next_run_at, j.run_at), lock_by = null, lock_at = null,
-               done_at = case when h.killed then now() end,
-               attempts = j.attempts + h.attempted::integer,
-               last_result = case when h.error is null then j.last_result else jsonb_build_object('Err', h.error) end
-        from held h where j.id = h.job_id and (h.next_run_at is not null or h.killed)
+               status = case when i.killed then 'Killed' else 'Pending' end,
+               run_at = coalesce(now() + make_interval(secs => i.next_run_in), j.run_at), lock_by = null, lock_at = null,
+               done_at = case when i.killed then now() end,
+               attempts = j.attempts + i.attempted::integer,
+               last_result = case when i.error is null then j.last_result else jsonb_build_object('Err', i.error) end
+        from input i
+        where j.id = i.job_id and j.lock_by = worker and (i.next_run_in is not null or i.killed)
+        returning i.*
+    ),
+    held as (
+        select * from ended union all select * from again
     ),
     counted as (
         update tenon.deliveries d set
@@ -140,21 +147,23 @@ as $$
             status = case when d.status = 'pending' then h.status else d.status end,
             attempts = d.attempts + h.attempted::integer,
             schedule_attempts = d.schedule_attempts + h.attempted::integer,
-            next_attempt_at = case when d.status = 'pending' then h.next_run_at end,
+            next_attempt_at = case when d.status = 'pending' then now() + make_interval(secs => h.next_run_in) end,
             delivered_at = case when h.status = 'delivered' then now() else d.delivered_at end,
             last_status_code = case when h.attempted then h.status_code else d.last_status_code end,
             last_error = case when h.attempted then h.error else d.last_error end
         from held h
         where d.tenant_id = h.tenant_id and d.webhook_id = h.webhook_id and d.event_id = h.event_id and d.job_id = h.job_id
-        returning d.tenant_id, d.webhook_id, d.event_id, d.attempts
+        -- With what the attempt's row is made of: joining the two again would compare each with each.
+        returning d.tenant_id, d.webhook_id, d.event_id, d.attempts as number, h.attempted, h.started_at, h.duration_ms, h.outcome,
+                  h.status_code, h.error, h.response
     ),
     attempts as (
         insert into tenon.delivery_attempts
-        select h.tenant_id, h.webhook_id, h.event_id, c.attempts, h.started_at, h.duration_ms, h.outcome, h.status_code, h.error, h.response
-        from held h join counted c using (tenant_id, webhook_id, event_id)
-        where h.attempted
+        select c.tenant_id, c.webhook_id, c.event_id, c.number, c.started_at, c.duration_ms, c.outcome, c.status_code, c.error, c.response
+        from counted c
+        where c.attempted
     )
-    select job_id from held
+    select count(*) from held
 $$;
 
 revoke execute on function tenon.load_deliveries(uuid[], uuid[], uuid[]),

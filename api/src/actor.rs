@@ -1,15 +1,17 @@
 //! Who did something, on the wire.
 
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
 use tenon_common::actor::{ActorKind, ActorReference};
 use uuid::Uuid;
 
 /// Who did something.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "Actor")]
 pub struct ActorBody {
     /// What kind of actor.
     #[oai(rename = "type")]
+    #[serde(rename = "type")]
     pub kind: ActorType,
     /// Which one; null for the system.
     #[oai(nullable)]
@@ -17,8 +19,9 @@ pub struct ActorBody {
 }
 
 /// A kind of actor.
-#[derive(Enum, Debug, Clone, Copy)]
+#[derive(Enum, Serialize, Debug, Clone, Copy)]
 #[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub enum ActorType {
     /// A person with an access token.
     User,

@@ -7,6 +7,7 @@ use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::{Example, MaybeUndefined};
 use poem_openapi::{Enum, Object, OpenApi};
+use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::account::api_key::{self, ApiKey, ApiKeyDraft, KeySecret, Mode};
 use tenon_common::account::role::Role;
@@ -27,8 +28,9 @@ use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
 /// A role.
-#[derive(Enum, Debug, Clone, Copy)]
+#[derive(Enum, Serialize, Debug, Clone, Copy)]
 #[oai(rename = "Role", rename_all = "SCREAMING_SNAKE_CASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RoleName {
     /// Sees itself and what is shared with it.
     Client,
@@ -77,8 +79,9 @@ pub enum KeyMode {
 }
 
 /// A credential for a program.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "ApiKey", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct ApiKeyBody {
     /// The key's id.
     pub id: Uuid,

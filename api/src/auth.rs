@@ -6,6 +6,7 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::types::Example;
 use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
 use tenon_common::account::access_token::LIFETIME;
 use tenon_common::account::login::{self, Login};
 use tenon_common::account::role::Permission;
@@ -47,8 +48,9 @@ impl Example for LoginInput {
 }
 
 /// An access token.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "AccessToken", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct TokenBody {
     /// Send it as `Authorization: Bearer …`.
     pub access_token: String,
@@ -59,8 +61,9 @@ pub struct TokenBody {
 }
 
 /// Who calls.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "Me", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct MeBody {
     /// The organization.
     pub organization: OrganizationSummary,
@@ -77,8 +80,9 @@ pub struct MeBody {
 }
 
 /// An organization, in short.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct OrganizationSummary {
     /// Its id: the `tenantId` of its records.
     pub id: Uuid,
@@ -91,8 +95,9 @@ pub struct OrganizationSummary {
 }
 
 /// A user, in short.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct UserSummary {
     /// The user's id.
     pub id: Uuid,

@@ -6,6 +6,7 @@ use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tenon_common::account::role::Role;
 use tenon_common::crm::contact::{self, Contact, ContactDraft};
@@ -23,8 +24,9 @@ use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
 /// A person that the organization deals with.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "Contact", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct ContactBody {
     /// The contact's id.
     pub id: Uuid,

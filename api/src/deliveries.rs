@@ -6,6 +6,7 @@ use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::types::Any;
 use poem_openapi::{Enum, Object, OpenApi};
+use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::id::{EventId, WebhookId};
 use tenon_common::webhook::delivery::{self, Attempt, Delivery};
@@ -22,8 +23,9 @@ use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
 /// The delivery of one event to one webhook.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "WebhookDelivery", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct DeliveryBody {
     /// The event's id: the `webhook-id` of every attempt.
     pub id: String,
@@ -35,6 +37,7 @@ pub struct DeliveryBody {
     pub event: String,
     /// The body as it is sent; in the answer for one delivery, null in lists.
     #[oai(nullable)]
+    #[serde(serialize_with = "payload")]
     pub payload: Option<Any<serde_json::Value>>,
     /// Where it stands.
     pub status: DeliveryStatus,
@@ -56,9 +59,17 @@ pub struct DeliveryBody {
     pub last_error: Option<String>,
 }
 
+fn payload<S: serde::Serializer>(
+    payload: &Option<Any<serde_json::Value>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    payload.as_ref().map(|any| &any.0).serialize(serializer)
+}
+
 /// Where a delivery stands.
-#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Enum, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
 #[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum DeliveryStatus {
     /// An attempt is due or running.
     Pending,
@@ -73,8 +84,9 @@ pub enum DeliveryStatus {
 }
 
 /// One attempt to deliver.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "WebhookAttempt", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct AttemptBody {
     /// Counts from 1, over all resends.
     pub number: i32,

@@ -2,18 +2,20 @@
 //! metrics.
 
 mod client;
+mod metered;
 mod routes;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use poem::http::{HeaderName, HeaderValue, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::app::App;
 use crate::code::Code;
 use crate::refusal::Refusal;
 use crate::request::{FACTS, Facts};
+use metered::{Durations, InFlight};
 
 pub use routes::Routes;
 
@@ -29,12 +31,13 @@ pub struct Outermost<E> {
     inner: Arc<E>,
     app: Arc<App>,
     routes: Arc<Routes>,
+    durations: Durations,
 }
 
 impl<E: Endpoint + 'static> Outermost<E> {
     /// Wraps `inner`, whose paths are those of `routes`.
     pub fn new(inner: E, app: Arc<App>, routes: Routes) -> Self {
-        Self { inner: Arc::new(inner), app, routes: Arc::new(routes) }
+        Self { inner: Arc::new(inner), app, routes: Arc::new(routes), durations: Durations::default() }
     }
 }
 
@@ -48,19 +51,21 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let route = self.routes.template(&path);
-        let accept = request.headers().clone();
-        let metered = Metered::begin();
+        let accept = request.headers().get(header::ACCEPT).cloned();
+        let in_flight = InFlight::begin();
         count_tenant_headers(&request);
 
-        let response = match request.uri().to_string().len() > MAX_URI {
+        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        let response = match target > MAX_URI {
             true => Refusal::new(Code::UriTooLong).into_response(),
             false => self.answer(request, &facts).await,
         };
-        let response = self.finish(response, &accept, &facts, &path);
+        let response = self.finish(response, accept.as_ref(), &facts, &path);
 
         let status = response.status().as_u16();
         let elapsed = started.elapsed();
-        metered.end(&method, route, status, elapsed);
+        drop(in_flight);
+        self.durations.record(&method, route, status, elapsed);
         tracing::info!(
             request_id = &*facts.id,
             method = method.as_str(),
@@ -94,7 +99,13 @@ impl<E: Endpoint + 'static> Outermost<E> {
         }
     }
 
-    fn finish(&self, response: Response, accept: &HeaderMap, facts: &Facts, path: &str) -> Response {
+    fn finish(
+        &self,
+        response: Response,
+        accept: Option<&HeaderValue>,
+        facts: &Facts,
+        path: &str,
+    ) -> Response {
         let mut response = match response.extensions().get::<Refusal>() {
             Some(refusal) => {
                 let mut written = refusal.write(accept, &facts.id);
@@ -134,35 +145,5 @@ fn request_id(request: &Request) -> Arc<str> {
 fn count_tenant_headers(request: &Request) {
     if TENANT_HEADERS.iter().any(|name| request.headers().contains_key(*name)) {
         metrics::counter!("tenon_tenant_header_ignored_total").increment(1);
-    }
-}
-
-/// One request in flight, until it is dropped: a client that hangs up is not in flight any more.
-struct Metered;
-
-impl Metered {
-    fn begin() -> Self {
-        metrics::gauge!("tenon_http_requests_in_flight").increment(1.0);
-        Self
-    }
-
-    fn end(self, method: &Method, route: &'static str, status: u16, elapsed: Duration) {
-        let method = match *method {
-            Method::GET => "GET",
-            Method::POST => "POST",
-            Method::PUT => "PUT",
-            Method::PATCH => "PATCH",
-            Method::DELETE => "DELETE",
-            _ => "other",
-        };
-        let labels =
-            [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
-        metrics::histogram!("tenon_http_request_duration_seconds", &labels).record(elapsed);
-    }
-}
-
-impl Drop for Metered {
-    fn drop(&mut self) {
-        metrics::gauge!("tenon_http_requests_in_flight").decrement(1.0);
     }
 }

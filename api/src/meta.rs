@@ -5,6 +5,7 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
 use tenon_common::event::{CATALOGUE, EventType};
 
 use crate::app::App;
@@ -15,8 +16,9 @@ use crate::response::Shown;
 use crate::tags::Tags;
 
 /// An error code.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "ErrorCode", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct ErrorCodeBody {
     /// The code: the contract.
     pub code: String,
@@ -29,8 +31,9 @@ pub struct ErrorCodeBody {
 }
 
 /// A type of event that webhooks can subscribe to.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "EventType", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct EventTypeBody {
     /// The name, as in `events` of a webhook.
     pub name: String,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use poem::http::{HeaderMap, header};
+use poem::http::{HeaderValue, header};
 use poem::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
@@ -68,7 +68,7 @@ impl Refusal {
     }
 
     /// The answer, in the form that the client accepts.
-    pub fn write(&self, accept: &HeaderMap, request_id: &str) -> Response {
+    pub fn write(&self, accept: Option<&HeaderValue>, request_id: &str) -> Response {
         let problem = accepts_problem(accept);
         let body = if problem { self.problem(request_id) } else { self.envelope(request_id) };
         let content_type = if problem { "application/problem+json" } else { "application/json" };
@@ -123,8 +123,8 @@ impl<'a> Written<'a> {
     }
 }
 
-fn accepts_problem(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+fn accepts_problem(accept: Option<&HeaderValue>) -> bool {
+    let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
     accept.contains("application/problem+json")
 }
 

@@ -6,14 +6,24 @@ use poem_openapi::payload::{Json, Payload};
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
+use serde::Serialize;
 use tenon_common::page::{Cursors, PageQuery, SortKey, Window};
 
+use crate::code::Code;
+use crate::refusal::Refusal;
 use crate::request;
 use crate::timestamp::Timestamp;
 
+/// What an answer can show. The document is made of its [`ToJSON`] side; answers are written by serde, straight into bytes,
+/// without the tree of values in between. Both say the same: builds with debug assertions compare every answer.
+pub trait Shape: ParseFromJSON + ToJSON + Serialize + Send + Sync {}
+
+impl<T: ParseFromJSON + ToJSON + Serialize + Send + Sync> Shape for T {}
+
 /// When and for which request an answer was made.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Metadata {
     /// When the answer was made.
     pub timestamp: Timestamp,
@@ -28,8 +38,8 @@ impl Metadata {
 }
 
 /// A record, or whatever was asked for.
-#[derive(Object, Debug)]
-pub struct Envelope<T: ParseFromJSON + ToJSON + Send + Sync> {
+#[derive(Object, Serialize, Debug)]
+pub struct Envelope<T: Shape> {
     /// Always true.
     pub success: bool,
     /// What was asked for.
@@ -38,15 +48,15 @@ pub struct Envelope<T: ParseFromJSON + ToJSON + Send + Sync> {
     pub metadata: Metadata,
 }
 
-impl<T: ParseFromJSON + ToJSON + Send + Sync> Envelope<T> {
+impl<T: Shape> Envelope<T> {
     fn of(data: T) -> Self {
         Self { success: true, data, metadata: Metadata::now() }
     }
 }
 
 /// One page of a list.
-#[derive(Object, Debug)]
-pub struct List<T: ParseFromJSON + ToJSON + Send + Sync> {
+#[derive(Object, Serialize, Debug)]
+pub struct List<T: Shape> {
     /// Always true.
     pub success: bool,
     /// The records.
@@ -58,8 +68,9 @@ pub struct List<T: ParseFromJSON + ToJSON + Send + Sync> {
 }
 
 /// Where a page stands in its list.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Pagination {
     /// How many records there are in all; null when paging by cursor.
     #[oai(nullable)]
@@ -80,7 +91,7 @@ pub struct Pagination {
 }
 
 /// 200 with a page.
-pub struct Listed<T: ParseFromJSON + ToJSON + Send + Sync>(List<T>);
+pub struct Listed<T: Shape>(List<T>);
 
 /// What it takes to say where a page stands.
 pub struct Paging<'a> {
@@ -99,7 +110,7 @@ impl<'a> Paging<'a> {
     }
 
     /// The answer for a page of the domain.
-    pub fn list<D, T: ParseFromJSON + ToJSON + Send + Sync>(
+    pub fn list<D, T: Shape>(
         &self,
         page: tenon_common::page::Page<D>,
         key: impl Fn(&D) -> SortKey,
@@ -113,7 +124,7 @@ impl<'a> Paging<'a> {
     }
 
     /// The same, where a record may turn out to be broken.
-    pub fn try_list<D, T: ParseFromJSON + ToJSON + Send + Sync, E, F>(
+    pub fn try_list<D, T: Shape, E, F>(
         &self,
         page: tenon_common::page::Page<D>,
         key: impl Fn(&D) -> SortKey,
@@ -146,12 +157,12 @@ fn pages(total: i64, size: u32) -> i64 {
 }
 
 /// 200 with a record; its version as the `ETag`, where it has one.
-pub struct Shown<T: ParseFromJSON + ToJSON + Send + Sync> {
+pub struct Shown<T: Shape> {
     data: T,
     version: Option<i64>,
 }
 
-impl<T: ParseFromJSON + ToJSON + Send + Sync> Shown<T> {
+impl<T: Shape> Shown<T> {
     /// A record with a version.
     pub fn versioned(data: T, version: i64) -> Self {
         Self { data, version: Some(version) }
@@ -164,14 +175,14 @@ impl<T: ParseFromJSON + ToJSON + Send + Sync> Shown<T> {
 }
 
 /// 200 with a record, or 304 for the version that the client has.
-pub enum Fetched<T: ParseFromJSON + ToJSON + Send + Sync> {
+pub enum Fetched<T: Shape> {
     /// The record.
     Changed(Shown<T>),
     /// `If-None-Match` names this version.
     NotModified(i64),
 }
 
-impl<T: ParseFromJSON + ToJSON + Send + Sync> Fetched<T> {
+impl<T: Shape> Fetched<T> {
     /// The record, unless the client has this version of it.
     pub fn unless(if_none_match: Option<&str>, data: T, version: i64) -> Self {
         let etag = etag(version);
@@ -186,7 +197,7 @@ impl<T: ParseFromJSON + ToJSON + Send + Sync> Fetched<T> {
 }
 
 /// 201 with a record and its address.
-pub struct Created<T: ParseFromJSON + ToJSON + Send + Sync> {
+pub struct Created<T: Shape> {
     /// The record.
     pub data: T,
     /// Its address.
@@ -196,14 +207,14 @@ pub struct Created<T: ParseFromJSON + ToJSON + Send + Sync> {
 }
 
 /// 204, or 200 with the last state for `Prefer: return=representation`.
-pub enum Deleted<T: ParseFromJSON + ToJSON + Send + Sync> {
+pub enum Deleted<T: Shape> {
     /// 204.
     Silent,
     /// 200.
     Shown(T),
 }
 
-impl<T: ParseFromJSON + ToJSON + Send + Sync> Deleted<T> {
+impl<T: Shape> Deleted<T> {
     /// What the client prefers (RFC 7240).
     pub fn as_preferred(prefer: Option<&str>, data: impl FnOnce() -> T) -> Self {
         let representation = prefer.is_some_and(|prefer| {
@@ -227,19 +238,34 @@ fn with(mut response: Response, name: HeaderName, value: &str) -> Response {
     response
 }
 
-fn json<T: ParseFromJSON + ToJSON + Send + Sync>(data: T, version: Option<i64>) -> Response {
-    let response = Json(Envelope::of(data)).into_response();
+fn written<T: Shape>(payload: &T) -> Response {
+    debug_assert_eq!(
+        serde_json::to_value(payload).ok(),
+        payload.to_json(),
+        "what is sent is what is documented"
+    );
+    match serde_json::to_vec(payload) {
+        Ok(body) => Response::builder().content_type(<Json<T> as Payload>::CONTENT_TYPE).body(body),
+        Err(error) => {
+            tracing::error!(%error, request_id = request::id(), "an answer cannot be written");
+            Refusal::new(Code::Internal).into_response()
+        }
+    }
+}
+
+fn json<T: Shape>(data: T, version: Option<i64>) -> Response {
+    let response = written(&Envelope::of(data));
     match version {
         Some(version) => with(response, header::ETAG, &etag(version)),
         None => response,
     }
 }
 
-impl<T: ParseFromJSON + ToJSON + Send + Sync> IntoResponse for Listed<T> {
+impl<T: Shape> IntoResponse for Listed<T> {
     fn into_response(self) -> Response {
         let next = self.0.pagination.next_cursor.clone();
         let limit = self.0.pagination.page_size;
-        let response = Json(self.0).into_response();
+        let response = written(&self.0);
         match next {
             // A relative reference (RFC 8288) with the same path: the other parameters are the client's.
             Some(cursor) => {
@@ -250,13 +276,13 @@ impl<T: ParseFromJSON + ToJSON + Send + Sync> IntoResponse for Listed<T> {
     }
 }
 
-impl<T: ParseFromJSON + ToJSON + Send + Sync> IntoResponse for Shown<T> {
+impl<T: Shape> IntoResponse for Shown<T> {
     fn into_response(self) -> Response {
         json(self.data, self.version)
     }
 }
 
-impl<T: ParseFromJSON + ToJSON + Send + Sync> IntoResponse for Fetched<T> {
+impl<T: Shape> IntoResponse for Fetched<T> {
     fn into_response(self) -> Response {
         match self {
             Self::Changed(shown) => shown.into_response(),
@@ -267,14 +293,14 @@ impl<T: ParseFromJSON + ToJSON + Send + Sync> IntoResponse for Fetched<T> {
     }
 }
 
-impl<T: ParseFromJSON + ToJSON + Send + Sync> IntoResponse for Created<T> {
+impl<T: Shape> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         let response = with(json(self.data, self.version), header::LOCATION, &self.location);
         response.with_status(StatusCode::CREATED).into_response()
     }
 }
 
-impl<T: ParseFromJSON + ToJSON + Send + Sync> IntoResponse for Deleted<T> {
+impl<T: Shape> IntoResponse for Deleted<T> {
     fn into_response(self) -> Response {
         match self {
             Self::Silent => StatusCode::NO_CONTENT.into_response(),
@@ -315,7 +341,7 @@ const LOCATION: (&str, &str) = ("Location", "The new record's path.");
 
 macro_rules! documented {
     ($answer:ident, $payload:ident, [$($response:expr),+]) => {
-        impl<T: ParseFromJSON + ToJSON + Send + Sync> ApiResponse for $answer<T> {
+        impl<T: Shape> ApiResponse for $answer<T> {
             fn meta() -> MetaResponses {
                 type Body<T> = Json<$payload<T>>;
                 MetaResponses { responses: vec![$($response(documented::<Body<T>>)),+] }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::id::WebhookId;
 use tenon_common::webhook::endpoint::{self, WebhookDraft};
@@ -32,8 +33,9 @@ const TEST_DEADLINE: Duration = Duration::from_secs(10);
 const TEST_POLL: Duration = Duration::from_millis(50);
 
 /// What came of a test.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "WebhookTest", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct TestBody {
     /// Whether the receiver answered 2xx.
     pub delivered: bool,
@@ -69,8 +71,9 @@ impl From<TestResult> for TestBody {
 }
 
 /// The secrets that sign for a webhook.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "WebhookSecrets", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct SecretsBody {
     /// Signs: `whsec_…`.
     pub secret: String,
@@ -103,8 +106,9 @@ pub struct RotationInput {
 }
 
 /// What a webhook's deliveries came to.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "WebhookStats", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct StatsBody {
     /// Of events not older than this.
     pub since: Timestamp,

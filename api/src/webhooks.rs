@@ -6,6 +6,7 @@ use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::{Example, MaybeUndefined};
 use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::id::WebhookId;
 use tenon_common::webhook::address::Rejected;
@@ -23,8 +24,9 @@ use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
 /// A receiver of events.
-#[derive(Object, Debug)]
+#[derive(Object, Serialize, Debug)]
 #[oai(rename = "Webhook", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct WebhookBody {
     /// The webhook's id.
     pub id: Uuid,

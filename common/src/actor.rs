@@ -4,6 +4,9 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use sqlx::Postgres;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use uuid::Uuid;
 
 use crate::account::role::Role;
@@ -103,9 +106,19 @@ impl std::fmt::Display for ActorReference {
     }
 }
 
-impl From<String> for ActorReference {
-    fn from(text: String) -> Self {
-        Self::parse(&text)
+impl sqlx::Type<Postgres> for ActorReference {
+    fn type_info() -> PgTypeInfo {
+        <str as sqlx::Type<Postgres>>::type_info()
+    }
+
+    fn compatible(other: &PgTypeInfo) -> bool {
+        <str as sqlx::Type<Postgres>>::compatible(other)
+    }
+}
+
+impl sqlx::Decode<'_, Postgres> for ActorReference {
+    fn decode(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        Ok(Self::parse(value.as_str()?))
     }
 }
 

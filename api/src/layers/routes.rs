@@ -2,15 +2,19 @@
 
 use serde_json::Value;
 
-/// Every path with its methods.
+/// Every path with its methods, by the number of its segments.
 #[derive(Debug, Default)]
-pub struct Routes(Vec<Route>);
+pub struct Routes(Vec<Vec<Route>>);
 
 #[derive(Debug)]
 struct Route {
     template: &'static str,
+    segments: Vec<&'static str>,
     methods: String,
 }
+
+/// A longer path is none of ours.
+const MAX_SEGMENTS: usize = 16;
 
 impl Routes {
     /// The paths of an OpenAPI document. Kept for the life of the process: there is one document.
@@ -20,12 +24,23 @@ impl Routes {
             let known = ["get", "put", "post", "patch", "delete"];
             let methods =
                 known.into_iter().filter(|method| operations.get(method).is_some()).map(str::to_uppercase);
-            Route { template: template.clone().leak(), methods: methods.collect::<Vec<_>>().join(", ") }
+            let template: &'static str = template.clone().leak();
+            Route {
+                template,
+                segments: template.split('/').collect(),
+                methods: methods.collect::<Vec<_>>().join(", "),
+            }
         };
-        let mut routes: Vec<Route> = paths.into_iter().flatten().map(route).collect();
-        // Literal segments before parameters.
-        routes.sort_by_key(|route| (route.template.matches('{').count(), route.template));
-        Self(routes)
+        let mut by_length: Vec<Vec<Route>> = Vec::new();
+        by_length.resize_with(MAX_SEGMENTS + 1, Vec::new);
+        for route in paths.into_iter().flatten().map(route) {
+            by_length[route.segments.len()].push(route);
+        }
+        for routes in &mut by_length {
+            // Literal segments before parameters.
+            routes.sort_by_key(|route| (route.template.matches('{').count(), route.template));
+        }
+        Self(by_length)
     }
 
     /// The template that a path fits: a label whose values are bounded.
@@ -39,21 +54,21 @@ impl Routes {
     }
 
     fn find(&self, path: &str) -> Option<&Route> {
-        self.0.iter().find(|route| fits(route.template, path))
+        let mut segments = [""; MAX_SEGMENTS];
+        let mut length = 0;
+        for segment in path.split('/') {
+            *segments.get_mut(length)? = segment;
+            length += 1;
+        }
+        self.0.get(length)?.iter().find(|route| fits(&route.segments, &segments[..length]))
     }
 }
 
-fn fits(template: &str, path: &str) -> bool {
-    let mut wanted = template.split('/');
-    let mut given = path.split('/');
-    loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return true,
-            (Some(wanted), Some(given))
-                if wanted == given || (wanted.starts_with('{') && !given.is_empty()) => {}
-            _ => return false,
-        }
-    }
+/// From the end, where paths differ.
+fn fits(template: &[&str], path: &[&str]) -> bool {
+    let fits =
+        |(wanted, given): (&&str, &&str)| wanted == given || (wanted.starts_with('{') && !given.is_empty());
+    template.iter().zip(path).rev().all(fits)
 }
 
 #[cfg(test)]

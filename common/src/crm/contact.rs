@@ -12,6 +12,7 @@ use crate::account::role::Role;
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
 use crate::db::TenantTx;
+use crate::db::record::record;
 use crate::entity::EntityKind;
 use crate::error::{Conflict, ConflictCode, Error, FieldError, Result, broken_constraint};
 use crate::event::EventType;
@@ -23,7 +24,7 @@ pub use draft::{ContactDraft, ContactFields};
 use rows::Rows;
 
 /// A contact, as the API and events show it.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Contact {
     /// Its id.
@@ -56,26 +57,37 @@ pub struct Contact {
     #[serde(serialize_with = "wire::serialize")]
     pub created_at: DateTime<Utc>,
     /// By whom.
-    #[sqlx(try_from = "String")]
     pub created_by: ActorReference,
     /// When it was last changed.
     #[serde(serialize_with = "wire::serialize")]
     pub updated_at: DateTime<Utc>,
     /// By whom.
-    #[sqlx(try_from = "String")]
     pub updated_by: ActorReference,
     /// When it was deleted; null for what is not.
     #[serde(serialize_with = "wire::serialize_option")]
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
-/// The columns of [`Contact`].
-macro_rules! columns {
-    () => {
-        "id, tenant_id, external_id, name, email, phone, phone_original, company, title, lifecycle, owner_id, user_id, \
-         version, created_at, created_by, updated_at, updated_by, deleted_at"
-    };
-}
+record!(Contact {
+    id,
+    tenant_id,
+    external_id,
+    name,
+    email,
+    phone,
+    phone_original,
+    company,
+    title,
+    lifecycle,
+    owner_id,
+    user_id,
+    version,
+    created_at,
+    created_by,
+    updated_at,
+    updated_by,
+    deleted_at,
+});
 
 /// Creates one contact.
 pub async fn create(tx: &mut TenantTx<'_>, fields: ContactFields) -> Result<Contact> {

@@ -5,6 +5,7 @@
 //! this crate takes both.
 
 mod migrate;
+pub(crate) mod record;
 pub mod wall;
 
 use std::sync::{Arc, OnceLock};

@@ -17,9 +17,10 @@ use super::outcome::Settled;
 
 /// The most that are written at once.
 const BATCH: usize = 1000;
-/// Fewer than these wait for company, if others were written a moment ago.
-const SMALL: usize = 64;
-const LINGER: Duration = Duration::from_millis(2);
+/// Fewer than these wait for company, if others were written a moment ago: a write costs its plan and its flush of the log, whatever
+/// it writes, and nobody waits for it.
+const SMALL: usize = 500;
+const LINGER: Duration = Duration::from_millis(5);
 /// After this long without a write the next one does not wait.
 const IDLE: Duration = Duration::from_millis(20);
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
-use sqlx::postgres::types::PgHstore;
 
 use super::database;
+use crate::db::record::by_position;
 
 /// How many of a kind are wanted, and after which lane its turn begins.
 #[derive(Debug)]
@@ -105,13 +105,13 @@ const CLAIM: &str = "
     claimed as (
         update apalis.jobs j set status = 'Running', lock_by = $4, lock_at = now()
         where j.ctid = any (array(select place from fair union all select place from oldest))
-        returning j.id, j.kind, j.lane, j.job, j.attempts, j.max_attempts, j.orphaned, j.run_at, j.metadata
+        returning j.id, j.kind, j.lane, j.job, j.attempts, j.max_attempts, j.orphaned, j.run_at,
+                  j.metadata -> 'traceparent' as traceparent
     )
-    select c.id, c.kind, c.lane, c.job, c.attempts, c.max_attempts, c.orphaned, c.run_at, c.metadata, now() as now,
+    select c.id, c.kind, c.lane, c.job, c.attempts, c.max_attempts, c.orphaned, c.run_at, c.traceparent, now() as now,
            coalesce(f.turn, 0) as turn, coalesce(f.share, 1) as share
     from claimed c left join fair f on f.id = c.id";
 
-#[derive(sqlx::FromRow)]
 struct ClaimedRow {
     id: String,
     kind: String,
@@ -121,11 +121,26 @@ struct ClaimedRow {
     max_attempts: i32,
     orphaned: i32,
     run_at: DateTime<Utc>,
-    metadata: Option<PgHstore>,
+    traceparent: Option<String>,
     now: DateTime<Utc>,
     turn: i32,
     share: i32,
 }
+
+by_position!(ClaimedRow {
+    id,
+    kind,
+    lane,
+    job,
+    attempts,
+    max_attempts,
+    orphaned,
+    run_at,
+    traceparent,
+    now,
+    turn,
+    share
+});
 
 /// Claims what is due, of all kinds that are wanted.
 pub(super) async fn claim(
@@ -181,7 +196,6 @@ fn brought(mut rows: Vec<ClaimedRow>, room: usize) -> Brought {
 
 impl From<ClaimedRow> for Row {
     fn from(row: ClaimedRow) -> Self {
-        let traceparent = row.metadata.and_then(|mut metadata| metadata.0.remove("traceparent").flatten());
         Self {
             id: row.id,
             lane: row.lane,
@@ -191,7 +205,7 @@ impl From<ClaimedRow> for Row {
             orphaned: row.orphaned,
             run_at: row.run_at,
             now: row.now,
-            traceparent,
+            traceparent: row.traceparent,
         }
     }
 }

@@ -45,13 +45,11 @@ pub struct Webhook {
     #[serde(serialize_with = "wire::serialize")]
     pub created_at: DateTime<Utc>,
     /// By whom.
-    #[sqlx(try_from = "String")]
     pub created_by: ActorReference,
     /// When it was last changed.
     #[serde(serialize_with = "wire::serialize")]
     pub updated_at: DateTime<Utc>,
     /// By whom.
-    #[sqlx(try_from = "String")]
     pub updated_by: ActorReference,
 }
 

@@ -122,34 +122,40 @@ pub struct Attempted {
 }
 
 /// Writes attempts, the deliveries' state and the jobs' acknowledgement, of what `worker` still holds, in one statement. Answers
-/// the ids of those jobs.
+/// how many jobs those were.
 pub async fn finish(
     connection: &mut sqlx::PgConnection,
     worker: &str,
     finished: &[Finished],
-) -> Result<Vec<String>, sqlx::Error> {
+) -> Result<i64, sqlx::Error> {
+    // Deliveries are locked in the order of their key, as everything locks them that changes more than one.
+    let mut sorted: Vec<&Finished> = finished.iter().collect();
+    sorted.sort_by_key(|finished| {
+        let DeliverWebhook { tenant_id, webhook_id, event_id } = &finished.delivery;
+        (tenant_id.0, webhook_id.0, event_id.0)
+    });
     let mut columns = Columns::default();
-    for finished in finished {
-        columns.push(finished);
-    }
-    sqlx::query_scalar("select * from tenon.finish_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
-        .bind(worker)
-        .bind(columns.jobs)
-        .bind(columns.tenants)
-        .bind(columns.webhooks)
-        .bind(columns.events)
-        .bind(columns.attempted)
-        .bind(columns.started_at)
-        .bind(columns.duration_ms)
-        .bind(columns.outcomes)
-        .bind(columns.status_codes)
-        .bind(columns.errors)
-        .bind(columns.responses)
-        .bind(columns.statuses)
-        .bind(columns.next)
-        .bind(columns.killed)
-        .fetch_all(connection)
-        .await
+    sorted.into_iter().for_each(|finished| columns.push(finished));
+    sqlx::query_scalar(
+        "select tenon.finish_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+    )
+    .bind(worker)
+    .bind(columns.jobs)
+    .bind(columns.tenants)
+    .bind(columns.webhooks)
+    .bind(columns.events)
+    .bind(columns.attempted)
+    .bind(columns.started_at)
+    .bind(columns.duration_ms)
+    .bind(columns.outcomes)
+    .bind(columns.status_codes)
+    .bind(columns.errors)
+    .bind(columns.responses)
+    .bind(columns.statuses)
+    .bind(columns.next)
+    .bind(columns.killed)
+    .fetch_one(connection)
+    .await
 }
 
 /// Notes what attempts say of their webhooks' health: tenant, webhook, and whether it succeeded.

@@ -13,8 +13,9 @@ use super::concurrency::{Full, Permit, Slots, Wanted};
 
 /// How long a delivery waits for its turn at most.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// What a webhook is taken to need for an answer before anything is known of it.
-const EXPECTED: Duration = Duration::from_millis(20);
+/// What a webhook is taken to need for an answer before anything is known of it. Short, because to be wrong costs those who
+/// wait their patience, once; too long, and the first claim of a fast webhook would be put off.
+const EXPECTED: Duration = Duration::from_millis(5);
 
 /// The turns of all webhooks.
 #[derive(Debug)]
@@ -35,8 +36,7 @@ struct Line {
 
 impl Default for Line {
     fn default() -> Self {
-        let typical = u32::try_from(EXPECTED.as_micros()).unwrap_or(u32::MAX);
-        Self { freed: Notify::new(), waiting: 0.into(), typical_us: typical.into() }
+        Self { freed: Notify::new(), waiting: 0.into(), typical_us: microseconds(EXPECTED).into() }
     }
 }
 
@@ -64,7 +64,11 @@ impl Turns {
             Err(full) => return Err(full),
         }
         let _waiting = Waiting::begin(&line);
-        tokio::time::timeout(PATIENCE, self.wait(wanted, &line)).await.unwrap_or(Err(Full::Webhook))
+        let waited = tokio::time::timeout(PATIENCE, self.wait(wanted, &line)).await;
+        waited.unwrap_or_else(|_| {
+            line.slower_than(PATIENCE);
+            Err(Full::Webhook)
+        })
     }
 
     async fn wait(&self, wanted: Wanted, line: &Arc<Line>) -> Result<Turn, Full> {
@@ -81,18 +85,33 @@ impl Turns {
     /// How many turns come within the patience.
     fn worth_waiting(&self, line: &Line) -> u32 {
         let typical = line.typical_us.load(Ordering::Relaxed).max(100);
-        let turns = u32::try_from(PATIENCE.as_micros()).unwrap_or(u32::MAX) / typical;
+        let turns = microseconds(PATIENCE) / typical;
         turns.saturating_mul(self.per_webhook)
     }
+}
+
+impl Line {
+    /// A moving average: an eighth of the new, seven of the old. Written without a lock, for an estimate may lose one.
+    fn took(&self, duration: Duration) {
+        let took = microseconds(duration);
+        let typical = self.typical_us.load(Ordering::Relaxed);
+        self.typical_us.store(typical - typical / 8 + took / 8, Ordering::Relaxed);
+    }
+
+    /// No turn came in this time: whoever holds the slots has answered nothing yet that the average could know of.
+    fn slower_than(&self, duration: Duration) {
+        self.typical_us.fetch_max(microseconds(duration), Ordering::Relaxed);
+    }
+}
+
+fn microseconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
 }
 
 impl Turn {
     /// How long the receiver took: the next ones wait accordingly.
     pub fn took(&self, duration: Duration) {
-        let took = u32::try_from(duration.as_micros()).unwrap_or(u32::MAX);
-        let typical = self.line.typical_us.load(Ordering::Relaxed);
-        // An eighth of the new, seven of the old; written without a lock, for an estimate may lose one.
-        self.line.typical_us.store(typical - typical / 8 + took / 8, Ordering::Relaxed);
+        self.line.took(duration);
     }
 }
 
@@ -151,6 +170,7 @@ mod tests {
         let turns = turns();
         let first = turns.take(wanted(7)).await.expect("free");
         assert_eq!(turns.take(wanted(7)).await.map(|_| ()), Err(Full::Webhook), "after the patience");
+        assert_eq!(turns.worth_waiting(&first.line), 1, "one that has answered nothing is known to be slow");
         first.took(Duration::from_secs(30));
         assert_eq!(turns.worth_waiting(&first.line), 0);
         assert!(turns.take(wanted(8)).await.is_ok(), "another webhook is not held up");
