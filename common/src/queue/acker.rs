@@ -20,7 +20,9 @@ const BATCH: usize = 1000;
 /// Fewer than these wait for company, if others were written a moment ago: a write costs its plan and its flush of the log, whatever
 /// it writes, and nobody waits for it.
 const SMALL: usize = 500;
-const LINGER: Duration = Duration::from_millis(5);
+const LINGER: Duration = Duration::from_millis(15);
+/// How often it is looked whether there is anything to wait for.
+const LOOK: Duration = Duration::from_millis(3);
 /// After this long without a write the next one does not wait.
 const IDLE: Duration = Duration::from_millis(20);
 
@@ -48,20 +50,29 @@ impl Acker {
             if received == 0 {
                 return;
             }
-            if batch.len() < SMALL
-                && written.is_some_and(|at: Instant| at.elapsed() < IDLE)
-                && !self.receiver.is_closed()
-            {
-                tokio::time::sleep(LINGER).await;
-                while batch.len() < BATCH {
-                    let Ok(finished) = self.receiver.try_recv() else { break };
-                    batch.push(finished);
-                }
+            if written.is_some_and(|at: Instant| at.elapsed() < IDLE) {
+                self.wait_for_company(&mut batch).await;
             }
             self.write(&batch).await;
             self.shared.written(batch.iter());
             batch.clear();
             written = Some(Instant::now());
+        }
+    }
+
+    /// Gathers what ends soon, while jobs are under way and the batch is small.
+    async fn wait_for_company(&mut self, batch: &mut Vec<Finished>) {
+        let until = Instant::now() + LINGER;
+        while batch.len() < SMALL
+            && self.shared.is_busy()
+            && !self.receiver.is_closed()
+            && Instant::now() < until
+        {
+            tokio::time::sleep(LOOK).await;
+            while batch.len() < BATCH {
+                let Ok(finished) = self.receiver.try_recv() else { break };
+                batch.push(finished);
+            }
         }
     }
 

@@ -157,6 +157,11 @@ impl Shared {
         self.unwritten.load(Relaxed) < MAX_UNWRITTEN
     }
 
+    /// Whether any job is under way here.
+    pub(super) fn is_busy(&self) -> bool {
+        self.locals.values().any(|local| local.taken.load(Relaxed) > 0)
+    }
+
     /// Acknowledgements were written, or given up.
     pub(super) fn written<'a>(&self, finished: impl ExactSizeIterator<Item = &'a Finished> + Clone) {
         let before = self.unwritten.fetch_sub(finished.len(), Relaxed);

@@ -13,7 +13,7 @@ use tenon_common::queue::{Claimed, Outcome, Registration, Registry, Settings, Wo
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::drain;
+use super::drain::{self, Take};
 use super::machine::Machine;
 use super::meter::Meter;
 use super::options::Options;
@@ -45,14 +45,20 @@ struct Bench<'a> {
     database: TestDatabase,
 }
 
-/// 100,000 waiting jobs beside the bare delete.
+/// 100,000 waiting jobs beside the bare delete, and beside a bare claim and delete.
 pub(super) async fn drained(options: &Options, cluster: &Cluster, machine: &Machine) -> Result<Vec<Row>> {
     let mut bench = Bench::new(cluster, machine).await?;
     let mut row = Row::new("no-op jobs, 100,000 waiting", "1/s", "a bare delete", Bar::Ratio(0.5));
+    let mut safe = Row::new("no-op jobs, 100,000 waiting", "1/s", "a bare claim and delete", Bar::Ratio(0.5));
     let ours = async |bench: &mut Bench<'_>| bench.ours(options.count(FEW)).await;
-    let yardstick = async |bench: &mut Bench<'_>| bench.bare(options.count(FEW)).await;
+    let yardstick = async |bench: &mut Bench<'_>| {
+        safe.yardstick.push(bench.bare(options.count(FEW), Take::ClaimAndDelete).await?);
+        bench.bare(options.count(FEW), Take::Delete).await
+    };
     in_turns(options, &mut row, &mut bench, ours, yardstick).await?;
-    Ok(vec![row])
+    // The notes stand with the other row.
+    safe.ours = row.ours.iter().map(|sample| Sample { notes: Vec::new(), ..sample.clone() }).collect();
+    Ok(vec![row, safe])
 }
 
 /// A million waiting jobs beside the same worker's 100,000.
@@ -145,10 +151,10 @@ impl<'a> Bench<'a> {
             .note("run more than once", (done.0.load(Ordering::Relaxed) - count) as f64))
     }
 
-    async fn bare(&mut self, count: u64) -> Result<Sample> {
+    async fn bare(&mut self, count: u64, take: Take) -> Result<Sample> {
         self.fill(count).await?;
         let meter = Meter::start(self.machine, &[]);
-        let (deleted, elapsed) = drain::drain(self.database.worker_url(), Nothing::KIND).await?;
+        let (deleted, elapsed) = drain::drain(self.database.worker_url(), Nothing::KIND, take).await?;
         let spent = meter.stop();
         ensure!(deleted == count, "{deleted} of {count} were deleted");
         Ok(Sample::new(count as f64 / elapsed.as_secs_f64()).cpu(spent.bench + spent.postgres, count))
