@@ -1,53 +1,20 @@
 //! What is lost when a process dies: nothing.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use tenon_tests::kill_run::{self, Options};
 use tenon_tests::process::Signal;
 use tenon_tests::stack::{Stack, text};
 use tenon_tests::{Client, Cluster, Profile, Receiver, Reply, eventually};
 
-/// How often each `webhook-id` came, by the contact that it is about.
-fn received(receiver: &Receiver) -> HashMap<String, HashMap<String, usize>> {
-    let mut by_contact: HashMap<String, HashMap<String, usize>> = HashMap::new();
-    for request in receiver.all() {
-        let contact = request.json()["object"]["id"].as_str().unwrap_or_default().to_owned();
-        *by_contact
-            .entry(contact)
-            .or_default()
-            .entry(request.header("webhook-id").to_owned())
-            .or_default() += 1;
-    }
-    by_contact
-}
-
 #[tokio::test]
-async fn a_worker_killed_three_times_loses_nothing() {
-    let mut stack = Stack::start().await;
-    let receiver = Receiver::start().await;
-    receiver.always(|_| Reply::status(204).after(Duration::from_millis(2)));
-    stack.webhook(&receiver, &["contact.created"]).await;
-    let mut written = HashSet::new();
-    for number in 0..500 {
-        let contact = stack.contact(&format!("Contact {number}")).await;
-        written.insert(text(&contact, "id").to_owned());
-        if [100, 250, 400].contains(&number) {
-            stack.worker.kill9().await;
-            stack.worker.start_again().await;
-        }
-    }
-    eventually::within(Duration::from_secs(60), "every event has arrived", async || {
-        received(&receiver).len() == written.len()
-    })
-    .await;
-    let received = received(&receiver);
-    assert_eq!(received.keys().cloned().collect::<HashSet<_>>(), written);
-    assert!(received.values().all(|ids| ids.len() == 1), "repeats carry the same webhook-id");
-    let repeated: usize = received.values().flat_map(HashMap::values).map(|count| count - 1).sum();
-    let summary =
-        format!("500 written, {} received, {repeated} repeated, 0 lost, under 3 kills", receiver.count());
-    eprintln!("{summary}");
-    assert!(repeated < 500, "{summary}");
+async fn kills_of_the_worker_the_api_and_postgresql_lose_no_event() {
+    let options =
+        Options { events: 600, worker_kills: 4, api_kills: 2, database_kills: 1, seed: rand::random() };
+    let account = kill_run::run(&options).await.unwrap_or_else(|error| panic!("{error:#}"));
+    eprintln!("{account}");
+    assert!(account.is_clean() && account.sent == 600, "{account}");
+    assert!(account.repeated < 300, "{account}");
 }
 
 #[tokio::test]
