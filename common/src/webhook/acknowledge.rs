@@ -61,7 +61,7 @@ impl Turn {
             Settled::Again { due, counted, error } => (Some(wait(due)), false, *counted, error.clone()),
             Settled::Killed { error, counted } => (None, true, *counted, Some(error.clone())),
         };
-        // A panic or a stop in the middle: an attempt of which nothing is known but that it was made.
+        // A panic, a stop in the middle, the deaths of its workers: an attempt of which nothing is known but that it was made.
         let interrupted = || Attempted {
             started_at: Utc::now(),
             duration: Duration::ZERO,
@@ -96,6 +96,10 @@ pub struct AcknowledgeDeliveries;
 
 impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
     type Record = Turn;
+
+    fn given_up(&self, job: &DeliverWebhook) -> Option<Turn> {
+        Some(Turn::of(job.clone()))
+    }
 
     async fn acknowledge(
         &self,

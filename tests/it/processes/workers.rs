@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tenon_tests::process::Signal;
 use tenon_tests::stack::{SECRET_KEY, Stack, text};
 use tenon_tests::{Client, Cluster, Program, Receiver, Reply, TestDatabase, eventually};
@@ -47,6 +47,57 @@ async fn with_default_settings_a_killed_worker_is_made_up_for_within_30_seconds(
     let second = second.unwrap_or_else(|| panic!("not within 30 s:\n{}", worker.log_tail()));
     assert_eq!(second.header("webhook-id"), first.header("webhook-id"));
     assert_eq!(second.header("x-webhook-attempt"), "1", "what nobody knows the end of is no attempt");
+}
+
+#[tokio::test]
+async fn a_delivery_that_workers_die_of_has_failed_and_can_be_sent_again() {
+    let mut stack = Stack::start().await;
+    let mut receiver = Receiver::start().await;
+    receiver.then([Reply::hang()]);
+    let webhook = stack.webhook(&receiver, &["contact.created"]).await;
+    stack.contact("Grace").await;
+    receiver.next().await;
+    sqlx::query("update apalis.jobs set orphaned = 4")
+        .execute(&mut stack.database.connect().await)
+        .await
+        .expect("the job can be changed");
+    stack.worker.kill9().await;
+    stack.worker.start_again().await;
+
+    eventually("it is given up", async || stack.newest(&webhook).await["status"] == "failed").await;
+    let delivery = stack.newest(&webhook).await;
+    assert_eq!((&delivery["attempts"], receiver.count()), (&json!(1), 1));
+    let path = format!("/webhooks/{}/events/{}", text(&webhook, "id"), text(&delivery, "id"));
+    let attempts: Vec<Value> = stack.owner.get(&format!("{path}/attempts")).await.ok();
+    assert_eq!(attempts[0]["error"], "5 workers died while they held it");
+    stack.owner.post(&format!("{path}/resend"), Value::Null).await.status(200);
+    receiver.next().await;
+    eventually("it is delivered", async || stack.newest(&webhook).await["status"] == "delivered").await;
+}
+
+#[tokio::test]
+async fn a_worker_that_was_taken_for_dead_changes_nothing_when_it_comes_back() {
+    let mut stack = Stack::start().await;
+    let mut receiver = Receiver::start().await;
+    receiver.then([Reply::status(500).after(Duration::from_millis(500)), Reply::status(204)]);
+    let webhook = stack.webhook(&receiver, &["contact.created"]).await;
+    stack.contact("Grace").await;
+    receiver.next().await;
+    // It holds the delivery, and hears of nothing.
+    stack.worker.signal(Signal::SIGSTOP);
+    let other = Stack::worker(&stack.database, "0,0.2").start().await;
+    receiver.next().await;
+    eventually("the other has delivered it", async || stack.newest(&webhook).await["status"] == "delivered")
+        .await;
+    stack.worker.signal(Signal::SIGCONT);
+    eventually("it goes on under another name", async || stack.worker.log().contains("given up for dead"))
+        .await;
+    stack.worker.signal(Signal::SIGTERM);
+    assert!(stack.worker.wait().await.success(), "{}", stack.worker.log_tail());
+    let delivery = stack.newest(&webhook).await;
+    assert_eq!((&delivery["status"], &delivery["attempts"]), (&json!("delivered"), &json!(1)));
+    assert_eq!(receiver.count(), 2);
+    drop(other);
 }
 
 #[tokio::test]
