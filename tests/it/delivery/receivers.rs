@@ -141,6 +141,32 @@ async fn a_pause_after_failures_counts_no_attempt() {
     .await;
 }
 
+/// The database does not take what came of one of many attempts.
+#[tokio::test]
+async fn an_attempt_that_cannot_be_written_is_nobody_elses_concern() {
+    let stack = Stack::start().await;
+    let receiver = Receiver::start().await;
+    let statement = "alter table tenon.delivery_attempts add check (status_code <> 418)";
+    sqlx::raw_sql(statement).execute(&mut stack.database.connect().await).await.expect("a check");
+    receiver.always(|request| {
+        let status = if request.json()["data"]["name"] == "Contact 20" { 418 } else { 204 };
+        Reply::status(status).after(Duration::from_millis(100))
+    });
+    stack.webhook(&receiver, &["contact.created"]).await;
+    for n in 0..40 {
+        stack.contact(&format!("Contact {n}")).await;
+    }
+    eventually("the others are delivered", async || {
+        count(&stack, "select count(*) from tenon.deliveries where status = 'delivered'").await == 39
+    })
+    .await;
+    eventually("the one is kept", async || {
+        count(&stack, "select count(*) from apalis.jobs where status = 'Killed'").await == 1
+    })
+    .await;
+    assert_eq!((receiver.count(), distinct(&receiver)), (40, 40));
+}
+
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn answers_of_200_mib_leave_the_workers_memory_flat() {

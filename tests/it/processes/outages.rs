@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tenon_tests::process::is_running;
 use tenon_tests::stack::Stack;
-use tenon_tests::{Client, Cluster, Profile, Receiver, Reply, eventually};
+use tenon_tests::{Client, Cluster, Profile, Receiver, Reply, TestDatabase, eventually};
 
 /// Long enough for the outage to begin while an attempt is under way.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -19,6 +19,23 @@ async fn an_outage_of_a_second_ends_neither_program_and_loses_nothing() {
 #[tokio::test]
 async fn an_outage_of_a_minute_ends_neither_program_and_loses_nothing() {
     outage(Duration::from_secs(60)).await;
+}
+
+#[tokio::test]
+async fn programs_that_start_before_their_database_wait_for_it() {
+    let cluster = Cluster::private(Profile::Test).await.unwrap_or_else(|error| panic!("{error}"));
+    let database = TestDatabase::create(&cluster).await;
+    cluster.stop().await.unwrap_or_else(|error| panic!("{error}"));
+    let back = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        cluster.start_again().await.unwrap_or_else(|error| panic!("{error}"));
+    };
+    let (api, worker) = (Stack::api(&database), Stack::worker(&database, "0"));
+    let (api, worker, ()) = tokio::join!(api.start(), worker.start(), back);
+    for program in [&api, &worker] {
+        let probe = Client::new(&program.operations_url());
+        eventually("it is ready", async || probe.get("/readyz").await.status == 200).await;
+    }
 }
 
 async fn outage(length: Duration) {
