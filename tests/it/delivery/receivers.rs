@@ -160,8 +160,10 @@ async fn an_attempt_that_cannot_be_written_is_nobody_elses_concern() {
         count(&stack, "select count(*) from tenon.deliveries where status = 'delivered'").await == 39
     })
     .await;
-    eventually("the one is kept", async || {
-        count(&stack, "select count(*) from apalis.jobs where status = 'Killed'").await == 1
+    eventually("the one has failed, and is kept", async || {
+        let failed = "select count(*) from tenon.deliveries d join apalis.jobs j on j.id = d.job_id
+                      where d.status = 'failed' and d.last_error like '%cannot be written%' and j.status = 'Killed'";
+        count(&stack, failed).await == 1
     })
     .await;
     assert_eq!((receiver.count(), distinct(&receiver)), (40, 40));
