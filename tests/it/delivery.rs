@@ -1,5 +1,7 @@
 //! From a change to its receiver, through the real binaries.
 
+mod receivers;
+
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tenon_tests::stack::{SECRET_KEY, Stack, text};
@@ -125,6 +127,25 @@ async fn only_subscribed_events_after_the_webhook_are_delivered() {
     assert_eq!((&body["changedFields"], &body["previous"]), (&json!(["email"]), &json!({"email": null})));
     assert_eq!(body["object"]["version"], 2);
     assert_eq!(receiver.count(), 1);
+}
+
+#[tokio::test]
+async fn a_new_webhook_gets_the_very_next_event() {
+    let stack = Stack::start().await;
+    let mut receiver = Receiver::start().await;
+    for webhooks in 1..=5 {
+        let body = json!({"url": receiver.url(&format!("/{webhooks}")), "events": ["contact.created"]});
+        stack.owner.post("/webhooks", body).await.status(201);
+        let contact = stack.contact("Grace").await;
+        let mut paths = Vec::new();
+        for _ in 0..webhooks {
+            let request = receiver.next().await;
+            request.assert_event("contact.created", text(&contact, "id"));
+            paths.push(request.path);
+        }
+        paths.sort_unstable();
+        assert_eq!(paths, (1..=webhooks).map(|n| format!("/{n}")).collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test]

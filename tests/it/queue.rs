@@ -1,10 +1,14 @@
 //! The queue: enqueued jobs are run, and every way in which they, their workers or the database can fail.
 
 mod batches;
+mod buffers;
+mod deaths;
 mod enqueueing;
 mod failures;
 mod outages;
 mod outcomes;
+mod plans;
 mod support;
 mod turns;
+mod wakeups;
 mod workers;

@@ -8,6 +8,7 @@ pub mod database;
 pub mod dev;
 pub mod eventually;
 pub mod factory;
+pub mod kill_run;
 pub mod postgres;
 pub mod process;
 pub mod receiver;

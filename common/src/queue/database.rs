@@ -27,7 +27,7 @@ pub(super) async fn begin_relaxed(pool: &PgPool) -> sqlx::Result<Transaction<'st
 
 /// Whether the error is about what was written (a value that does not fit, a constraint, an exception raised by a function):
 /// the same again would fail again, and a part of it may not.
-pub(super) fn is_about_data(error: &sqlx::Error) -> bool {
+pub(crate) fn is_about_data(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error
             .code()

@@ -1,5 +1,6 @@
 //! The task that claims.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ const GAP: Duration = Duration::from_millis(2);
 pub(super) struct Fetcher {
     pub(super) shared: Arc<Shared>,
     pub(super) pool: PgPool,
-    pub(super) cursors: std::collections::HashMap<&'static str, String>,
+    pub(super) cursors: HashMap<&'static str, String>,
 }
 
 impl Fetcher {
@@ -177,10 +178,12 @@ async fn next_due(pool: &PgPool, kinds: &[&str], horizon: f64) -> Result<Option<
 /// Makes jobs of rows and brings them to the local queue, by way of the kind's [`Prepare`](super::Prepare).
 pub(super) fn hand_over(shared: &Arc<Shared>, local: &Arc<Local>, worker: &Arc<str>, rows: Vec<Row>) {
     let claimed_at = Instant::now();
-    let mut finished = Vec::new();
+    let mut unfits = HashMap::new();
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
-        let spent = unfit(&row, shared.settings.orphan_limit);
+        if let Some(outcome) = unfit(&row, shared.settings.orphan_limit) {
+            unfits.insert(row.id.clone(), outcome);
+        }
         let job = Arc::new(JobRef {
             id: row.id.into(),
             worker: Arc::clone(worker),
@@ -195,13 +198,12 @@ pub(super) fn hand_over(shared: &Arc<Shared>, local: &Arc<Local>, worker: &Arc<s
             claimed_at,
             record: std::sync::OnceLock::new(),
         });
-        match spent {
-            Some(outcome) => finished.push((job, outcome)),
-            None => jobs.push((job, row.payload)),
-        }
+        jobs.push((job, row.payload));
     }
     let mut prepared = local.kind.handler.decode(jobs);
-    prepared.finished.append(&mut finished);
+    if !unfits.is_empty() {
+        prepared = without_unfit(local, prepared, unfits);
+    }
     if local.kind.prepare.is_some() && !prepared.slots.is_empty() {
         let (shared, local) = (Arc::clone(shared), Arc::clone(local));
         let tracker = shared.preparing.clone();
@@ -223,6 +225,24 @@ fn unfit(row: &Row, orphan_limit: i32) -> Option<Outcome> {
     }
     (row.attempts >= row.max_attempts)
         .then(|| Outcome::kill(format!("all of its {} attempts are spent", row.max_attempts)))
+}
+
+/// Those jobs end here, with what their kind records of them.
+fn without_unfit(local: &Local, prepared: Prepared, mut unfits: HashMap<String, Outcome>) -> Prepared {
+    let Prepared { slots, finished } = prepared;
+    let mut left = Prepared { slots: Vec::with_capacity(slots.len()), finished };
+    for slot in slots {
+        match unfits.remove(&*slot.job.id) {
+            Some(outcome) => {
+                if let Some(acknowledge) = &local.kind.acknowledge {
+                    acknowledge.given_up(&slot);
+                }
+                left.finished.push((slot.job, outcome));
+            }
+            None => left.slots.push(slot),
+        }
+    }
+    left
 }
 
 async fn prepare(shared: &Shared, local: &Local, mut slots: Vec<Slot>) -> Prepared {
@@ -263,7 +283,7 @@ async fn prepare(shared: &Shared, local: &Local, mut slots: Vec<Slot>) -> Prepar
 }
 
 fn with_answers(slots: Vec<Slot>, answers: Vec<(usize, Outcome)>) -> Prepared {
-    let mut answers: std::collections::HashMap<usize, Outcome> = answers.into_iter().collect();
+    let mut answers: HashMap<usize, Outcome> = answers.into_iter().collect();
     let mut prepared = Prepared::default();
     for (position, slot) in slots.into_iter().enumerate() {
         match answers.remove(&position) {

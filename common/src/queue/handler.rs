@@ -85,6 +85,12 @@ pub trait Acknowledge<J: Job>: Send + Sync + 'static {
     /// What the handler hands over with [`Claimed::record`].
     type Record: Send + Sync + 'static;
 
+    /// The record of a job that is killed before a handler begins with it: workers die of it, or its attempts are spent. By
+    /// default there is none, and only the job's row says so.
+    fn given_up(&self, _job: &J) -> Option<Self::Record> {
+        None
+    }
+
     /// Writes the rows and the acknowledgements of jobs held by `worker`, all or nothing: one statement, or a transaction
     /// begun here ([`ack::write`](super::ack::write) does the jobs' part). Called again, with the same, for as long as the
     /// database is away. An error about data is tried again by halves, and the one that it is about is killed by the queue.
@@ -136,6 +142,8 @@ pub(super) trait AnyPrepare: Send + Sync {
 
 /// An [`Acknowledge`] without its type.
 pub(super) trait AnyAcknowledge: Send + Sync {
+    /// Records a job that is killed before a handler begins with it.
+    fn given_up(&self, slot: &Slot);
     fn acknowledge<'a>(
         &'a self,
         connection: &'a mut PgConnection,
@@ -187,6 +195,15 @@ impl<J: Job, P: Prepare<J>> AnyPrepare for Preparing<J, P> {
 }
 
 impl<J: Job, A: Acknowledge<J>> AnyAcknowledge for Acknowledging<J, A> {
+    fn given_up(&self, slot: &Slot) {
+        let claimed: Option<&Claimed<J>> = slot.claimed.downcast_ref();
+        if let Some((claimed, record)) =
+            claimed.and_then(|claimed| Some((claimed, self.0.given_up(&claimed.args)?)))
+        {
+            claimed.record(record);
+        }
+    }
+
     fn acknowledge<'a>(
         &'a self,
         connection: &'a mut PgConnection,

@@ -69,7 +69,8 @@ impl Keeper {
         Ok(())
     }
 
-    /// Takes back what dead workers held.
+    /// Takes back what dead workers held. A job that was held by a second one that died, and by every further one, comes back at a
+    /// moment of its own: if it is the one they die of, it takes others with it only by chance, and not again and again.
     async fn sweep(&self) -> Result<(), sqlx::Error> {
         let mut tx = database::begin(&self.pool).await?;
         let taken: Vec<(String, i64)> = sqlx::query_as(
@@ -80,6 +81,7 @@ impl Keeper {
              ),
              orphans as (
                  update apalis.jobs j set status = 'Pending', orphaned = j.orphaned + 1, lock_by = null, lock_at = null,
+                        run_at = case when j.orphaned = 0 then j.run_at else now() + random() * j.orphaned * $1 * interval '1 second' end,
                         last_result = jsonb_build_object('Err', 'the worker died while it held the job')
                  where j.id = any (array(
                      select o.id from apalis.jobs o

@@ -36,6 +36,7 @@ mod worker;
 
 pub use ack::{Acked, JobRef, Lost};
 pub use backend::{Claim, JobCodec, PgBackend};
+pub(crate) use database::is_about_data;
 pub use handler::{Acknowledge, BatchHandler, Claimed, Handler, Prepare};
 pub use inject::{Injector, Reservation};
 pub use outcome::{Due, Outcome, Settled};

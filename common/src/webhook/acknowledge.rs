@@ -7,7 +7,7 @@ use chrono::Utc;
 use sqlx::{Connection, PgConnection};
 
 use crate::id::{TenantId, WebhookId};
-use crate::queue::{Acked, Acknowledge, Due, Settled, ack};
+use crate::queue::{Acked, Acknowledge, Due, Settled, ack, is_about_data};
 use crate::webhook::delivery::DeliverWebhook;
 use crate::webhook::sending::{self, Attempted, Finished};
 
@@ -54,6 +54,28 @@ impl Turn {
         ))
     }
 
+    /// What is written in place of a verdict that the database refuses: the delivery has failed, whatever came of the attempt.
+    fn refused(&self, acked: &Acked<'_, Self>, error: &sqlx::Error) -> Finished {
+        let attempt = Attempted {
+            started_at: Utc::now(),
+            duration: Duration::ZERO,
+            outcome: "interrupted",
+            status_code: None,
+            error: Some(
+                format!("what came of the attempt cannot be written: {error}").replace('\0', "\u{fffd}"),
+            ),
+            response: None,
+        };
+        Finished {
+            job_id: acked.job.id.to_string(),
+            delivery: self.delivery.clone(),
+            attempt: Some(attempt),
+            status: "failed",
+            next: None,
+            killed: true,
+        }
+    }
+
     fn finished(&self, acked: &Acked<'_, Self>) -> Finished {
         let verdict = self.verdict.get();
         let (next, killed, counted, error) = match acked.settled {
@@ -61,7 +83,7 @@ impl Turn {
             Settled::Again { due, counted, error } => (Some(wait(due)), false, *counted, error.clone()),
             Settled::Killed { error, counted } => (None, true, *counted, Some(error.clone())),
         };
-        // A panic or a stop in the middle: an attempt of which nothing is known but that it was made.
+        // A panic, a stop in the middle, the deaths of its workers: an attempt of which nothing is known but that it was made.
         let interrupted = || Attempted {
             started_at: Utc::now(),
             duration: Duration::ZERO,
@@ -97,29 +119,52 @@ pub struct AcknowledgeDeliveries;
 impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
     type Record = Turn;
 
+    fn given_up(&self, job: &DeliverWebhook) -> Option<Turn> {
+        Some(Turn::of(job.clone()))
+    }
+
     async fn acknowledge(
         &self,
         connection: &mut PgConnection,
         worker: &str,
         acked: &[Acked<'_, Turn>],
     ) -> Result<(), sqlx::Error> {
-        let finished: Vec<Finished> =
-            acked.iter().filter_map(|acked| acked.record.map(|turn| turn.finished(acked))).collect();
-        let health: Vec<_> = acked.iter().filter_map(|acked| acked.record.and_then(Turn::health)).collect();
-        if finished.len() == acked.len() && health.is_empty() {
-            sending::finish(connection, worker, &finished).await?;
-            return Ok(());
+        let written = write(connection, worker, acked).await;
+        // Of one alone the queue could only kill the job: the delivery would be pending for ever.
+        if let (Err(error), [acked]) = (&written, acked)
+            && let Some(turn) = acked.record
+            && is_about_data(error)
+        {
+            let refused = turn.refused(acked, error);
+            tracing::error!(job_id = %acked.job.id, %error, "what came of an attempt cannot be written");
+            if !sending::finish(connection, worker, &[refused]).await?.is_empty() {
+                return Ok(());
+            }
         }
-        // Jobs whose payload could not be read, or whose delivery is gone, have no delivery to write to.
-        let others =
-            acked.iter().filter(|acked| acked.record.is_none()).map(|acked| (acked.job, acked.settled));
-        let mut tx = connection.begin().await?;
-        ack::write(&mut tx, worker, others).await?;
-        // Webhooks before deliveries, as everything locks them that changes both.
-        if !health.is_empty() {
-            sending::note_health(&mut tx, health).await?;
-        }
-        sending::finish(&mut tx, worker, &finished).await?;
-        tx.commit().await
+        written
     }
+}
+
+async fn write(
+    connection: &mut PgConnection,
+    worker: &str,
+    acked: &[Acked<'_, Turn>],
+) -> Result<(), sqlx::Error> {
+    let finished: Vec<Finished> =
+        acked.iter().filter_map(|acked| acked.record.map(|turn| turn.finished(acked))).collect();
+    let health: Vec<_> = acked.iter().filter_map(|acked| acked.record.and_then(Turn::health)).collect();
+    if finished.len() == acked.len() && health.is_empty() {
+        sending::finish(connection, worker, &finished).await?;
+        return Ok(());
+    }
+    // Jobs whose payload could not be read, or whose delivery is gone, have no delivery to write to.
+    let others = acked.iter().filter(|acked| acked.record.is_none()).map(|acked| (acked.job, acked.settled));
+    let mut tx = connection.begin().await?;
+    ack::write(&mut tx, worker, others).await?;
+    // Webhooks before deliveries, as everything locks them that changes both.
+    if !health.is_empty() {
+        sending::note_health(&mut tx, health).await?;
+    }
+    sending::finish(&mut tx, worker, &finished).await?;
+    tx.commit().await
 }

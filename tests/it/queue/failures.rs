@@ -66,6 +66,20 @@ async fn a_payload_that_cannot_be_read_is_killed() {
 }
 
 #[tokio::test]
+async fn an_id_is_any_text() {
+    let bench = Bench::new().await;
+    bench
+        .execute(
+            "insert into apalis.jobs (id, job_type, job, metadata)
+             select id, 'mail', '{\"n\": 1}', 'kind=>test-note' from unnest(array['not a ulid', '', '1', 'ä', repeat('9', 300)]) id",
+        )
+        .await;
+    let worker = bench.worker(Registry::new().register(notes(|_| Outcome::Done)));
+    bench.empty().await;
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_kind_that_nobody_knows_is_killed_in_the_queues_of_the_worker() {
     let bench = Bench::new().await;
     bench

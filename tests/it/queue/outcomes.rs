@@ -38,6 +38,31 @@ async fn a_failed_job_waits_in_its_row_and_is_run_again() {
 }
 
 #[tokio::test]
+async fn an_error_is_not_run_again_at_once() {
+    let bench = Bench::new().await;
+    bench.notes(1).await;
+    let seen = Seen::new();
+    let into = seen.clone();
+    let worker =
+        bench.worker(Registry::new().register(Registration::<Note>::new(move |note: Claimed<Note>| {
+            into.push(note.job.attempt);
+            async { Outcome::from(Err("no")) }
+        })));
+    let row =
+        eventually("it has failed", async || Some(bench.row().await).filter(|row| row.attempts == 1)).await;
+    assert_eq!((row.status.as_str(), row.error(), row.waits), ("Pending", "no", true));
+    // What comes meanwhile is no reason to look at it.
+    bench.enqueue(None, &[Note { n: 1 }]).await;
+    eventually("the second has failed too", async || {
+        let rows = bench.rows().await;
+        rows.len() == 2 && rows.iter().all(|row| row.attempts == 1 && row.waits)
+    })
+    .await;
+    assert_eq!(seen.all(), [1, 1]);
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn the_last_attempt_that_fails_kills_the_job_and_keeps_it() {
     let bench = Bench::new().await;
     bench.notes(1).await;
