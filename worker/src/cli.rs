@@ -63,6 +63,16 @@ pub struct WorkArgs {
         default_value = "webhooks,imports,exports,mail,maintenance"
     )]
     pub queues: Vec<Queue>,
+    /// The database without a pooler between, as TENON_DATABASE_URL is written: for LISTEN, which a pooler in transaction mode
+    /// cannot do. Without it jobs are found by the poll alone behind one.
+    #[arg(
+        long,
+        env = "TENON_DATABASE_DIRECT_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        global = true
+    )]
+    pub database_direct_url: Option<String>,
     /// Deliveries under way at once, at most.
     #[arg(long, env = "TENON_CONCURRENCY", value_name = "COUNT", default_value_t = 256, global = true,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]

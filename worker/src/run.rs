@@ -126,10 +126,11 @@ pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
         dead_after: cli.work.worker_dead_after,
         sweep_every: cli.work.sweep_every,
         drain_deadline: cli.work.drain_deadline,
+        direct_url: cli.work.database_direct_url.clone(),
         ..Settings::default()
     };
     // Handlers that wait for connections must not keep the queue from saying that this worker lives.
     let own = DbConfig { max_connections: QUEUE_CONNECTIONS, ..cli.database.config("tenon-worker queue")? };
     let own = Db::connect_lazy(&own).map_err(|error| error.to_string())?;
-    Worker::new(own, kinds, settings).map_err(|error| format!("the worker cannot be set up: {error}"))
+    Worker::new(own, kinds, settings).map_err(|error| format!("TENON_DATABASE_DIRECT_URL: {error}"))
 }

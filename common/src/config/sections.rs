@@ -15,8 +15,9 @@ pub struct DatabaseArgs {
     /// (the API) or tenon_worker (the worker), never a superuser or an owner.
     #[arg(long, env = "TENON_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
-    /// The most connections that this process opens.
-    #[arg(long, env = "TENON_DATABASE_CONNECTIONS", value_name = "COUNT", default_value_t = 20, global = true,
+    /// The most connections that this process opens. Statements are short: a few connections to each of the database's
+    /// processors are quicker than many.
+    #[arg(long, env = "TENON_DATABASE_CONNECTIONS", value_name = "COUNT", default_value_t = 8, global = true,
           value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub database_connections: u32,
     /// How long a request waits for a free connection before it is refused, in seconds.

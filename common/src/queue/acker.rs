@@ -19,12 +19,12 @@ use super::outcome::Settled;
 const BATCH: usize = 1000;
 /// Fewer than these wait for company, if others were written a moment ago: a write costs its plan and its flush of the log, whatever
 /// it writes, and nobody waits for it.
-const SMALL: usize = 500;
-const LINGER: Duration = Duration::from_millis(15);
+const SMALL: usize = 800;
+const LINGER: Duration = Duration::from_millis(25);
 /// How often it is looked whether there is anything to wait for.
 const LOOK: Duration = Duration::from_millis(3);
 /// After this long without a write the next one does not wait.
-const IDLE: Duration = Duration::from_millis(20);
+const IDLE: Duration = Duration::from_millis(30);
 
 pub(super) struct Acker {
     pub(super) shared: Arc<Shared>,

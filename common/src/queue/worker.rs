@@ -60,7 +60,7 @@ impl Default for Settings {
             poll_every: Duration::from_secs(1),
             drain_deadline: Duration::from_secs(35),
             orphan_limit: 5,
-            max_ahead: 1000,
+            max_ahead: 2000,
             unknown_after: Duration::from_secs(600),
             sample_every: Duration::from_secs(15),
             direct_url: None,

@@ -137,7 +137,7 @@ impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
         {
             let refused = turn.refused(acked, error);
             tracing::error!(job_id = %acked.job.id, %error, "what came of an attempt cannot be written");
-            if !sending::finish(connection, worker, &[refused]).await?.is_empty() {
+            if sending::finish(connection, worker, &[refused]).await? > 0 {
                 return Ok(());
             }
         }

@@ -1,27 +1,52 @@
 //! `fan-out-event`: from events to their deliveries, all that wait of one tenant in one transaction.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tenon_common::change::FanOutEvent;
 use tenon_common::queue::{BatchHandler, Claimed, Outcome};
 use tenon_common::webhook::fan_out::{self, Waiting};
-use tenon_common::{Actor, TenantTx};
+use tenon_common::{Actor, Error, TenantTx};
 
 use crate::context::Context;
 
 /// Fans out.
 pub struct FanOut(pub Context);
 
+/// How long an outage of the database puts a fan-out off.
+const PUT_OFF: Duration = Duration::from_secs(1);
+
 impl BatchHandler<FanOutEvent> for FanOut {
     async fn run(&self, batch: Vec<Claimed<FanOutEvent>>) -> Vec<Outcome> {
-        let result = self.fan_out(&batch).await;
-        let outcome = |_: &Claimed<FanOutEvent>| match &result {
-            // The jobs' rows went in the transaction that made the deliveries.
-            Ok(()) => Outcome::AlreadyDone,
-            Err(error) => Outcome::retry(error),
-        };
-        batch.iter().map(outcome).collect()
+        let together = self.fan_out(&batch).await;
+        match together {
+            // One event that cannot be fanned out is nobody else's concern.
+            Err(error) if batch.len() > 1 && !passes(&error) => {
+                tracing::warn!(%error, count = batch.len(), "events cannot be fanned out together; one by one");
+                let mut outcomes = Vec::with_capacity(batch.len());
+                for job in &batch {
+                    outcomes.push(outcome(&self.fan_out(std::slice::from_ref(job)).await));
+                }
+                outcomes
+            }
+            together => vec![outcome(&together); batch.len()],
+        }
     }
+}
+
+fn outcome(result: &tenon_common::Result<()>) -> Outcome {
+    match result {
+        // The jobs' rows went in the transaction that made the deliveries.
+        Ok(()) => Outcome::AlreadyDone,
+        // No attempt is counted: there is nothing wrong with the event.
+        Err(error) if passes(error) => Outcome::snooze(PUT_OFF),
+        Err(error) => Outcome::retry(error),
+    }
+}
+
+/// Whether it is the database that is away or slow, and not the event.
+fn passes(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(_) | Error::Timeout)
 }
 
 impl FanOut {
