@@ -5,21 +5,59 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
-use tokio_util::sync::CancellationToken;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::sync::oneshot;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::database;
 use super::local::Shared;
 
 /// A job held in the table and not in this process for so long was claimed by a statement whose answer was lost.
 const FORGOTTEN_AFTER: f64 = 10.0;
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-pub(super) struct Keeper {
-    pub(super) shared: Arc<Shared>,
-    pub(super) pool: PgPool,
+struct Keeper {
+    shared: Arc<Shared>,
+    pool: PgPool,
+}
+
+/// A thread, a runtime and a connection of the keeper's own: handlers that block every thread of theirs do not keep it from saying
+/// that this worker lives.
+pub(super) struct KeeperThread {
+    stop: DropGuard,
+    ended: oneshot::Receiver<()>,
+}
+
+impl KeeperThread {
+    /// Starts it; it ends when this is dropped.
+    pub(super) fn start(shared: &Arc<Shared>, database: PgConnectOptions) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, (ending, ended)) = (CancellationToken::new(), oneshot::channel());
+        let (shared, stopped) = (Arc::clone(shared), stop.clone());
+        std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                let pool = PgPoolOptions::new()
+                    .max_connections(1)
+                    .test_before_acquire(false)
+                    .acquire_timeout(ACQUIRE_TIMEOUT)
+                    .connect_lazy_with(database);
+                Keeper { shared, pool }.run(stopped).await;
+            });
+            // Nobody may wait for it any more.
+            let _ = ending.send(());
+        })?;
+        Ok(Self { stop: stop.drop_guard(), ended })
+    }
+
+    /// Ends it: afterwards it says nothing more.
+    pub(super) async fn end(self) {
+        drop(self.stop);
+        let _ = self.ended.await;
+    }
 }
 
 impl Keeper {
-    pub(super) async fn run(self, stop: CancellationToken) {
+    async fn run(self, stop: CancellationToken) {
         let settings = &self.shared.settings;
         let every = settings.sweep_every.min(settings.dead_after / 4);
         // Since when the database has answered without a break. A worker who has been away judges nobody: after an outage

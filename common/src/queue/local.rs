@@ -301,7 +301,7 @@ impl Local {
     /// How many a claim should bring: none while what is here lasts, so that claims are few and large.
     pub(super) fn wants(&self) -> usize {
         let room = self.room();
-        if room >= self.capacity().div_ceil(2) || lock(&self.buffer).is_empty() { room } else { 0 }
+        if room >= self.capacity().div_ceil(3) || lock(&self.buffer).is_empty() { room } else { 0 }
     }
 
     /// Jobs were claimed.

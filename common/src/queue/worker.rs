@@ -20,7 +20,7 @@ use super::acker::Acker;
 use super::backend::{Dispatcher, Panicked, PgBackend};
 use super::database::Backoff;
 use super::fetcher::Fetcher;
-use super::keeper::{Keeper, register, sign_off};
+use super::keeper::{KeeperThread, register, sign_off};
 use super::local::{Local, Shared};
 use super::registry::Registry;
 use super::{listener, measure, sampler};
@@ -60,7 +60,7 @@ impl Default for Settings {
             poll_every: Duration::from_secs(1),
             drain_deadline: Duration::from_secs(35),
             orphan_limit: 5,
-            max_ahead: 2000,
+            max_ahead: 1000,
             unknown_after: Duration::from_secs(600),
             sample_every: Duration::from_secs(15),
             direct_url: None,
@@ -77,9 +77,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker on `db`: a pool for the queue alone, of four connections and one more for each kind with an
-    /// [`Acknowledge`](super::Acknowledge), so that handlers that are waiting for connections never keep the worker from
-    /// saying that it lives.
+    /// A worker on `db`: a pool for the queue alone, of three connections and one more for each kind with an
+    /// [`Acknowledge`](super::Acknowledge), so that handlers that are waiting for connections never keep the queue from theirs. Saying
+    /// that it lives, listening and counting have a connection each beside it.
     pub fn new(db: Db, registry: Registry, settings: Settings) -> Result<Self, sqlx::Error> {
         measure::describe();
         let direct = match &settings.direct_url {
@@ -135,12 +135,17 @@ impl Worker {
         }
         tracing::info!(worker = &*shared.name(), "worker started");
 
-        let (fetching, closing, keeping) =
-            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let keeper = match KeeperThread::start(&shared, (*pool.connect_options()).clone()) {
+            Ok(keeper) => keeper,
+            Err(error) => {
+                tracing::error!(%error, "the worker's keeper cannot be started");
+                return;
+            }
+        };
+        let (fetching, closing) = (CancellationToken::new(), CancellationToken::new());
         let mut background = JoinSet::new();
         background.spawn(listener::listen(Arc::clone(&shared), direct.clone()));
         background.spawn(sampler::run(Arc::clone(&shared), direct));
-        background.spawn(Keeper { shared: Arc::clone(&shared), pool: pool.clone() }.run(keeping.clone()));
         let mut writing = JoinSet::new();
         for acker in ackers {
             writing.spawn(acker.run(closing.clone()));
@@ -182,7 +187,7 @@ impl Worker {
         if timeout(LAST_WRITES, join_all(&mut writing)).await.is_err() {
             shared.give_up.cancel();
         }
-        keeping.cancel();
+        let _ = timeout(LAST_WRITES, keeper.end()).await;
         match timeout(LAST_WRITES, sign_off(&pool, &shared)).await {
             Ok(Ok(())) => tracing::info!(worker = &*shared.name(), "worker stopped"),
             Ok(Err(error)) => {

@@ -76,3 +76,26 @@ async fn a_handler_that_blocks_its_thread_stops_neither_the_heartbeat_nor_other_
     worker.stop().await;
     other.stop().await;
 }
+
+#[tokio::test]
+async fn handlers_that_block_every_thread_do_not_stop_the_heartbeat() {
+    let bench = Bench::new().await;
+    let blocked = Seen::new();
+    let registry = || {
+        let blocked = blocked.clone();
+        Registry::new().register(Registration::<Note>::new(move |note: Claimed<Note>| {
+            blocked.push(note.args.n);
+            std::thread::sleep(settings().dead_after * 4);
+            async { Outcome::Done }
+        }))
+    };
+    // It has one thread.
+    let worker = bench.mortal(registry());
+    bench.notes(1).await;
+    blocked.reaches(1).await;
+    let other = bench.worker(registry());
+    bench.empty().await;
+    assert_eq!(blocked.all(), [0], "it ran once");
+    worker.kill();
+    other.stop().await;
+}

@@ -19,7 +19,7 @@ use crate::webhook::concurrency::{Full, Wanted};
 use crate::webhook::message::Attempt;
 use crate::webhook::{AttemptResult, Request};
 
-/// How long a delivery is put off that did not get its turn.
+/// How long a delivery is put off for which its tenant, or this process, has no slot.
 const PUT_OFF: Duration = Duration::from_secs(1);
 
 /// Sends.
@@ -101,7 +101,10 @@ impl Deliver {
         };
         let slot = match self.0.turns.take(wanted).await {
             Ok(slot) => slot,
-            Err(Full::Webhook) => return Outcome::snooze(PUT_OFF.mul_f64(1.0 + rand::random::<f64>())),
+            Err(Full::Webhook) => {
+                let put_off = self.0.turns.come_back_in(sending.webhook_id.0);
+                return Outcome::snooze(put_off.mul_f64(0.5 + rand::random::<f64>() / 2.0));
+            }
             Err(Full::Tenant | Full::Process) => {
                 return Outcome::snooze(PUT_OFF.mul_f64(0.2 + rand::random::<f64>() / 5.0));
             }

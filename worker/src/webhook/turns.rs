@@ -17,6 +17,10 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// wait their patience, once; too long, and the first claim of a fast webhook would be put off.
 const EXPECTED: Duration = Duration::from_millis(5);
 
+/// How soon, and how late, a delivery comes back that was put off.
+const SOON: Duration = Duration::from_millis(50);
+const LATE: Duration = Duration::from_secs(2);
+
 /// The turns of all webhooks.
 #[derive(Debug)]
 pub struct Turns {
@@ -80,6 +84,13 @@ impl Turns {
                 Err(full) => return Err(full),
             }
         }
+    }
+
+    /// When a delivery should come back that did not get its webhook's turn: after a few answers of it, at most two seconds.
+    pub fn come_back_in(&self, webhook: Uuid) -> Duration {
+        let line = self.lines.get_with(webhook, Arc::default);
+        let typical = Duration::from_micros(line.typical_us.load(Ordering::Relaxed).into());
+        (typical * 4).clamp(SOON, LATE)
     }
 
     /// How many turns come within the patience.
@@ -173,6 +184,8 @@ mod tests {
         assert_eq!(turns.worth_waiting(&first.line), 1, "one that has answered nothing is known to be slow");
         first.took(Duration::from_secs(30));
         assert_eq!(turns.worth_waiting(&first.line), 0);
+        assert_eq!(turns.come_back_in(wanted(7).webhook), LATE);
+        assert_eq!(turns.come_back_in(wanted(9).webhook), SOON, "nothing is known of it");
         assert!(turns.take(wanted(8)).await.is_ok(), "another webhook is not held up");
     }
 }
