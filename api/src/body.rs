@@ -30,9 +30,11 @@ use poem_openapi::types::ParseFromJSON;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
 
+use crate::prefer::Prefer;
+
 pub use error::{BodyError, FieldError};
 pub use json::parse_strict;
-pub use read::{BodyLimit, DEFAULT_LIMIT};
+pub use read::{BodyLimit, DEFAULT_LIMIT, buffered};
 
 /// A required `application/json` body that fits the schema of `T`.
 ///
@@ -149,16 +151,7 @@ impl<'a, T: ParseFromJSON + 'static, R: Rules> ApiExtractor<'a> for Body<T, R> {
 /// Whether the caller asked for unknown fields to be ignored: `Prefer: handling=lenient` (RFC 7240).
 #[must_use]
 pub fn prefers_lenient(headers: &HeaderMap) -> bool {
-    headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split([',', ';']))
-        .filter_map(|preference| preference.split_once('='))
-        .any(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("handling")
-                && value.trim().trim_matches('"').eq_ignore_ascii_case("lenient")
-        })
+    Prefer::of(headers).lenient
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tenon_common::page::{Cursors, PageQuery, SortKey, Window};
 
 use crate::code::Code;
+use crate::prefer::{Prefer, Returns};
 use crate::refusal::Refusal;
 use crate::request;
 use crate::timestamp::Timestamp;
@@ -217,12 +218,15 @@ pub enum Deleted<T: Shape> {
 impl<T: Shape> Deleted<T> {
     /// What the client prefers (RFC 7240).
     pub fn as_preferred(prefer: Option<&str>, data: impl FnOnce() -> T) -> Self {
-        let representation = prefer.is_some_and(|prefer| {
-            prefer
-                .split([',', ';'])
-                .any(|preference| preference.trim().eq_ignore_ascii_case("return=representation"))
-        });
-        if representation { Self::Shown(data()) } else { Self::Silent }
+        Self::preferring(Prefer::of_values(prefer), data)
+    }
+
+    /// The same.
+    pub fn preferring(prefer: Prefer, data: impl FnOnce() -> T) -> Self {
+        match prefer.returns {
+            Some(Returns::Representation) => Self::Shown(data()),
+            _ => Self::Silent,
+        }
     }
 }
 
