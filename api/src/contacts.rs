@@ -201,7 +201,7 @@ impl From<ContactInput> for ContactDraft {
 }
 
 impl ContactPatch {
-    fn merge(self, mut draft: ContactDraft) -> ContactDraft {
+    pub(crate) fn merge(self, mut draft: ContactDraft) -> ContactDraft {
         draft.name = self.name.or(draft.name);
         self.external_id.update_to(&mut draft.external_id);
         self.email.update_to(&mut draft.email);
@@ -239,17 +239,17 @@ impl Rules for ContactRules {
 }
 
 /// What a contact is replaced with. An AGENT that names no owner keeps it: it would lose the contact otherwise.
-fn replacement(draft: ContactDraft, now: &ContactDraft, owns_only: bool) -> ContactDraft {
+pub(crate) fn replacement(draft: ContactDraft, now: &ContactDraft, owns_only: bool) -> ContactDraft {
     let owner_id = draft.owner_id.or(now.owner_id.filter(|_| owns_only));
     ContactDraft { owner_id, ..draft }
 }
 
-fn created(contact: Contact) -> Created<ContactBody> {
+pub(crate) fn created(contact: Contact) -> Created<ContactBody> {
     let location = format!("/api/v1/connection/contacts/{}", contact.id);
     Created { version: Some(contact.version), location, data: contact.into() }
 }
 
-fn shown(contact: Contact) -> Shown<ContactBody> {
+pub(crate) fn shown(contact: Contact) -> Shown<ContactBody> {
     let version = contact.version;
     Shown::versioned(contact.into(), version)
 }

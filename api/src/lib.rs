@@ -10,6 +10,7 @@ pub mod cli;
 pub mod code;
 pub mod commands;
 pub mod contacts;
+pub mod contacts_by_key;
 pub mod deliveries;
 pub mod error;
 pub mod layers;

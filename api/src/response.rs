@@ -207,6 +207,14 @@ pub struct Created<T: Shape> {
     pub version: Option<i64>,
 }
 
+/// 201 with a record that was not there, or 200 with the one that was.
+pub enum Upserted<T: Shape> {
+    /// There was none.
+    Created(Created<T>),
+    /// There was one.
+    Replaced(Shown<T>),
+}
+
 /// 204, or 200 with the last state for `Prefer: return=representation`.
 pub enum Deleted<T: Shape> {
     /// 204.
@@ -304,6 +312,15 @@ impl<T: Shape> IntoResponse for Created<T> {
     }
 }
 
+impl<T: Shape> IntoResponse for Upserted<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Created(created) => created.into_response(),
+            Self::Replaced(shown) => shown.into_response(),
+        }
+    }
+}
+
 impl<T: Shape> IntoResponse for Deleted<T> {
     fn into_response(self) -> Response {
         match self {
@@ -371,6 +388,14 @@ documented!(
     ]
 );
 documented!(Created, Envelope, [|with: Document| with(201, "It was created.", &[LOCATION])]);
+documented!(
+    Upserted,
+    Envelope,
+    [
+        |with: Document| with(200, "There was one, and it was replaced.", &[ETAG]),
+        |with: Document| with(201, "There was none, and it was created.", &[LOCATION, ETAG])
+    ]
+);
 documented!(
     Deleted,
     Envelope,
