@@ -11,6 +11,7 @@
 //! - limits are `#[oai(validator(max_length = 100))]` and its kin. `pattern` is not checked with a pointer, and
 //!   poem-openapi compiles it for each request: use a type with a format instead.
 
+mod batch;
 mod check;
 mod error;
 mod format;
@@ -32,6 +33,7 @@ use serde_json::{Map, Value};
 
 use crate::prefer::Prefer;
 
+pub use batch::{Batch, BatchBody};
 pub use error::{BodyError, FieldError};
 pub use json::parse_strict;
 pub use read::{BodyLimit, DEFAULT_LIMIT, buffered};

@@ -265,6 +265,11 @@ fn written<T: Shape>(payload: &T) -> Response {
     }
 }
 
+/// 200 with something in the envelope.
+pub(crate) fn enveloped<T: Shape>(data: T) -> Response {
+    json(data, None)
+}
+
 fn json<T: Shape>(data: T, version: Option<i64>) -> Response {
     let response = written(&Envelope::of(data));
     match version {

@@ -16,6 +16,7 @@ use crate::auth::AuthApi;
 use crate::body::BodyError;
 use crate::code::Code;
 use crate::contacts::ContactsApi;
+use crate::contacts_batch::ContactsBatchApi;
 use crate::contacts_by_key::ContactsByKeyApi;
 use crate::deliveries::DeliveriesApi;
 use crate::layers::{Outermost, Routes};
@@ -29,6 +30,7 @@ type Resources = (
     AuthApi,
     ContactsApi,
     ContactsByKeyApi,
+    ContactsBatchApi,
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -42,6 +44,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         AuthApi,
         ContactsApi,
         ContactsByKeyApi,
+        ContactsBatchApi,
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,

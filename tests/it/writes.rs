@@ -1,5 +1,6 @@
 //! What every change has in common: idempotency keys, preferences, preconditions.
 
+mod batch;
 mod by_key;
 mod idempotency;
 mod preconditions;

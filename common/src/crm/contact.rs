@@ -90,6 +90,7 @@ record!(Contact {
 });
 
 // After `columns!`, which they use.
+pub mod batch;
 mod by_key;
 
 pub use by_key::{ContactKey, Precondition, Upserted, find_by, lock_by, upsert};
@@ -441,14 +442,12 @@ async fn collision(tx: &mut TenantTx<'_>, contact: &Contact, code: ConflictCode)
     Ok(Error::Conflict(Conflict { code, message, field: Some(field), with: taken.map(|(id, _)| id) }))
 }
 
+fn not_a_member(field: &str) -> Error {
+    let message = "Must be the id of a user of this organization";
+    Error::Invalid(vec![FieldError::new(field, "NOT_A_MEMBER", message)])
+}
+
 fn refusal(error: sqlx::Error) -> Error {
-    let not_a_member = |field| {
-        Error::Invalid(vec![FieldError::new(
-            field,
-            "NOT_A_MEMBER",
-            "Must be the id of a user of this organization",
-        )])
-    };
     match broken_constraint(&error) {
         Some("contacts_owner") => not_a_member("ownerId"),
         Some("contacts_user") => not_a_member("userId"),

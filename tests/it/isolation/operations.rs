@@ -45,6 +45,19 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("upsert_contact_by_key", Scope("contacts:write"), json!({"name": "Grace"})),
         ("update_contact_by_key", Scope("contacts:write"), json!({"name": "Grace"})),
         ("delete_contact_by_key", Scope("contacts:delete"), Value::Null),
+        ("read_contacts", Scope("contacts:read"), json!({"items": [{"id": uuid::Uuid::now_v7()}]})),
+        ("create_contacts", Scope("contacts:write"), json!({"items": [{"name": "Grace"}]})),
+        (
+            "update_contacts",
+            Scope("contacts:write"),
+            json!({"items": [{"id": uuid::Uuid::now_v7(), "changes": {"title": "x"}}]}),
+        ),
+        (
+            "upsert_contacts",
+            Scope("contacts:write"),
+            json!({"items": [{"name": "Grace", "email": "grace@example.com"}]}),
+        ),
+        ("delete_contacts", Scope("contacts:delete"), json!({"items": [{"id": uuid::Uuid::now_v7()}]})),
         ("list_webhooks", Scope("webhooks:read"), Value::Null),
         ("create_webhook", Scope("webhooks:write"), webhook.clone()),
         ("get_webhook", Scope("webhooks:read"), Value::Null),
@@ -162,6 +175,8 @@ impl Operation {
         };
         let by_key = self.template.replace("{key}", "email").replace("{value}", &of.email);
         let path = by_key.replace("{id}", id).replace("{eventId}", &of.event);
+        let query = if self.id == "upsert_contacts" { "?key=email" } else { "" };
+        let path = format!("{path}{query}");
         assert!(!path.contains('{'), "a parameter that this test does not know: {path}");
         path
     }

@@ -7,7 +7,7 @@ use crate::entity::EntityKind;
 use crate::error::{ConflictCode, Error, FieldError, Result};
 
 /// A unique value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ContactKey {
     /// An e-mail address, as it was sent and as it is compared.
     Email(String, String),
@@ -46,6 +46,21 @@ impl ContactKey {
             "email" => rules::email(value).map(|(sent, key)| Self::Email(sent, key)).map_err(broken),
             "externalId" => rules::external_id(value).map(Self::ExternalId).map_err(broken),
             _ => Err(wrong("key", "UNKNOWN_KEY", "Expected email or externalId".to_owned())),
+        }
+    }
+
+    /// The field that has it.
+    pub(super) fn field(&self) -> &'static str {
+        match self {
+            Self::Email(..) => "email",
+            Self::ExternalId(_) => "externalId",
+        }
+    }
+
+    /// As it is compared.
+    pub(super) fn value(&self) -> &str {
+        match self {
+            Self::Email(_, key) | Self::ExternalId(key) => key,
         }
     }
 
