@@ -443,4 +443,33 @@ impl ContactsApi {
         let restore = async |tx: &mut TenantTx<'_>| Ok(shown(contact::restore(tx, ContactId(id.0)).await?));
         once.write(&app, &caller, prefer, restore).await
     }
+
+    /// Purge a contact
+    ///
+    /// Removes a deleted contact for good: it cannot be restored. Refused with `STATE_CONFLICT` where it is not deleted. Needs
+    /// `contacts:delete`. Emits `contact.purged`.
+    #[oai(path = "/:id/purge", method = "post", operation_id = "purge_contact")]
+    async fn purge(
+        &self,
+        caller: Caller<ContactsDelete>,
+        app: Data<&Arc<App>>,
+        /// The contact's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=representation` for the last state in a 200.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+    ) -> Result<Answered<Deleted<ContactBody>>, ApiError> {
+        let expected = params::if_match(if_match.as_deref())?;
+        let purge = async |tx: &mut TenantTx<'_>| {
+            let contact = contact::purge(tx, ContactId(id.0), expected).await?;
+            Ok(Deleted::preferring(prefer, || contact.into()))
+        };
+        once.write(&app, &caller, prefer, purge).await
+    }
 }

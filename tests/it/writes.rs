@@ -5,5 +5,6 @@ mod by_key;
 mod idempotency;
 mod preconditions;
 mod preferences;
+mod purge;
 
 const CONTACTS: &str = "/connection/contacts";

@@ -1,6 +1,7 @@
 //! Contacts: the people that a tenant deals with.
 
 mod draft;
+mod purge;
 mod rows;
 
 use chrono::{DateTime, Utc};
@@ -21,6 +22,7 @@ use crate::page::{Page, SortKey, Window};
 use crate::wire;
 
 pub use draft::{ContactDraft, ContactFields};
+pub use purge::purge;
 use rows::Rows;
 
 /// A contact, as the API and events show it.
@@ -398,7 +400,8 @@ async fn write(connection: &mut PgConnection, contact: &Contact) -> Result<(), s
     sqlx::query(
         "update tenon.contacts set external_id = $3, name = $4, email = $5, email_key = $6, phone = $7, phone_original = $8,
                 company = $9, title = $10, lifecycle = $11, owner_id = $12, user_id = $13, version = $14, updated_at = $15,
-                updated_by = $16, deleted_at = $17, deleted_by = case when $17::timestamptz is null then null else $16 end
+                updated_by = $16, deleted_at = $17, deleted_by = case when $17::timestamptz is null then null else $16 end,
+                delete_batch_id = case when $17::timestamptz is null then null else $18::uuid end
          where tenant_id = $1 and id = $2",
     )
     .bind(contact.tenant_id)
@@ -418,6 +421,7 @@ async fn write(connection: &mut PgConnection, contact: &Contact) -> Result<(), s
     .bind(contact.updated_at)
     .bind(contact.updated_by.to_string())
     .bind(contact.deleted_at)
+    .bind(Uuid::now_v7())
     .execute(connection)
     .await?;
     Ok(())

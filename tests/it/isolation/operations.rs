@@ -40,6 +40,7 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("replace_contact", Scope("contacts:write"), contact.clone()),
         ("update_contact", Scope("contacts:write"), contact),
         ("delete_contact", Scope("contacts:delete"), Value::Null),
+        ("purge_contact", Scope("contacts:delete"), Value::Null),
         ("restore_contact", Scope("contacts:write"), Value::Null),
         ("get_contact_by_key", Scope("contacts:read"), Value::Null),
         ("upsert_contact_by_key", Scope("contacts:write"), json!({"name": "Grace"})),
@@ -168,7 +169,7 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
 impl Operation {
     fn path(&self, of: &Records) -> String {
         let id = match self.template.as_str() {
-            template if template.ends_with("/restore") => &of.deleted_contact,
+            template if template.ends_with("/restore") || template.ends_with("/purge") => &of.deleted_contact,
             template if template.contains("/contacts/") => &of.contact,
             template if template.contains("/webhooks/") => &of.webhook,
             _ => &of.key,

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use sqlx::Connection;
+use uuid::Uuid;
 
 use super::{Members, Outcomes, repeated};
 use crate::change;
@@ -179,17 +180,20 @@ async fn write_all(tx: &mut TenantTx<'_>, contacts: &[&Contact]) -> Result<bool>
     let versions: Vec<i64> = contacts.iter().map(|contact| contact.version).collect();
     let updated: Vec<_> = contacts.iter().map(|contact| contact.updated_at).collect();
     let deleted: Vec<_> = contacts.iter().map(|contact| contact.deleted_at).collect();
+    // A record that is deleted is a delete batch with what hangs on it: each is brought back by itself.
+    let batches: Vec<Uuid> = contacts.iter().map(|_| Uuid::now_v7()).collect();
     let mut savepoint = tx.conn().begin().await?;
     let written = sqlx::query(
         "update tenon.contacts c set
                 external_id = u.external_id, name = u.name, email = u.email, email_key = u.email_key, phone = u.phone,
                 phone_original = u.phone_original, company = u.company, title = u.title, lifecycle = u.lifecycle,
                 owner_id = u.owner_id, user_id = u.user_id, version = u.version, updated_at = u.updated_at, updated_by = $17,
-                deleted_at = u.deleted_at, deleted_by = case when u.deleted_at is null then null else $17 end
+                deleted_at = u.deleted_at, deleted_by = case when u.deleted_at is null then null else $17 end,
+                delete_batch_id = case when u.deleted_at is null then null else u.batch_id end
          from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-                     $11::text[], $12::uuid[], $13::uuid[], $14::bigint[], $15::timestamptz[], $16::timestamptz[])
+                     $11::text[], $12::uuid[], $13::uuid[], $14::bigint[], $15::timestamptz[], $16::timestamptz[], $18::uuid[])
              as u (id, external_id, name, email, email_key, phone, phone_original, company, title, lifecycle, owner_id, user_id,
-                   version, updated_at, deleted_at)
+                   version, updated_at, deleted_at, batch_id)
          where c.tenant_id = $1 and c.id = u.id",
     )
     .bind(tenant)
@@ -209,6 +213,7 @@ async fn write_all(tx: &mut TenantTx<'_>, contacts: &[&Contact]) -> Result<bool>
     .bind(updated)
     .bind(deleted)
     .bind(by)
+    .bind(batches)
     .execute(&mut *savepoint)
     .await;
     match written {
