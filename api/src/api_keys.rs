@@ -21,7 +21,9 @@ use crate::body::Body;
 use crate::caller::{ApiKeysManage, Authenticated, Caller};
 use crate::code::Code;
 use crate::error::ApiError;
+use crate::once::{Answered, Once};
 use crate::params;
+use crate::prefer::Prefer;
 use crate::refusal::Refusal;
 use crate::response::{Created, Deleted, Fetched, Listed, Paging, Shown};
 use crate::tags::Tags;
@@ -223,11 +225,16 @@ impl TryFrom<ApiKey> for ApiKeyBody {
     }
 }
 
-fn created(key: ApiKey, secret: &KeySecret) -> Result<Created<ApiKeyBody>, ApiError> {
+fn created(key: ApiKey, secret: &KeySecret) -> tenon_common::Result<Created<ApiKeyBody>> {
     let location = format!("/api/v1/api-keys/{}", key.id);
     let version = Some(key.version);
     let data = ApiKeyBody { key: Some(secret.reveal().to_owned()), ..key.try_into()? };
     Ok(Created { data, location, version })
+}
+
+fn shown(key: ApiKey) -> tenon_common::Result<Shown<ApiKeyBody>> {
+    let version = key.version;
+    Ok(Shown::versioned(key.try_into()?, version))
 }
 
 const LIST: &str = "api-keys sort=-createdAt";
@@ -271,8 +278,14 @@ impl ApiKeysApi {
         &self,
         caller: Caller<ApiKeysManage>,
         app: Data<&Arc<App>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<ApiKeyInput>,
-    ) -> Result<Created<ApiKeyBody>, ApiError> {
+    ) -> Result<Answered<Created<ApiKeyBody>>, ApiError> {
         let input = body.0;
         let mode = if input.mode == Some(KeyMode::Test) { Mode::Test } else { Mode::Live };
         let draft = ApiKeyDraft {
@@ -283,9 +296,11 @@ impl ApiKeysApi {
             ip_allowlist: input.ip_allowlist.unwrap_or_default(),
         };
         let grantor = caller.grantor();
-        let create = async |tx: &mut TenantTx<'_>| api_key::create(tx, draft, mode, &grantor).await;
-        let (key, secret) = app.db.write(&caller.actor, create).await?;
-        created(key, &secret)
+        let create = async |tx: &mut TenantTx<'_>| {
+            let (key, secret) = api_key::create(tx, draft, mode, &grantor).await?;
+            created(key, &secret)
+        };
+        once.write(&app, &caller, prefer.in_full(), create).await
     }
 
     /// Get an API key
@@ -311,6 +326,7 @@ impl ApiKeysApi {
     ///
     /// JSON merge patch (RFC 7396). In force within 5 seconds. Needs `api-keys:manage`.
     #[oai(path = "/:id", method = "patch", operation_id = "update_api_key")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
         &self,
         caller: Caller<ApiKeysManage>,
@@ -320,8 +336,14 @@ impl ApiKeysApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<ApiKeyPatch>,
-    ) -> Result<Shown<ApiKeyBody>, ApiError> {
+    ) -> Result<Answered<Shown<ApiKeyBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let grantor = caller.grantor();
         let patch = body.0;
@@ -335,11 +357,10 @@ impl ApiKeysApi {
                 ip_allowlist: patch.ip_allowlist.unwrap_or(draft.ip_allowlist),
             }
         };
-        let update =
-            async |tx: &mut TenantTx<'_>| api_key::update(tx, ApiKeyId(id.0), expected, &grantor, edit).await;
-        let key = app.db.write(&caller.actor, update).await?;
-        let version = key.version;
-        Ok(Shown::versioned(key.try_into()?, version))
+        let update = async |tx: &mut TenantTx<'_>| {
+            shown(api_key::update(tx, ApiKeyId(id.0), expected, &grantor, edit).await?)
+        };
+        once.write(&app, &caller, prefer, update).await
     }
 
     /// Revoke an API key
@@ -355,16 +376,20 @@ impl ApiKeysApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
         /// `return=representation` for the last state in a 200.
         #[oai(name = "Prefer")]
-        prefer: Header<Option<String>>,
-    ) -> Result<Deleted<ApiKeyBody>, ApiError> {
+        prefer: Prefer,
+    ) -> Result<Answered<Deleted<ApiKeyBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let revoke = async |tx: &mut TenantTx<'_>| {
-            api_key::revoke(tx, ApiKeyId(id.0), expected, "revoked by an administrator").await
+            let key = api_key::revoke(tx, ApiKeyId(id.0), expected, "revoked by an administrator").await?;
+            let key: ApiKeyBody = key.try_into()?;
+            Ok(Deleted::preferring(prefer, || key))
         };
-        let key: ApiKeyBody = app.db.write(&caller.actor, revoke).await?.try_into()?;
-        Ok(Deleted::as_preferred(prefer.as_deref(), || key))
+        once.write(&app, &caller, prefer, revoke).await
     }
 
     /// Rotate an API key
@@ -378,14 +403,21 @@ impl ApiKeysApi {
         app: Data<&Arc<App>>,
         /// The key's id.
         id: Path<Uuid>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<RotationInput>,
-    ) -> Result<Created<ApiKeyBody>, ApiError> {
+    ) -> Result<Answered<Created<ApiKeyBody>>, ApiError> {
         let overlap = Duration::seconds(body.0.overlap_seconds.unwrap_or(86_400));
         let grantor = caller.grantor();
-        let rotate =
-            async |tx: &mut TenantTx<'_>| api_key::rotate(tx, ApiKeyId(id.0), overlap, &grantor).await;
-        let (key, secret) = app.db.write(&caller.actor, rotate).await?;
-        created(key, &secret)
+        let rotate = async |tx: &mut TenantTx<'_>| {
+            let (key, secret) = api_key::rotate(tx, ApiKeyId(id.0), overlap, &grantor).await?;
+            created(key, &secret)
+        };
+        once.write(&app, &caller, prefer.in_full(), rotate).await
     }
 
     /// Revoke the calling API key

@@ -11,6 +11,7 @@
 //! - limits are `#[oai(validator(max_length = 100))]` and its kin. `pattern` is not checked with a pointer, and
 //!   poem-openapi compiles it for each request: use a type with a format instead.
 
+mod batch;
 mod check;
 mod error;
 mod format;
@@ -30,9 +31,12 @@ use poem_openapi::types::ParseFromJSON;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
 
+use crate::prefer::Prefer;
+
+pub use batch::{Batch, BatchBody};
 pub use error::{BodyError, FieldError};
 pub use json::parse_strict;
-pub use read::{BodyLimit, DEFAULT_LIMIT};
+pub use read::{BodyLimit, DEFAULT_LIMIT, buffered};
 
 /// A required `application/json` body that fits the schema of `T`.
 ///
@@ -149,16 +153,7 @@ impl<'a, T: ParseFromJSON + 'static, R: Rules> ApiExtractor<'a> for Body<T, R> {
 /// Whether the caller asked for unknown fields to be ignored: `Prefer: handling=lenient` (RFC 7240).
 #[must_use]
 pub fn prefers_lenient(headers: &HeaderMap) -> bool {
-    headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split([',', ';']))
-        .filter_map(|preference| preference.split_once('='))
-        .any(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("handling")
-                && value.trim().trim_matches('"').eq_ignore_ascii_case("lenient")
-        })
+    Prefer::of(headers).lenient
 }
 
 #[cfg(test)]

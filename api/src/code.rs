@@ -82,10 +82,14 @@ codes! {
         "A unique value of the deleted record is taken by now; `details.conflictId` is the record that has it.";
     StateConflict = "STATE_CONFLICT", CONFLICT, "State conflict", false, "The record's state does not allow this.";
     SlugTaken = "SLUG_TAKEN", CONFLICT, "Slug taken", false, "Another organization has or had this slug.";
+    IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT, "A request with this idempotency key is under way", true,
+        "The first request with this `Idempotency-Key` has not ended; try again after the seconds of `Retry-After`.";
     TenantRequired = "TENANT_REQUIRED", CONFLICT, "Choose an organization", false,
         "The user is a member of several organizations; `details` lists their slugs and names. Send one as `organization`.";
     VersionConflict = "VERSION_CONFLICT", PRECONDITION_FAILED, "The record has changed since you read it", false,
         "`If-Match` names another version; `details.currentVersion` is the one it has.";
+    IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY, "The idempotency key was used for another request", false,
+        "The `Idempotency-Key` was sent with another body or query within 24 hours; use a new one for a new request.";
     WebhookUrlRejected = "WEBHOOK_URL_REJECTED", UNPROCESSABLE_ENTITY, "The webhook's URL was rejected", false,
         "Deliveries may not go to this address; `details.reason` says why.";
     RateLimited = "RATE_LIMITED", TOO_MANY_REQUESTS, "Too many requests", true,

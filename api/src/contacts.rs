@@ -8,6 +8,7 @@ use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tenon_common::TenantTx;
 use tenon_common::account::role::Role;
 use tenon_common::crm::contact::{self, Contact, ContactDraft};
 use tenon_common::id::{ContactId, UserId};
@@ -18,7 +19,9 @@ use crate::app::App;
 use crate::body::{Body, FieldError, Rules};
 use crate::caller::{Caller, ContactsDelete, ContactsRead, ContactsWrite};
 use crate::error::ApiError;
+use crate::once::{Answered, Once};
 use crate::params;
+use crate::prefer::Prefer;
 use crate::response::{Created, Deleted, Fetched, Listed, Paging, Shown};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
@@ -198,7 +201,7 @@ impl From<ContactInput> for ContactDraft {
 }
 
 impl ContactPatch {
-    fn merge(self, mut draft: ContactDraft) -> ContactDraft {
+    pub(crate) fn merge(self, mut draft: ContactDraft) -> ContactDraft {
         draft.name = self.name.or(draft.name);
         self.external_id.update_to(&mut draft.external_id);
         self.email.update_to(&mut draft.email);
@@ -236,9 +239,19 @@ impl Rules for ContactRules {
 }
 
 /// What a contact is replaced with. An AGENT that names no owner keeps it: it would lose the contact otherwise.
-fn replacement(draft: ContactDraft, now: &ContactDraft, owns_only: bool) -> ContactDraft {
+pub(crate) fn replacement(draft: ContactDraft, now: &ContactDraft, owns_only: bool) -> ContactDraft {
     let owner_id = draft.owner_id.or(now.owner_id.filter(|_| owns_only));
     ContactDraft { owner_id, ..draft }
+}
+
+pub(crate) fn created(contact: Contact) -> Created<ContactBody> {
+    let location = format!("/api/v1/connection/contacts/{}", contact.id);
+    Created { version: Some(contact.version), location, data: contact.into() }
+}
+
+pub(crate) fn shown(contact: Contact) -> Shown<ContactBody> {
+    let version = contact.version;
+    Shown::versioned(contact.into(), version)
 }
 
 /// What a cursor of the list belongs to.
@@ -284,12 +297,17 @@ impl ContactsApi {
         &self,
         caller: Caller<ContactsWrite>,
         app: Data<&Arc<App>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<ContactInput, ContactRules>,
-    ) -> Result<Created<ContactBody>, ApiError> {
+    ) -> Result<Answered<Created<ContactBody>>, ApiError> {
         let fields = ContactDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
-        let contact = app.db.write(&caller.actor, async |tx| contact::create(tx, fields).await).await?;
-        let location = format!("/api/v1/connection/contacts/{}", contact.id);
-        Ok(Created { version: Some(contact.version), location, data: contact.into() })
+        let create = async |tx: &mut TenantTx<'_>| Ok(created(contact::create(tx, fields).await?));
+        once.write(&app, &caller, prefer, create).await
     }
 
     /// Get a contact
@@ -315,6 +333,7 @@ impl ContactsApi {
     ///
     /// Fields that are absent are cleared. Needs `contacts:write`. Emits `contact.updated`, unless nothing differs.
     #[oai(path = "/:id", method = "put", operation_id = "replace_contact")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
         &self,
         caller: Caller<ContactsWrite>,
@@ -324,18 +343,23 @@ impl ContactsApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<ContactInput, ContactRules>,
-    ) -> Result<Shown<ContactBody>, ApiError> {
+    ) -> Result<Answered<Shown<ContactBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let owns_only = caller.actor.role < Role::Admin;
         let draft = ContactDraft::from(body.0);
         draft.clone().check().map_err(tenon_common::Error::Invalid)?;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            contact::update(tx, ContactId(id.0), expected, |now| replacement(draft, &now, owns_only)).await
+        let edit = |now| replacement(draft, &now, owns_only);
+        let replace = async |tx: &mut TenantTx<'_>| {
+            Ok(shown(contact::update(tx, ContactId(id.0), expected, edit).await?))
         };
-        let contact = app.db.write(&caller.actor, edit).await?;
-        let version = contact.version;
-        Ok(Shown::versioned(contact.into(), version))
+        once.write(&app, &caller, prefer, replace).await
     }
 
     /// Change a contact
@@ -343,6 +367,7 @@ impl ContactsApi {
     /// JSON merge patch (RFC 7396): absent keeps a field, null clears it. Needs `contacts:write`. Emits `contact.updated`,
     /// unless nothing differs.
     #[oai(path = "/:id", method = "patch", operation_id = "update_contact")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
         &self,
         caller: Caller<ContactsWrite>,
@@ -352,16 +377,20 @@ impl ContactsApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<ContactPatch, ContactRules>,
-    ) -> Result<Shown<ContactBody>, ApiError> {
+    ) -> Result<Answered<Shown<ContactBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            contact::update(tx, ContactId(id.0), expected, |draft| patch.merge(draft)).await
+        let update = async |tx: &mut TenantTx<'_>| {
+            Ok(shown(contact::update(tx, ContactId(id.0), expected, |draft| patch.merge(draft)).await?))
         };
-        let contact = app.db.write(&caller.actor, edit).await?;
-        let version = contact.version;
-        Ok(Shown::versioned(contact.into(), version))
+        once.write(&app, &caller, prefer, update).await
     }
 
     /// Delete a contact
@@ -378,16 +407,19 @@ impl ContactsApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
         /// `return=representation` for the last state in a 200.
         #[oai(name = "Prefer")]
-        prefer: Header<Option<String>>,
-    ) -> Result<Deleted<ContactBody>, ApiError> {
+        prefer: Prefer,
+    ) -> Result<Answered<Deleted<ContactBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
-        let contact = app
-            .db
-            .write(&caller.actor, async |tx| contact::delete(tx, ContactId(id.0), expected).await)
-            .await?;
-        Ok(Deleted::as_preferred(prefer.as_deref(), || contact.into()))
+        let delete = async |tx: &mut TenantTx<'_>| {
+            let contact = contact::delete(tx, ContactId(id.0), expected).await?;
+            Ok(Deleted::preferring(prefer, || contact.into()))
+        };
+        once.write(&app, &caller, prefer, delete).await
     }
 
     /// Restore a contact
@@ -401,10 +433,43 @@ impl ContactsApi {
         app: Data<&Arc<App>>,
         /// The contact's id.
         id: Path<Uuid>,
-    ) -> Result<Shown<ContactBody>, ApiError> {
-        let contact =
-            app.db.write(&caller.actor, async |tx| contact::restore(tx, ContactId(id.0)).await).await?;
-        let version = contact.version;
-        Ok(Shown::versioned(contact.into(), version))
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+    ) -> Result<Answered<Shown<ContactBody>>, ApiError> {
+        let restore = async |tx: &mut TenantTx<'_>| Ok(shown(contact::restore(tx, ContactId(id.0)).await?));
+        once.write(&app, &caller, prefer, restore).await
+    }
+
+    /// Purge a contact
+    ///
+    /// Removes a deleted contact for good: it cannot be restored. Refused with `STATE_CONFLICT` where it is not deleted. Needs
+    /// `contacts:delete`. Emits `contact.purged`.
+    #[oai(path = "/:id/purge", method = "post", operation_id = "purge_contact")]
+    async fn purge(
+        &self,
+        caller: Caller<ContactsDelete>,
+        app: Data<&Arc<App>>,
+        /// The contact's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=representation` for the last state in a 200.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+    ) -> Result<Answered<Deleted<ContactBody>>, ApiError> {
+        let expected = params::if_match(if_match.as_deref())?;
+        let purge = async |tx: &mut TenantTx<'_>| {
+            let contact = contact::purge(tx, ContactId(id.0), expected).await?;
+            Ok(Deleted::preferring(prefer, || contact.into()))
+        };
+        once.write(&app, &caller, prefer, purge).await
     }
 }

@@ -16,7 +16,9 @@ use crate::app::App;
 use crate::caller::{Caller, WebhooksRead, WebhooksWrite};
 use crate::code::Code;
 use crate::error::ApiError;
+use crate::once::{Answered, Once};
 use crate::params;
+use crate::prefer::Prefer;
 use crate::refusal::Refusal;
 use crate::response::{Listed, Paging, Shown};
 use crate::tags::Tags;
@@ -259,9 +261,18 @@ impl DeliveriesApi {
         /// The event's id, `evt_…`.
         #[oai(name = "eventId")]
         event: Path<String>,
-    ) -> Result<Shown<DeliveryBody>, ApiError> {
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+    ) -> Result<Answered<Shown<DeliveryBody>>, ApiError> {
         let event = event_id(&event)?;
-        let resend = async |tx: &mut TenantTx<'_>| delivery::resend(tx, WebhookId(id.0), event).await;
-        Ok(Shown::plain(app.db.write(&caller.actor, resend).await?.into()))
+        let resend = async |tx: &mut TenantTx<'_>| {
+            let delivery = delivery::resend(tx, WebhookId(id.0), event).await?;
+            Ok(Shown::plain(DeliveryBody::from(delivery)))
+        };
+        once.write(&app, &caller, prefer, resend).await
     }
 }

@@ -81,12 +81,12 @@ const STATUSES: &[(u16, &str)] = &[
     (404, "There is no such record: `NOT_FOUND`."),
     (
         409,
-        "What is there is in the way: `DUPLICATE`, `RESTORE_CONFLICT`, `STATE_CONFLICT`, `TENANT_REQUIRED`.",
+        "What is there is in the way: `DUPLICATE`, `RESTORE_CONFLICT`, `STATE_CONFLICT`, `IDEMPOTENCY_IN_PROGRESS`, `TENANT_REQUIRED`.",
     ),
     (412, "The record has changed: `VERSION_CONFLICT`."),
     (413, "The body is longer than allowed: `PAYLOAD_TOO_LARGE`."),
     (415, "The body is not JSON: `UNSUPPORTED_MEDIA_TYPE`."),
-    (422, "The webhook's address is refused: `WEBHOOK_URL_REJECTED`."),
+    (422, "The request cannot be done as it stands: `IDEMPOTENCY_KEY_REUSED`, `WEBHOOK_URL_REJECTED`."),
     (429, "Too many requests: `RATE_LIMITED`."),
     (500, "A fault of the server: `INTERNAL`."),
     (
@@ -105,7 +105,7 @@ impl ApiResponse for ApiError {
                 content_type: "application/json",
                 schema: ErrorBody::schema_ref(),
             }],
-            headers: if matches!(status, 429 | 503) { vec![retry_after()] } else { vec![] },
+            headers: if matches!(status, 409 | 429 | 503) { vec![retry_after()] } else { vec![] },
         };
         MetaResponses { responses: STATUSES.iter().map(response).collect() }
     }

@@ -29,6 +29,15 @@ pub fn if_match(header: Option<&str>) -> Result<Option<i64>, Refusal> {
     }
 }
 
+/// Whether `If-None-Match` of a change says `*`: only where there is no record yet.
+pub fn if_none_match(header: Option<&str>) -> Result<bool, Refusal> {
+    match header.map(str::trim) {
+        None => Ok(false),
+        Some("*") => Ok(true),
+        Some(_) => Err(Refusal::new(Code::ValidationError).detail("If-None-Match", "Expected *")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -171,6 +171,9 @@ impl From<Error> for Refusal {
             Error::Stale { current } => {
                 Self::new(Code::VersionConflict).detail("currentVersion", current.to_string())
             }
+            Error::IdempotencyInProgress => Self::new(Code::IdempotencyInProgress).retry_after(1),
+            Error::IdempotencyKeyReused => Self::new(Code::IdempotencyKeyReused),
+            Error::Item { index, error } => Self::from(*error).of_item(index),
             Error::Timeout => Self::new(Code::QueryTimeout).retry_after(1),
             Error::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "the database is not available");

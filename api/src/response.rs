@@ -10,6 +10,7 @@ use serde::Serialize;
 use tenon_common::page::{Cursors, PageQuery, SortKey, Window};
 
 use crate::code::Code;
+use crate::prefer::{Prefer, Returns};
 use crate::refusal::Refusal;
 use crate::request;
 use crate::timestamp::Timestamp;
@@ -206,6 +207,14 @@ pub struct Created<T: Shape> {
     pub version: Option<i64>,
 }
 
+/// 201 with a record that was not there, or 200 with the one that was.
+pub enum Upserted<T: Shape> {
+    /// There was none.
+    Created(Created<T>),
+    /// There was one.
+    Replaced(Shown<T>),
+}
+
 /// 204, or 200 with the last state for `Prefer: return=representation`.
 pub enum Deleted<T: Shape> {
     /// 204.
@@ -217,12 +226,15 @@ pub enum Deleted<T: Shape> {
 impl<T: Shape> Deleted<T> {
     /// What the client prefers (RFC 7240).
     pub fn as_preferred(prefer: Option<&str>, data: impl FnOnce() -> T) -> Self {
-        let representation = prefer.is_some_and(|prefer| {
-            prefer
-                .split([',', ';'])
-                .any(|preference| preference.trim().eq_ignore_ascii_case("return=representation"))
-        });
-        if representation { Self::Shown(data()) } else { Self::Silent }
+        Self::preferring(Prefer::of_values(prefer), data)
+    }
+
+    /// The same.
+    pub fn preferring(prefer: Prefer, data: impl FnOnce() -> T) -> Self {
+        match prefer.returns {
+            Some(Returns::Representation) => Self::Shown(data()),
+            _ => Self::Silent,
+        }
     }
 }
 
@@ -251,6 +263,11 @@ fn written<T: Shape>(payload: &T) -> Response {
             Refusal::new(Code::Internal).into_response()
         }
     }
+}
+
+/// 200 with something in the envelope.
+pub(crate) fn enveloped<T: Shape>(data: T) -> Response {
+    json(data, None)
 }
 
 fn json<T: Shape>(data: T, version: Option<i64>) -> Response {
@@ -297,6 +314,15 @@ impl<T: Shape> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
         let response = with(json(self.data, self.version), header::LOCATION, &self.location);
         response.with_status(StatusCode::CREATED).into_response()
+    }
+}
+
+impl<T: Shape> IntoResponse for Upserted<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Created(created) => created.into_response(),
+            Self::Replaced(shown) => shown.into_response(),
+        }
     }
 }
 
@@ -367,6 +393,14 @@ documented!(
     ]
 );
 documented!(Created, Envelope, [|with: Document| with(201, "It was created.", &[LOCATION])]);
+documented!(
+    Upserted,
+    Envelope,
+    [
+        |with: Document| with(200, "There was one, and it was replaced.", &[ETAG]),
+        |with: Document| with(201, "There was none, and it was created.", &[LOCATION, ETAG])
+    ]
+);
 documented!(
     Deleted,
     Envelope,

@@ -16,6 +16,8 @@ use crate::auth::AuthApi;
 use crate::body::BodyError;
 use crate::code::Code;
 use crate::contacts::ContactsApi;
+use crate::contacts_batch::ContactsBatchApi;
+use crate::contacts_by_key::ContactsByKeyApi;
 use crate::deliveries::DeliveriesApi;
 use crate::layers::{Outermost, Routes};
 use crate::meta::MetaApi;
@@ -24,13 +26,31 @@ use crate::refusal::Refusal;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
-type Resources =
-    (AuthApi, ContactsApi, WebhooksApi, WebhookOperationsApi, DeliveriesApi, ApiKeysApi, MetaApi);
+type Resources = (
+    AuthApi,
+    ContactsApi,
+    ContactsByKeyApi,
+    ContactsBatchApi,
+    WebhooksApi,
+    WebhookOperationsApi,
+    DeliveriesApi,
+    ApiKeysApi,
+    MetaApi,
+);
 
 /// Every resource. A new one is a line here.
 pub fn service() -> OpenApiService<Resources, ()> {
-    let resources =
-        (AuthApi, ContactsApi, WebhooksApi, WebhookOperationsApi, DeliveriesApi, ApiKeysApi, MetaApi);
+    let resources = (
+        AuthApi,
+        ContactsApi,
+        ContactsByKeyApi,
+        ContactsBatchApi,
+        WebhooksApi,
+        WebhookOperationsApi,
+        DeliveriesApi,
+        ApiKeysApi,
+        MetaApi,
+    );
     OpenApiService::new(resources, "Tenon", env!("CARGO_PKG_VERSION"))
         .summary("A multi-tenant CRM backend")
         .description(include_str!("../description.md"))

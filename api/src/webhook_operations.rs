@@ -21,6 +21,8 @@ use crate::body::Body;
 use crate::caller::{Caller, WebhooksRead, WebhooksWrite};
 use crate::code::Code;
 use crate::error::ApiError;
+use crate::once::{Answered, Once};
+use crate::prefer::Prefer;
 use crate::refusal::Refusal;
 use crate::response::Shown;
 use crate::tags::Tags;
@@ -243,12 +245,20 @@ impl WebhookOperationsApi {
         app: Data<&Arc<App>>,
         /// The webhook's id.
         id: Path<Uuid>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<RotationInput>,
-    ) -> Result<Shown<SecretsBody>, ApiError> {
+    ) -> Result<Answered<Shown<SecretsBody>>, ApiError> {
         let overlap = chrono::Duration::seconds(body.0.overlap_seconds.unwrap_or(86_400));
-        let rotate =
-            async |tx: &mut TenantTx<'_>| rotation::rotate(tx, WebhookId(id.0), overlap, &app.master).await;
-        Ok(Shown::plain(app.db.write(&caller.actor, rotate).await?.into()))
+        let rotate = async |tx: &mut TenantTx<'_>| {
+            let secrets = rotation::rotate(tx, WebhookId(id.0), overlap, &app.master).await?;
+            Ok(Shown::plain(SecretsBody::from(secrets)))
+        };
+        once.write(&app, &caller, prefer.in_full(), rotate).await
     }
 
     /// Retire a webhook's previous secret
@@ -261,11 +271,19 @@ impl WebhookOperationsApi {
         app: Data<&Arc<App>>,
         /// The webhook's id.
         id: Path<Uuid>,
-    ) -> Result<Shown<WebhookBody>, ApiError> {
-        let retire = async |tx: &mut TenantTx<'_>| rotation::retire(tx, WebhookId(id.0)).await;
-        let webhook = app.db.write(&caller.actor, retire).await?;
-        let version = webhook.version;
-        Ok(Shown::versioned(webhook.into(), version))
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+    ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
+        let retire = async |tx: &mut TenantTx<'_>| {
+            let webhook = rotation::retire(tx, WebhookId(id.0)).await?;
+            let version = webhook.version;
+            Ok(Shown::versioned(WebhookBody::from(webhook), version))
+        };
+        once.write(&app, &caller, prefer, retire).await
     }
 
     /// Enable a webhook
@@ -279,7 +297,13 @@ impl WebhookOperationsApi {
         app: Data<&Arc<App>>,
         /// The webhook's id.
         id: Path<Uuid>,
-    ) -> Result<Shown<WebhookBody>, ApiError> {
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+    ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
         let id = WebhookId(id.0);
         let enable = async |tx: &mut TenantTx<'_>| {
             let missed = endpoint::missed(tx, id).await?;
@@ -288,19 +312,22 @@ impl WebhookOperationsApi {
                 draft
             };
             let webhook = endpoint::update(tx, id, None, &app.addresses, &app.master, edit).await?;
-            Ok((webhook, missed))
+            let version = webhook.version;
+            Ok(Shown::versioned(WebhookBody { warnings: not_gathered(missed), ..webhook.into() }, version))
         };
-        let (webhook, missed) = app.db.write(&caller.actor, enable).await?;
-        let version = webhook.version;
-        let warning = |count: String| {
-            format!("{count} events happened while the webhook was disabled and were not gathered")
-        };
-        let warnings = match missed {
-            0 => Vec::new(),
-            1..=10_000 => vec![warning(missed.to_string())],
-            _ => vec![warning("More than 10,000".to_owned())],
-        };
-        Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))
+        once.write(&app, &caller, prefer, enable).await
+    }
+}
+
+/// What to say of the events that happened while a webhook was disabled.
+fn not_gathered(missed: i64) -> Vec<String> {
+    let warning = |count: String| {
+        format!("{count} events happened while the webhook was disabled and were not gathered")
+    };
+    match missed {
+        0 => Vec::new(),
+        1..=10_000 => vec![warning(missed.to_string())],
+        _ => vec![warning("More than 10,000".to_owned())],
     }
 }
 

@@ -18,7 +18,9 @@ use crate::app::App;
 use crate::body::Body;
 use crate::caller::{Caller, WebhooksDelete, WebhooksRead, WebhooksWrite};
 use crate::error::ApiError;
+use crate::once::{Answered, Once};
 use crate::params;
+use crate::prefer::Prefer;
 use crate::response::{Created, Deleted, Fetched, Listed, Paging, Shown};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
@@ -205,8 +207,14 @@ impl WebhooksApi {
         &self,
         caller: Caller<WebhooksWrite>,
         app: Data<&Arc<App>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<WebhookInput>,
-    ) -> Result<Created<WebhookBody>, ApiError> {
+    ) -> Result<Answered<Created<WebhookBody>>, ApiError> {
         let input = body.0;
         let warnings = look_up(&app, Some(&input.url)).await?;
         let draft = WebhookDraft {
@@ -216,13 +224,14 @@ impl WebhooksApi {
             active: input.active,
             secret: input.secret,
         };
-        let create =
-            async |tx: &mut TenantTx<'_>| endpoint::create(tx, draft, &app.addresses, &app.master).await;
-        let (webhook, secret) = app.db.write(&caller.actor, create).await?;
-        let location = format!("/api/v1/webhooks/{}", webhook.id);
-        let version = Some(webhook.version);
-        let data = WebhookBody { secret: Some(secret.reveal().to_string()), warnings, ..webhook.into() };
-        Ok(Created { data, location, version })
+        let create = async |tx: &mut TenantTx<'_>| {
+            let (webhook, secret) = endpoint::create(tx, draft, &app.addresses, &app.master).await?;
+            let location = format!("/api/v1/webhooks/{}", webhook.id);
+            let version = Some(webhook.version);
+            let data = WebhookBody { secret: Some(secret.reveal().to_string()), warnings, ..webhook.into() };
+            Ok(Created { data, location, version })
+        };
+        once.write(&app, &caller, prefer.in_full(), create).await
     }
 
     /// Get a webhook
@@ -248,6 +257,7 @@ impl WebhooksApi {
     ///
     /// `url` and `secret` are kept where they are absent; the rest is replaced. Needs `webhooks:write`.
     #[oai(path = "/:id", method = "put", operation_id = "replace_webhook")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
         &self,
         caller: Caller<WebhooksWrite>,
@@ -257,8 +267,14 @@ impl WebhooksApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<WebhookReplacement>,
-    ) -> Result<Shown<WebhookBody>, ApiError> {
+    ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
         let input = body.0;
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |draft: WebhookDraft| WebhookDraft {
@@ -268,13 +284,16 @@ impl WebhooksApi {
             active: Some(input.active.unwrap_or(true)),
             secret: input.secret,
         };
-        change(&app, &caller, id.0, if_match.as_deref(), warnings, edit).await
+        let asked =
+            Change { id: WebhookId(id.0), expected: params::if_match(if_match.as_deref())?, warnings };
+        asked.make(&app, &caller, &once, prefer, edit).await
     }
 
     /// Change a webhook
     ///
     /// JSON merge patch (RFC 7396). Needs `webhooks:write`.
     #[oai(path = "/:id", method = "patch", operation_id = "update_webhook")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
         &self,
         caller: Caller<WebhooksWrite>,
@@ -284,8 +303,14 @@ impl WebhooksApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<WebhookPatch>,
-    ) -> Result<Shown<WebhookBody>, ApiError> {
+    ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
         let input = body.0;
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |mut draft: WebhookDraft| {
@@ -298,7 +323,9 @@ impl WebhooksApi {
                 secret: input.secret,
             }
         };
-        change(&app, &caller, id.0, if_match.as_deref(), warnings, edit).await
+        let asked =
+            Change { id: WebhookId(id.0), expected: params::if_match(if_match.as_deref())?, warnings };
+        asked.make(&app, &caller, &once, prefer, edit).await
     }
 
     /// Delete a webhook
@@ -314,30 +341,44 @@ impl WebhooksApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
         /// `return=representation` for the last state in a 200.
         #[oai(name = "Prefer")]
-        prefer: Header<Option<String>>,
-    ) -> Result<Deleted<WebhookBody>, ApiError> {
+        prefer: Prefer,
+    ) -> Result<Answered<Deleted<WebhookBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
-        let delete = async |tx: &mut TenantTx<'_>| endpoint::delete(tx, WebhookId(id.0), expected).await;
-        let webhook = app.db.write(&caller.actor, delete).await?;
-        Ok(Deleted::as_preferred(prefer.as_deref(), || webhook.into()))
+        let delete = async |tx: &mut TenantTx<'_>| {
+            let webhook = endpoint::delete(tx, WebhookId(id.0), expected).await?;
+            Ok(Deleted::preferring(prefer, || webhook.into()))
+        };
+        once.write(&app, &caller, prefer, delete).await
     }
 }
 
-async fn change(
-    app: &App,
-    caller: &Caller<WebhooksWrite>,
-    id: Uuid,
-    if_match: Option<&str>,
+/// Which webhook to change, and what to say beside it.
+struct Change {
+    id: WebhookId,
+    expected: Option<i64>,
     warnings: Vec<String>,
-    edit: impl FnOnce(WebhookDraft) -> WebhookDraft + Send,
-) -> Result<Shown<WebhookBody>, ApiError> {
-    let expected = params::if_match(if_match)?;
-    let update = async |tx: &mut TenantTx<'_>| {
-        endpoint::update(tx, WebhookId(id), expected, &app.addresses, &app.master, edit).await
-    };
-    let webhook = app.db.write(&caller.actor, update).await?;
-    let version = webhook.version;
-    Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))
+}
+
+impl Change {
+    async fn make(
+        self,
+        app: &App,
+        caller: &Caller<WebhooksWrite>,
+        once: &Once,
+        prefer: Prefer,
+        edit: impl FnOnce(WebhookDraft) -> WebhookDraft + Send,
+    ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
+        let Self { id, expected, warnings } = self;
+        let update = async |tx: &mut TenantTx<'_>| {
+            let webhook = endpoint::update(tx, id, expected, &app.addresses, &app.master, edit).await?;
+            let version = webhook.version;
+            Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))
+        };
+        once.write(app, caller, prefer, update).await
+    }
 }

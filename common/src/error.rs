@@ -47,6 +47,20 @@ pub enum Error {
         /// The version it has now.
         current: i64,
     },
+    /// Another request under the same idempotency key is under way.
+    #[error("A request with this idempotency key is under way")]
+    IdempotencyInProgress,
+    /// The idempotency key was another request's.
+    #[error("The idempotency key was used for another request")]
+    IdempotencyKeyReused,
+    /// What all or nothing was asked for failed for the sake of one item.
+    #[error("item {index}: {error}")]
+    Item {
+        /// Its place, from 0.
+        index: usize,
+        /// Why.
+        error: Box<Error>,
+    },
     /// The database took longer than a request may.
     #[error("The query took too long")]
     Timeout,

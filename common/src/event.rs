@@ -41,6 +41,7 @@ catalogue! {
     CONTACT_UPDATED = "contact.updated", Contact, "A contact was changed; `changedFields` and `previous` say what.";
     CONTACT_DELETED = "contact.deleted", Contact, "A contact was deleted; `data` is its last state.";
     CONTACT_RESTORED = "contact.restored", Contact, "A deleted contact was brought back.";
+    CONTACT_PURGED = "contact.purged", Contact, "A deleted contact was removed for good; `data` is its last state.";
     API_KEY_CREATED = "api_key.created", ApiKey, "An API key was created. The key itself is never in an event.";
     API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
     API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";

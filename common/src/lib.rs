@@ -10,6 +10,7 @@ pub mod entity;
 pub mod error;
 pub mod event;
 pub mod id;
+pub mod idempotency;
 pub mod job;
 pub mod operations;
 pub mod page;

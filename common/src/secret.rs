@@ -17,6 +17,8 @@ pub enum Purpose {
     SigningKey,
     /// The signature of list cursors.
     Cursor,
+    /// Answers that are saved under idempotency keys.
+    SavedAnswer,
 }
 
 impl Purpose {
@@ -25,6 +27,7 @@ impl Purpose {
             Self::WebhookSecret => b"tenon webhook secret",
             Self::SigningKey => b"tenon signing key",
             Self::Cursor => b"tenon cursor",
+            Self::SavedAnswer => b"tenon saved answer",
         }
     }
 }

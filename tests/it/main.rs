@@ -14,3 +14,4 @@ mod processes;
 mod queue;
 mod raw;
 mod webhook_operations;
+mod writes;

@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod context;
 pub mod health;
+pub mod housekeeping;
 pub mod jobs;
 pub mod partitions;
 pub mod registry;

@@ -84,6 +84,7 @@ async fn work(cli: &Cli) -> Result<(), String> {
     probes.set_started();
     tracing::info!(operations_address = %operations_address, worker = &*worker.name(), "listening");
     let partitions = tokio::spawn(crate::partitions::keep_ahead(db.clone()));
+    let expired = tokio::spawn(crate::housekeeping::forget_expired(db.clone()));
     let rule = DisableRule {
         after: Some(cli.webhooks.webhook_disable_after).filter(|after| !after.is_zero()),
         failures: cli.webhooks.webhook_disable_failures,
@@ -96,6 +97,7 @@ async fn work(cli: &Cli) -> Result<(), String> {
     worker.run(draining).await;
     partitions.abort();
     reviews.abort();
+    expired.abort();
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("stopped");
     Ok(())

@@ -17,6 +17,17 @@ pub struct BodyLimit(pub usize);
 /// The bytes of a JSON body, at most as many as the request's limit.
 pub(super) async fn json_bytes(request: &Request, body: &mut RequestBody) -> Result<Bytes, BodyError> {
     check_media_type(request)?;
+    bytes(request, body).await
+}
+
+/// The bytes of a body of any kind, which can be read again by whoever comes next.
+pub async fn buffered(request: &Request, body: &mut RequestBody) -> Result<Bytes, BodyError> {
+    let read = bytes(request, body).await?;
+    *body = RequestBody::new(read.clone().into());
+    Ok(read)
+}
+
+async fn bytes(request: &Request, body: &mut RequestBody) -> Result<Bytes, BodyError> {
     let limit = request.data::<BodyLimit>().map_or(DEFAULT_LIMIT, |limit| limit.0);
     if declared_length(request).is_some_and(|length| length > limit as u64) {
         return Err(BodyError::TooLarge { limit });

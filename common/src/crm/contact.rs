@@ -1,6 +1,7 @@
 //! Contacts: the people that a tenant deals with.
 
 mod draft;
+mod purge;
 mod rows;
 
 use chrono::{DateTime, Utc};
@@ -21,6 +22,7 @@ use crate::page::{Page, SortKey, Window};
 use crate::wire;
 
 pub use draft::{ContactDraft, ContactFields};
+pub use purge::purge;
 use rows::Rows;
 
 /// A contact, as the API and events show it.
@@ -89,6 +91,12 @@ record!(Contact {
     deleted_at,
 });
 
+// After `columns!`, which they use.
+pub mod batch;
+mod by_key;
+
+pub use by_key::{ContactKey, Precondition, Upserted, find_by, lock_by, upsert};
+
 /// Creates one contact.
 pub async fn create(tx: &mut TenantTx<'_>, fields: ContactFields) -> Result<Contact> {
     let mut created = create_many(tx, vec![fields]).await?;
@@ -99,9 +107,19 @@ pub async fn create(tx: &mut TenantTx<'_>, fields: ContactFields) -> Result<Cont
 /// all of them.
 pub async fn create_many(tx: &mut TenantTx<'_>, fields: Vec<ContactFields>) -> Result<Vec<Contact>> {
     let contacts: Vec<Contact> = fields.into_iter().map(|fields| new(tx, fields)).collect::<Result<_>>()?;
-    let rows = Rows::of(&contacts);
+    let inserted = insert(tx, &contacts).await?;
+    if let Some(refused) = contacts.iter().find(|contact| !inserted.contains(&contact.id)) {
+        return Err(collision(tx, refused, ConflictCode::Duplicate).await?);
+    }
+    record_created(tx, &contacts).await?;
+    Ok(contacts)
+}
+
+/// Inserts what collides with nothing; the ids of what it inserted. One statement.
+async fn insert(tx: &mut TenantTx<'_>, contacts: &[Contact]) -> Result<Vec<ContactId>> {
+    let rows = Rows::of(contacts);
     let actor = tx.actor().principal.reference().to_string();
-    let inserted: Vec<ContactId> = sqlx::query_scalar(
+    let inserted = sqlx::query_scalar(
         "insert into tenon.contacts (tenant_id, id, external_id, name, email, email_key, phone, phone_original, company, title,
                                      lifecycle, owner_id, user_id, created_at, created_by, updated_at, updated_by)
          select $1, c.id, c.external_id, c.name, c.email, c.email_key, c.phone, c.phone_original, c.company, c.title,
@@ -130,15 +148,12 @@ pub async fn create_many(tx: &mut TenantTx<'_>, fields: Vec<ContactFields>) -> R
     .fetch_all(tx.conn())
     .await
     .map_err(refusal)?;
-    if let Some(refused) = contacts.iter().find(|contact| !inserted.contains(&contact.id)) {
-        return Err(collision(tx, refused, ConflictCode::Duplicate).await?);
-    }
-    let changes = contacts
-        .iter()
-        .map(|contact| changed(EventType::CONTACT_CREATED, None, contact))
-        .collect::<Result<Vec<_>>>()?;
-    change::record(tx, &changes).await?;
-    Ok(contacts)
+    Ok(inserted)
+}
+
+async fn record_created(tx: &mut TenantTx<'_>, contacts: &[Contact]) -> Result<()> {
+    let created = contacts.iter().map(|contact| changed(EventType::CONTACT_CREATED, None, contact));
+    change::record(tx, &created.collect::<Result<Vec<_>>>()?).await
 }
 
 /// The contact, if there is one that is not deleted.
@@ -201,6 +216,16 @@ pub async fn update(
     edit: impl FnOnce(ContactDraft) -> ContactDraft,
 ) -> Result<Contact> {
     let before = lock(tx, id, false).await?;
+    update_locked(tx, before, expected, edit).await
+}
+
+/// The same for a contact that this transaction has locked.
+pub async fn update_locked(
+    tx: &mut TenantTx<'_>,
+    before: Contact,
+    expected: Option<i64>,
+    edit: impl FnOnce(ContactDraft) -> ContactDraft,
+) -> Result<Contact> {
     if expected.is_some_and(|expected| expected != before.version) {
         return Err(Error::Stale { current: before.version });
     }
@@ -222,6 +247,11 @@ pub async fn update(
 /// Hides a contact and frees its unique values. Answers its last state.
 pub async fn delete(tx: &mut TenantTx<'_>, id: ContactId, expected: Option<i64>) -> Result<Contact> {
     let before = lock(tx, id, false).await?;
+    delete_locked(tx, before, expected).await
+}
+
+/// The same for a contact that this transaction has locked.
+pub async fn delete_locked(tx: &mut TenantTx<'_>, before: Contact, expected: Option<i64>) -> Result<Contact> {
     if expected.is_some_and(|expected| expected != before.version) {
         return Err(Error::Stale { current: before.version });
     }
@@ -370,7 +400,8 @@ async fn write(connection: &mut PgConnection, contact: &Contact) -> Result<(), s
     sqlx::query(
         "update tenon.contacts set external_id = $3, name = $4, email = $5, email_key = $6, phone = $7, phone_original = $8,
                 company = $9, title = $10, lifecycle = $11, owner_id = $12, user_id = $13, version = $14, updated_at = $15,
-                updated_by = $16, deleted_at = $17, deleted_by = case when $17::timestamptz is null then null else $16 end
+                updated_by = $16, deleted_at = $17, deleted_by = case when $17::timestamptz is null then null else $16 end,
+                delete_batch_id = case when $17::timestamptz is null then null else $18::uuid end
          where tenant_id = $1 and id = $2",
     )
     .bind(contact.tenant_id)
@@ -390,6 +421,7 @@ async fn write(connection: &mut PgConnection, contact: &Contact) -> Result<(), s
     .bind(contact.updated_at)
     .bind(contact.updated_by.to_string())
     .bind(contact.deleted_at)
+    .bind(Uuid::now_v7())
     .execute(connection)
     .await?;
     Ok(())
@@ -414,14 +446,12 @@ async fn collision(tx: &mut TenantTx<'_>, contact: &Contact, code: ConflictCode)
     Ok(Error::Conflict(Conflict { code, message, field: Some(field), with: taken.map(|(id, _)| id) }))
 }
 
+fn not_a_member(field: &str) -> Error {
+    let message = "Must be the id of a user of this organization";
+    Error::Invalid(vec![FieldError::new(field, "NOT_A_MEMBER", message)])
+}
+
 fn refusal(error: sqlx::Error) -> Error {
-    let not_a_member = |field| {
-        Error::Invalid(vec![FieldError::new(
-            field,
-            "NOT_A_MEMBER",
-            "Must be the id of a user of this organization",
-        )])
-    };
     match broken_constraint(&error) {
         Some("contacts_owner") => not_a_member("ownerId"),
         Some("contacts_user") => not_a_member("userId"),

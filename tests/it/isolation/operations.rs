@@ -40,7 +40,25 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("replace_contact", Scope("contacts:write"), contact.clone()),
         ("update_contact", Scope("contacts:write"), contact),
         ("delete_contact", Scope("contacts:delete"), Value::Null),
+        ("purge_contact", Scope("contacts:delete"), Value::Null),
         ("restore_contact", Scope("contacts:write"), Value::Null),
+        ("get_contact_by_key", Scope("contacts:read"), Value::Null),
+        ("upsert_contact_by_key", Scope("contacts:write"), json!({"name": "Grace"})),
+        ("update_contact_by_key", Scope("contacts:write"), json!({"name": "Grace"})),
+        ("delete_contact_by_key", Scope("contacts:delete"), Value::Null),
+        ("read_contacts", Scope("contacts:read"), json!({"items": [{"id": uuid::Uuid::now_v7()}]})),
+        ("create_contacts", Scope("contacts:write"), json!({"items": [{"name": "Grace"}]})),
+        (
+            "update_contacts",
+            Scope("contacts:write"),
+            json!({"items": [{"id": uuid::Uuid::now_v7(), "changes": {"title": "x"}}]}),
+        ),
+        (
+            "upsert_contacts",
+            Scope("contacts:write"),
+            json!({"items": [{"name": "Grace", "email": "grace@example.com"}]}),
+        ),
+        ("delete_contacts", Scope("contacts:delete"), json!({"items": [{"id": uuid::Uuid::now_v7()}]})),
         ("list_webhooks", Scope("webhooks:read"), Value::Null),
         ("create_webhook", Scope("webhooks:write"), webhook.clone()),
         ("get_webhook", Scope("webhooks:read"), Value::Null),
@@ -116,6 +134,7 @@ fn operations() -> Vec<Operation> {
 struct Records {
     contact: String,
     deleted_contact: String,
+    email: String,
     webhook: String,
     event: String,
     key: String,
@@ -139,6 +158,7 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     .expect("a delivery");
     Records {
         contact: factory::id(&contacts[0]).to_owned(),
+        email: contacts[0]["email"].as_str().expect("an address").to_owned(),
         deleted_contact: factory::id(&contacts[1]).to_owned(),
         webhook: factory::id(&webhook).to_owned(),
         event: EventId(event).wire(),
@@ -149,18 +169,22 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
 impl Operation {
     fn path(&self, of: &Records) -> String {
         let id = match self.template.as_str() {
-            template if template.ends_with("/restore") => &of.deleted_contact,
+            template if template.ends_with("/restore") || template.ends_with("/purge") => &of.deleted_contact,
             template if template.contains("/contacts/") => &of.contact,
             template if template.contains("/webhooks/") => &of.webhook,
             _ => &of.key,
         };
-        let path = self.template.replace("{id}", id).replace("{eventId}", &of.event);
+        let by_key = self.template.replace("{key}", "email").replace("{value}", &of.email);
+        let path = by_key.replace("{id}", id).replace("{eventId}", &of.event);
+        let query = if self.id == "upsert_contacts" { "?key=email" } else { "" };
+        let path = format!("{path}{query}");
         assert!(!path.contains('{'), "a parameter that this test does not know: {path}");
         path
     }
 
+    /// An upsert names a value: where no record of the caller's tenant has it, it makes one.
     fn names_a_record(&self) -> bool {
-        self.template.contains('{')
+        self.template.contains('{') && !self.id.starts_with("upsert_")
     }
 
     /// Of a credential, through the whole path.
@@ -274,9 +298,10 @@ async fn without_the_scope_nothing_is_done_or_told() {
         let key = if other(scope) == "contacts:read" { &contacts } else { &webhooks };
         let headers = format!("Authorization: Bearer {key}\r\n");
         // Whether the record exists is not told either.
-        for path in
-            [operation.path(&records), operation.template.replace("{id}", "x").replace("{eventId}", "x")]
-        {
+        let nobodys = ["{id}", "{eventId}", "{key}", "{value}"]
+            .into_iter()
+            .fold(operation.template.clone(), |path, parameter| path.replace(parameter, "x"));
+        for path in [operation.path(&records), nobodys] {
             let answer = operation.call_without_body(&app, &headers, &path).await;
             assert_eq!(
                 (answer.status, answer.code().as_str()),

@@ -61,6 +61,8 @@ async fn filled() -> (TestApp, Tenant, Tenant) {
         tenant.agent().await;
         factory::contacts(&tenant.admin(), 2).await;
         factory::webhook(&tenant.admin()).await;
+        let keyed = tenant.admin().with_header("idempotency-key", "once");
+        keyed.post("/connection/contacts", factory::contact(2)).await.status(201);
     }
     let mut admin = app.connect().await;
     for statement in [
@@ -113,7 +115,8 @@ async fn reach(connection: &mut PgConnection, statement: String) -> Option<u64> 
 }
 
 /// What each login has no right to read at all. Partitions are reached through their parent.
-const UNREADABLE: [(&str, &[&str]); 2] = [("app", &["apalis.jobs"]), ("worker", &["tenon.api_keys"])];
+const UNREADABLE: [(&str, &[&str]); 2] =
+    [("app", &["apalis.jobs"]), ("worker", &["tenon.api_keys", "tenon.idempotency_keys"])];
 
 fn logins(app: &TestApp) -> [(&'static str, String); 2] {
     [("app", app.database().app_url().to_owned()), ("worker", app.database().worker_url().to_owned())]

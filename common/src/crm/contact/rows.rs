@@ -21,7 +21,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn of(contacts: &[Contact]) -> Self {
+    pub(super) fn of<'a>(contacts: impl IntoIterator<Item = &'a Contact>) -> Self {
         let mut rows = Self::default();
         for contact in contacts {
             rows.id.push(contact.id);
