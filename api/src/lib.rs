@@ -13,6 +13,7 @@ pub mod contacts;
 pub mod deliveries;
 pub mod error;
 pub mod layers;
+pub mod limit_operations;
 pub mod limits;
 pub mod meta;
 pub mod openapi;

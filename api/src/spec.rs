@@ -5,12 +5,18 @@ use serde_json::json;
 use tenon_common::entity::EntityKind;
 use tenon_common::event::{CATALOGUE, EventType};
 
+use crate::body::parse_strict;
 use crate::openapi::{DocumentError, Documents, EventDescription, documents};
-use crate::routes;
+use crate::{limits, routes};
 
-/// Both documents. Needs no server and no database.
+/// Both documents. Needs no server and no database. Fails where an operation has no class of rate limits, so that none is served
+/// without a limit.
 pub fn spec() -> Result<Documents, DocumentError> {
-    documents(&routes::service().spec(), &events())
+    let documents = documents(&routes::service().spec(), &events())?;
+    let document =
+        parse_strict(documents.v31.as_bytes()).map_err(|error| DocumentError(vec![error.to_string()]))?;
+    let problems = limits::class::problems(&document);
+    if problems.is_empty() { Ok(documents) } else { Err(DocumentError(problems)) }
 }
 
 /// The schema of the document that describes `data` of a kind's events.

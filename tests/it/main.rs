@@ -8,6 +8,7 @@ mod errors;
 mod hammer;
 mod harness;
 mod isolation;
+mod limits;
 mod log;
 mod openapi;
 mod processes;

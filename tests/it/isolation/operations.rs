@@ -34,6 +34,7 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("list_event_types", Nothing, Value::Null),
         ("get_key_set", Nothing, Value::Null),
         ("get_me", Credential, Value::Null),
+        ("get_limits", Credential, Value::Null),
         ("list_contacts", Scope("contacts:read"), Value::Null),
         ("create_contact", Scope("contacts:write"), contact.clone()),
         ("get_contact", Scope("contacts:read"), Value::Null),
