@@ -88,6 +88,12 @@ needs! {
     WebhooksDelete = Some(Permission::WEBHOOKS_DELETE);
     /// `api-keys:manage`.
     ApiKeysManage = Some(Permission::API_KEYS_MANAGE);
+    /// `organizations:read`.
+    OrganizationsRead = Some(Permission::ORGANIZATIONS_READ);
+    /// `organizations:write`.
+    OrganizationsWrite = Some(Permission::ORGANIZATIONS_WRITE);
+    /// `organizations:delete`.
+    OrganizationsDelete = Some(Permission::ORGANIZATIONS_DELETE);
 }
 
 /// The caller of an operation, with the permission that it needs.

@@ -176,6 +176,21 @@ pub enum TenantCommand {
         #[arg(long)]
         with_api_key: bool,
     },
+    /// Change a tenant's plan; every server knows within 5 seconds. Prints one JSON object.
+    Plan {
+        /// The tenant's id.
+        #[arg(long)]
+        tenant: uuid::Uuid,
+        /// free, team, business or unlimited.
+        #[arg(long, value_parser = Plan::parse)]
+        plan: Plan,
+    },
+    /// Bring back a tenant that was deleted within 30 days, with its keys and members. Prints one JSON object.
+    Restore {
+        /// The tenant's id.
+        #[arg(long)]
+        tenant: uuid::Uuid,
+    },
 }
 
 /// Users.

@@ -17,6 +17,7 @@ pub mod limit_operations;
 pub mod limits;
 pub mod meta;
 pub mod openapi;
+pub mod organizations;
 pub mod params;
 pub mod refusal;
 pub mod request;

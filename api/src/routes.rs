@@ -21,13 +21,23 @@ use crate::layers::{Outermost, Routes};
 use crate::limit_operations::LimitsApi;
 use crate::meta::MetaApi;
 use crate::openapi::Documents;
+use crate::organizations::OrganizationsApi;
 use crate::refusal::Refusal;
 use crate::request;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
-type Resources =
-    (AuthApi, ContactsApi, WebhooksApi, WebhookOperationsApi, DeliveriesApi, ApiKeysApi, MetaApi, LimitsApi);
+type Resources = (
+    AuthApi,
+    ContactsApi,
+    WebhooksApi,
+    WebhookOperationsApi,
+    DeliveriesApi,
+    ApiKeysApi,
+    MetaApi,
+    LimitsApi,
+    OrganizationsApi,
+);
 
 /// Every resource. A new one is a line here.
 pub fn service() -> OpenApiService<Resources, ()> {
@@ -40,6 +50,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         ApiKeysApi,
         MetaApi,
         LimitsApi,
+        OrganizationsApi,
     );
     OpenApiService::new(resources, "Tenon", env!("CARGO_PKG_VERSION"))
         .summary("A multi-tenant CRM backend")

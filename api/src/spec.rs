@@ -27,7 +27,7 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
         EntityKind::User => "UserSummary",
-        EntityKind::Tenant => "OrganizationSummary",
+        EntityKind::Tenant => "Organization",
     }
 }
 
@@ -63,6 +63,10 @@ fn example(kind: EntityKind) -> serde_json::Value {
             "id": id, "tenantId": tenant, "url": "https://example.com/webhook", "events": ["contact.created"], "description": null,
             "active": false, "disabledReason": "failing", "secret": null, "warnings": [], "version": 2, "createdAt": at,
             "createdBy": by, "updatedAt": at, "updatedBy": by
+        }),
+        EntityKind::Tenant => json!({
+            "id": tenant, "name": "ACME Corp", "slug": "acme-corp", "plan": "team", "settings": {"timeZone": "Europe/Vienna"},
+            "version": 4, "createdAt": at, "updatedAt": at, "deletedAt": null
         }),
         _ => json!({"id": id, "name": "Ada Lovelace", "email": "ada@example.com"}),
     }

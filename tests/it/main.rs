@@ -11,6 +11,7 @@ mod isolation;
 mod limits;
 mod log;
 mod openapi;
+mod organizations;
 mod processes;
 mod queue;
 mod raw;
