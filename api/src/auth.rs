@@ -123,7 +123,7 @@ impl AuthApi {
         body: Body<LoginInput>,
     ) -> Result<Shown<TokenBody>, ApiError> {
         let LoginInput { email, password, organization } = body.0;
-        app.limits.login(request::FACTS.get().ip, &email)?;
+        app.limits.login(request::FACTS.get().ip, &email).await?;
         let outcome = login::attempt(&app.db, &email, &password, organization.as_deref()).await?;
         let counted = if matches!(outcome, Login::In(_) | Login::Choose(_)) { "succeeded" } else { "failed" };
         metrics::counter!("tenon_auth_attempts_total", "method" => "password", "outcome" => counted)

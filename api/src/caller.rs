@@ -18,6 +18,7 @@ use tenon_common::actor::{Actor, Origin, Principal};
 
 use crate::app::App;
 use crate::code::Code;
+use crate::limits::class::Class;
 use crate::refusal::Refusal;
 use crate::request::{self, Facts};
 
@@ -87,6 +88,12 @@ needs! {
     WebhooksDelete = Some(Permission::WEBHOOKS_DELETE);
     /// `api-keys:manage`.
     ApiKeysManage = Some(Permission::API_KEYS_MANAGE);
+    /// `organizations:read`.
+    OrganizationsRead = Some(Permission::ORGANIZATIONS_READ);
+    /// `organizations:write`.
+    OrganizationsWrite = Some(Permission::ORGANIZATIONS_WRITE);
+    /// `organizations:delete`.
+    OrganizationsDelete = Some(Permission::ORGANIZATIONS_DELETE);
 }
 
 /// The caller of an operation, with the permission that it needs.
@@ -149,6 +156,8 @@ impl<'a, N: Needs> ApiExtractor<'a> for Caller<N> {
         let app = request.data::<Arc<App>>().ok_or_else(|| Refusal::new(Code::Internal))?;
         let facts = request::FACTS.get();
         let identity = authenticate(app, request.headers(), &facts).await?;
+        let class = facts.class.unwrap_or_else(|| Class::of_method(request.method()));
+        app.limits.request(&identity.actor, identity.plan, class).await?;
         if let Some(permission) = N::PERMISSION {
             identity.require(permission)?;
         }
@@ -178,7 +187,7 @@ async fn authenticate(app: &App, headers: &HeaderMap, facts: &Facts) -> Result<I
     match identity {
         // Guessing is limited per address; who has a good credential never meets this limit.
         Err(refusal) if refusal.code.status() == 401 => {
-            app.limits.public(facts.ip)?;
+            app.limits.public(facts.ip).await?;
             Err(refusal)
         }
         other => other,

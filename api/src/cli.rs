@@ -9,6 +9,8 @@ use tenon_common::account::role::Role;
 use tenon_common::account::tenant::Plan;
 use tenon_common::config::{DatabaseArgs, LogArgs, SecretArgs};
 
+use crate::limits::{Limits, Mode};
+
 /// Tenon's HTTP API, and the operator's commands.
 ///
 /// Settings come from the command line first, the environment second, the TOML file of --config third. A secret X may be read
@@ -31,9 +33,33 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub http: HttpArgs,
+    /// See there.
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How many requests are answered.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Rate limits")]
+pub struct LimitArgs {
+    /// enforce refuses requests over a limit; shadow only counts them, in metrics; off does neither. Attempts to log in are
+    /// limited in all three.
+    #[arg(long, env = "TENON_RATE_LIMITS", value_name = "MODE", default_value = "enforce", global = true, value_parser = Mode::parse)]
+    pub rate_limits: Mode,
+    /// The Redis in which several API processes count together: redis://host:6379, rediss:// for TLS, redis+unix:///path.
+    /// Without one, and while it is away, each process counts for itself.
+    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, global = true)]
+    pub redis_url: Option<String>,
+}
+
+impl LimitArgs {
+    /// The limits, or what is wrong with the settings. Connects to nothing yet; needs a runtime.
+    pub fn limits(&self) -> Result<Limits, String> {
+        Limits::new(self.rate_limits, self.redis_url.as_deref())
+    }
 }
 
 /// Where and for whom the API is served.
@@ -149,6 +175,21 @@ pub enum TenantCommand {
         /// Make an API key with all of the owner's rights, and print it.
         #[arg(long)]
         with_api_key: bool,
+    },
+    /// Change a tenant's plan; every server knows within 5 seconds. Prints one JSON object.
+    Plan {
+        /// The tenant's id.
+        #[arg(long)]
+        tenant: uuid::Uuid,
+        /// free, team, business or unlimited.
+        #[arg(long, value_parser = Plan::parse)]
+        plan: Plan,
+    },
+    /// Bring back a tenant that was deleted within 30 days, with its keys and members. Prints one JSON object.
+    Restore {
+        /// The tenant's id.
+        #[arg(long)]
+        tenant: uuid::Uuid,
     },
 }
 

@@ -84,6 +84,7 @@ fn settings(cli: &Cli, command: &ConfigCommand) -> Result<(), String> {
         ConfigCommand::Check => {
             cli.database.config("tenon-api")?;
             cli.secret.key()?;
+            cli.limits.limits()?;
             say("every setting can be used");
         }
         ConfigCommand::Print => {

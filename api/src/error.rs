@@ -8,6 +8,7 @@ use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaRespon
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 
+use crate::limits;
 use crate::refusal::Refusal;
 use crate::response::Metadata;
 
@@ -105,7 +106,7 @@ impl ApiResponse for ApiError {
                 content_type: "application/json",
                 schema: ErrorBody::schema_ref(),
             }],
-            headers: if matches!(status, 409 | 429 | 503) { vec![retry_after()] } else { vec![] },
+            headers: headers(*status),
         };
         MetaResponses { responses: STATUSES.iter().map(response).collect() }
     }
@@ -113,6 +114,19 @@ impl ApiResponse for ApiError {
     fn register(registry: &mut Registry) {
         <Json<ErrorBody> as Payload>::register(registry);
     }
+}
+
+/// Every counted answer has the headers of rate limits; they are described where they matter.
+fn headers(status: u16) -> Vec<MetaHeader> {
+    let of_limits = limits::headers::DOCUMENTED.iter().filter(|_| status == 429);
+    let header = |(name, says): &(&str, &str)| MetaHeader {
+        name: (*name).to_owned(),
+        description: Some((*says).to_owned()),
+        required: false,
+        deprecated: false,
+        schema: if name.starts_with("X-") { u64::schema_ref() } else { String::schema_ref() },
+    };
+    matches!(status, 409 | 429 | 503).then(retry_after).into_iter().chain(of_limits.map(header)).collect()
 }
 
 fn retry_after() -> MetaHeader {

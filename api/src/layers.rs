@@ -5,7 +5,7 @@ mod client;
 mod metered;
 mod routes;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use poem::http::{HeaderName, HeaderValue, header};
@@ -13,6 +13,7 @@ use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::app::App;
 use crate::code::Code;
+use crate::limits;
 use crate::refusal::Refusal;
 use crate::request::{FACTS, Facts};
 use metered::{Durations, InFlight};
@@ -46,11 +47,15 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
 
     async fn call(&self, request: Request) -> Result<Response> {
         let started = Instant::now();
-        let facts =
-            Facts { id: request_id(&request), ip: client::address(&request, &self.app.trusted_proxies) };
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let route = self.routes.template(&path);
+        let (route, class) = self.routes.operation(&method, &path);
+        let facts = Facts {
+            id: request_id(&request),
+            ip: client::address(&request, &self.app.trusted_proxies),
+            class,
+            counted: Arc::default(),
+        };
         let accept = request.headers().get(header::ACCEPT).cloned();
         let in_flight = InFlight::begin();
         count_tenant_headers(&request);
@@ -81,8 +86,11 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
 impl<E: Endpoint + 'static> Outermost<E> {
     /// Runs the request in a task of its own: a client that hangs up cancels nothing half way, and a panic ends one request.
     async fn answer(&self, request: Request, facts: &Facts) -> Response {
-        let inner = self.inner.clone();
-        let work = async move { inner.call(request).await.map(IntoResponse::into_response) };
+        let (inner, app, class, ip) = (self.inner.clone(), self.app.clone(), facts.class, facts.ip);
+        let work = async move {
+            app.limits.anonymous(class, ip).await?;
+            inner.call(request).await.map(IntoResponse::into_response)
+        };
         let mut task = tokio::spawn(FACTS.scope(facts.clone(), work));
         match tokio::time::timeout(REQUEST_DEADLINE, &mut task).await {
             Ok(Ok(Ok(response))) => response,
@@ -125,6 +133,7 @@ impl<E: Endpoint + 'static> Outermost<E> {
         if !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
+        limits::headers::write(headers, &facts.counted.lock().unwrap_or_else(PoisonError::into_inner));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }

@@ -11,7 +11,6 @@ use tenon_common::event::{CATALOGUE, EventType};
 use crate::app::App;
 use crate::code::Code;
 use crate::error::ApiError;
-use crate::request;
 use crate::response::Shown;
 use crate::tags::Tags;
 
@@ -79,8 +78,7 @@ impl MetaApi {
     ///
     /// Every code that an error can have.
     #[oai(path = "/api/v1/errors", method = "get", operation_id = "list_error_codes")]
-    async fn errors(&self, app: Data<&Arc<App>>) -> Result<Shown<Vec<ErrorCodeBody>>, ApiError> {
-        app.limits.public(request::FACTS.get().ip)?;
+    async fn errors(&self) -> Result<Shown<Vec<ErrorCodeBody>>, ApiError> {
         let body = |code: &Code| ErrorCodeBody {
             code: code.name().to_owned(),
             status: code.status().as_u16(),
@@ -94,8 +92,7 @@ impl MetaApi {
     ///
     /// What webhooks can subscribe to.
     #[oai(path = "/api/v1/event-types", method = "get", operation_id = "list_event_types")]
-    async fn event_types(&self, app: Data<&Arc<App>>) -> Result<Shown<Vec<EventTypeBody>>, ApiError> {
-        app.limits.public(request::FACTS.get().ip)?;
+    async fn event_types(&self) -> Result<Shown<Vec<EventTypeBody>>, ApiError> {
         let body = |event: &EventType| EventTypeBody {
             name: event.name.to_owned(),
             description: event.description.to_owned(),
@@ -109,7 +106,6 @@ impl MetaApi {
     /// A JSON Web Key Set (RFC 7517), without the envelope, for stock libraries.
     #[oai(path = "/.well-known/jwks.json", method = "get", operation_id = "get_key_set")]
     async fn key_set(&self, app: Data<&Arc<App>>) -> Result<Json<KeySetBody>, ApiError> {
-        app.limits.public(request::FACTS.get().ip)?;
         let key = |key: tenon_common::account::access_token::PublicKey| KeyBody {
             kty: "OKP".to_owned(),
             crv: "Ed25519".to_owned(),

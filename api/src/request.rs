@@ -1,7 +1,10 @@
 //! What belongs to the request that is being answered.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::limits::class::Class;
+use crate::limits::policy::Standings;
 
 /// The facts of a request, for whoever answers it.
 #[derive(Clone, Debug)]
@@ -10,10 +13,21 @@ pub struct Facts {
     pub id: Arc<str>,
     /// The client's address.
     pub ip: IpAddr,
+    /// How rate limits count it; none where it fits no operation.
+    pub class: Option<Class>,
+    /// Where the policies stand that have counted it.
+    pub counted: Arc<Mutex<Standings>>,
 }
 
 tokio::task_local! {
     pub(crate) static FACTS: Facts;
+}
+
+/// Rate limits have counted the request: its answer will say so.
+pub fn counted(standings: Standings) {
+    let note = |facts: &Facts| *facts.counted.lock().unwrap_or_else(PoisonError::into_inner) = standings;
+    // Outside a request there is no answer to say it.
+    FACTS.try_with(note).unwrap_or_default();
 }
 
 /// The request's id.

@@ -20,9 +20,12 @@ use crate::contacts_batch::ContactsBatchApi;
 use crate::contacts_by_key::ContactsByKeyApi;
 use crate::deliveries::DeliveriesApi;
 use crate::layers::{Outermost, Routes};
+use crate::limit_operations::LimitsApi;
 use crate::meta::MetaApi;
 use crate::openapi::Documents;
+use crate::organizations::OrganizationsApi;
 use crate::refusal::Refusal;
+use crate::request;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
@@ -36,6 +39,8 @@ type Resources = (
     DeliveriesApi,
     ApiKeysApi,
     MetaApi,
+    LimitsApi,
+    OrganizationsApi,
 );
 
 /// Every resource. A new one is a line here.
@@ -50,6 +55,8 @@ pub fn service() -> OpenApiService<Resources, ()> {
         DeliveriesApi,
         ApiKeysApi,
         MetaApi,
+        LimitsApi,
+        OrganizationsApi,
     );
     OpenApiService::new(resources, "Tenon", env!("CARGO_PKG_VERSION"))
         .summary("A multi-tenant CRM backend")
@@ -65,8 +72,8 @@ pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Respo
     let document: serde_json::Value = serde_json::from_str(&documents.v31).unwrap_or_default();
     let routes = Routes::of(&document);
     let inner = Route::new()
-        .at("/api/v1/openapi.json", served(&documents.v31))
-        .at("/api/v1/openapi-3.0.json", served(&documents.v30))
+        .at("/api/v1/openapi.json", served(&documents.v31, &app))
+        .at("/api/v1/openapi-3.0.json", served(&documents.v30, &app))
         .nest("/docs", docs)
         .nest("/", service)
         .catch_all_error(refused)
@@ -75,13 +82,18 @@ pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Respo
     Outermost::new(inner, app, routes).boxed()
 }
 
-fn served(text: &str) -> impl Endpoint + use<> {
-    let text: Arc<str> = text.into();
-    poem::get(poem::endpoint::make_sync(move |_| {
-        Response::builder()
-            .content_type("application/json")
-            .header(header::CACHE_CONTROL, "public, max-age=300")
-            .body(text.to_string())
+fn served(text: &str, app: &Arc<App>) -> impl Endpoint + use<> {
+    let (text, app): (Arc<str>, _) = (text.into(), app.clone());
+    poem::get(poem::endpoint::make(move |_| {
+        let (text, app) = (text.clone(), app.clone());
+        async move {
+            // It is no operation of its own, and is counted as one.
+            app.limits.public(request::FACTS.get().ip).await?;
+            let document = Response::builder()
+                .content_type("application/json")
+                .header(header::CACHE_CONTROL, "public, max-age=300");
+            Ok::<_, poem::Error>(document.body(text.to_string()))
+        }
     }))
 }
 

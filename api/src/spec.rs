@@ -5,12 +5,18 @@ use serde_json::json;
 use tenon_common::entity::EntityKind;
 use tenon_common::event::{CATALOGUE, EventType};
 
+use crate::body::parse_strict;
 use crate::openapi::{DocumentError, Documents, EventDescription, documents};
-use crate::routes;
+use crate::{limits, routes};
 
-/// Both documents. Needs no server and no database.
+/// Both documents. Needs no server and no database. Fails where an operation has no class of rate limits, so that none is served
+/// without a limit.
 pub fn spec() -> Result<Documents, DocumentError> {
-    documents(&routes::service().spec(), &events())
+    let documents = documents(&routes::service().spec(), &events())?;
+    let document =
+        parse_strict(documents.v31.as_bytes()).map_err(|error| DocumentError(vec![error.to_string()]))?;
+    let problems = limits::class::problems(&document);
+    if problems.is_empty() { Ok(documents) } else { Err(DocumentError(problems)) }
 }
 
 /// The schema of the document that describes `data` of a kind's events.
@@ -21,7 +27,7 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
         EntityKind::User => "UserSummary",
-        EntityKind::Tenant => "OrganizationSummary",
+        EntityKind::Tenant => "Organization",
     }
 }
 
@@ -57,6 +63,10 @@ fn example(kind: EntityKind) -> serde_json::Value {
             "id": id, "tenantId": tenant, "url": "https://example.com/webhook", "events": ["contact.created"], "description": null,
             "active": false, "disabledReason": "failing", "secret": null, "warnings": [], "version": 2, "createdAt": at,
             "createdBy": by, "updatedAt": at, "updatedBy": by
+        }),
+        EntityKind::Tenant => json!({
+            "id": tenant, "name": "ACME Corp", "slug": "acme-corp", "plan": "team", "settings": {"timeZone": "Europe/Vienna"},
+            "version": 4, "createdAt": at, "updatedAt": at, "deletedAt": null
         }),
         _ => json!({"id": id, "name": "Ada Lovelace", "email": "ada@example.com"}),
     }

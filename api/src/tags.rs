@@ -12,6 +12,8 @@ pub enum Tags {
     /// Credentials for programs.
     #[oai(rename = "API keys")]
     ApiKeys,
+    /// The organizations themselves, and their settings.
+    Organizations,
     /// Logging in, and who is logged in.
     Authentication,
     /// About this API itself.

@@ -45,6 +45,7 @@ catalogue! {
     API_KEY_CREATED = "api_key.created", ApiKey, "An API key was created. The key itself is never in an event.";
     API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
     API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";
+    TENANT_SETTINGS_UPDATED = "tenant.settings.updated", Tenant, "The organization's settings were changed.";
     USER_JOINED = "user.joined", User, "A user became a member.";
     WEBHOOK_TEST = "webhook.test", Webhook, "Somebody asked for a test; sent to that webhook alone, whatever it subscribed to.";
     WEBHOOK_ENDPOINT_FAILING = "webhook.endpoint.failing", Webhook, "A webhook has failed for half, or for nine tenths, of what disables it.";
@@ -55,6 +56,12 @@ catalogue! {
 impl EventType {
     /// A tenant was created.
     pub const TENANT_CREATED: Self = Self::internal("tenant.created", EntityKind::Tenant);
+    /// A tenant's name, slug or plan was changed.
+    pub const TENANT_UPDATED: Self = Self::internal("tenant.updated", EntityKind::Tenant);
+    /// A tenant was deleted.
+    pub const TENANT_DELETED: Self = Self::internal("tenant.deleted", EntityKind::Tenant);
+    /// A deleted tenant was brought back.
+    pub const TENANT_RESTORED: Self = Self::internal("tenant.restored", EntityKind::Tenant);
     /// An API key was changed.
     pub const API_KEY_UPDATED: Self = Self::internal("api_key.updated", EntityKind::ApiKey);
     /// A webhook was created.

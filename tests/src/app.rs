@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sqlx::PgConnection;
 use tenon_api::app::App;
+use tenon_api::limits::Limits;
 use tenon_common::Db;
 use tenon_common::db::DbConfig;
 use tenon_common::secret::MasterKey;
@@ -40,12 +41,22 @@ impl TestApp {
     /// # Panics
     /// Where one of them does not start.
     pub async fn start() -> Self {
+        Self::start_with(Limits::default()).await
+    }
+
+    /// The same with rate limits in another mode.
+    ///
+    /// # Panics
+    /// Where one of them does not start.
+    pub async fn start_with(limits: Limits) -> Self {
         let database = TestDatabase::create(Cluster::shared().await).await;
         let db = connect(database.app_url());
         let master =
             MasterKey::parse(SECRET_KEY).unwrap_or_else(|error| panic!("the key of the tests: {error}"));
         let state = App::load(db, master, AddressPolicy::local(), Vec::new()).await;
-        let state = Arc::new(state.unwrap_or_else(|error| panic!("the API does not load: {error}")));
+        let mut state = state.unwrap_or_else(|error| panic!("the API does not load: {error}"));
+        state.limits = limits;
+        let state = Arc::new(state);
         let documents = tenon_api::spec().unwrap_or_else(|error| panic!("the API's document: {error}"));
         let served = Served::start(tenon_api::build(state.clone(), &documents)).await;
         Self { served, state, database }

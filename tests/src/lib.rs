@@ -12,6 +12,7 @@ pub mod kill_run;
 pub mod postgres;
 pub mod process;
 pub mod receiver;
+pub mod redis;
 pub mod stack;
 
 pub use app::{Person, Served, Tenant, TestApp};
@@ -21,3 +22,4 @@ pub use eventually::eventually;
 pub use postgres::{Cluster, Profile};
 pub use process::{Process, Program};
 pub use receiver::{Receiver, Reply};
+pub use redis::Redis;

@@ -3,7 +3,7 @@
 mod build;
 mod log;
 mod program;
-mod reaper;
+pub(crate) mod reaper;
 
 pub use build::{Binaries, Build, binaries, build};
 pub use log::Addresses;

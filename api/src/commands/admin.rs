@@ -38,6 +38,14 @@ pub(super) async fn run(cli: &Cli, command: &AdminCommand) -> Result<(), String>
             let new = NewTenant { name, slug: &slug, plan: *plan, owner, with_api_key: *with_api_key };
             create_tenant(&db, new, made).await
         }
+        AdminCommand::Tenant(TenantCommand::Plan { tenant, plan }) => {
+            let actor = Actor::system(TenantId(*tenant));
+            db.write(&actor, async |tx| tenant::set_plan(tx, *plan).await).await.map(shown)
+        }
+        AdminCommand::Tenant(TenantCommand::Restore { tenant }) => {
+            let actor = Actor::system(TenantId(*tenant));
+            db.write(&actor, async |tx| tenant::restore(tx).await).await.map(shown)
+        }
         AdminCommand::User(UserCommand::Create { tenant, email, name, role, password: given }) => {
             let (password, made) = password(given.as_deref());
             let new = NewMember { email: email.clone(), name: name.clone(), password, role: *role };
@@ -46,6 +54,10 @@ pub(super) async fn run(cli: &Cli, command: &AdminCommand) -> Result<(), String>
     };
     say(&answer.map_err(explain)?.to_string());
     Ok(())
+}
+
+fn shown(tenant: tenant::Tenant) -> serde_json::Value {
+    json!({"tenantId": tenant.id, "slug": tenant.slug, "name": tenant.name, "plan": tenant.plan})
 }
 
 struct NewTenant<'a> {

@@ -1,6 +1,9 @@
 //! The paths of the document: a bounded label for metrics and logs, and the `Allow` of a 405.
 
+use poem::http::Method;
 use serde_json::Value;
+
+use crate::limits::class::Class;
 
 /// Every path with its methods, by the number of its segments.
 #[derive(Debug, Default)]
@@ -11,6 +14,7 @@ struct Route {
     template: &'static str,
     segments: Vec<&'static str>,
     methods: String,
+    classes: Vec<(String, Class)>,
 }
 
 /// A longer path is none of ours.
@@ -24,11 +28,15 @@ impl Routes {
             let known = ["get", "put", "post", "patch", "delete"];
             let methods =
                 known.into_iter().filter(|method| operations.get(method).is_some()).map(str::to_uppercase);
+            let class =
+                |method: &str| Some((method.to_uppercase(), Class::of(method, operations.get(method)?)?));
+            let classes = known.into_iter().filter_map(class).collect();
             let template: &'static str = template.clone().leak();
             Route {
                 template,
                 segments: template.split('/').collect(),
                 methods: methods.collect::<Vec<_>>().join(", "),
+                classes,
             }
         };
         let mut by_length: Vec<Vec<Route>> = Vec::new();
@@ -43,9 +51,11 @@ impl Routes {
         Self(by_length)
     }
 
-    /// The template that a path fits: a label whose values are bounded.
-    pub fn template(&self, path: &str) -> &'static str {
-        self.find(path).map_or("other", |route| route.template)
+    /// The template that a path fits, a label whose values are bounded; and the class of its operation with this method.
+    pub fn operation(&self, method: &Method, path: &str) -> (&'static str, Option<Class>) {
+        let Some(route) = self.find(path) else { return ("other", None) };
+        let class = route.classes.iter().find(|(name, _)| name == method.as_str());
+        (route.template, class.map(|(_, class)| *class))
     }
 
     /// The methods of a path, as `Allow` lists them.
@@ -79,12 +89,16 @@ mod tests {
 
     #[test]
     fn paths_find_their_templates() {
-        let routes =
-            Routes::of(&json!({"paths": {"/a/{id}": {"get": {}, "delete": {}}, "/a/b": {"post": {}}}}));
-        assert_eq!(routes.template("/a/b"), "/a/b");
-        assert_eq!(routes.template("/a/17"), "/a/{id}");
+        let secured = json!({"operationId": "do_this", "security": [{"bearer": []}]});
+        let routes = Routes::of(
+            &json!({"paths": {"/a/{id}": {"get": secured, "delete": {}}, "/a/b": {"post": secured}}}),
+        );
+        let operation = |path| routes.operation(&Method::GET, path);
+        assert_eq!(operation("/a/b"), ("/a/b", None));
+        assert_eq!(routes.operation(&Method::POST, "/a/b"), ("/a/b", Some(Class::Write)));
+        assert_eq!(operation("/a/17"), ("/a/{id}", Some(Class::Read)));
         assert_eq!(routes.methods("/a/17"), "GET, DELETE");
-        assert_eq!(routes.template("/a/17/x"), "other");
-        assert_eq!(routes.template("/a/"), "other");
+        assert_eq!(operation("/a/17/x"), ("other", None));
+        assert_eq!(operation("/a/"), ("other", None));
     }
 }

@@ -4,6 +4,7 @@ pub mod access;
 pub mod access_token;
 pub mod api_key;
 pub mod login;
+pub mod membership;
 pub mod password;
 pub mod role;
 pub mod signing_key;

@@ -74,8 +74,15 @@ impl Permission {
     /// See, create, change and revoke API keys.
     pub const API_KEYS_MANAGE: Self = Self("api-keys:manage", Role::Admin);
 
+    /// See the organization with its settings.
+    pub const ORGANIZATIONS_READ: Self = Self("organizations:read", Role::Admin);
+    /// Change the organization and its settings.
+    pub const ORGANIZATIONS_WRITE: Self = Self("organizations:write", Role::Admin);
+    /// Delete the organization.
+    pub const ORGANIZATIONS_DELETE: Self = Self("organizations:delete", Role::Admin);
+
     /// Every permission there is.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
@@ -83,6 +90,9 @@ impl Permission {
         Self::WEBHOOKS_WRITE,
         Self::WEBHOOKS_DELETE,
         Self::API_KEYS_MANAGE,
+        Self::ORGANIZATIONS_READ,
+        Self::ORGANIZATIONS_WRITE,
+        Self::ORGANIZATIONS_DELETE,
     ];
 
     /// `contacts:read`.

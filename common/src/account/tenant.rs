@@ -1,16 +1,23 @@
 //! Tenants: organisations whose data nobody else sees.
 
+mod changes;
+mod draft;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::change::{self, Change};
 use crate::db::TenantTx;
+use crate::db::record::record;
 use crate::entity::EntityKind;
 use crate::error::{Conflict, ConflictCode, Error, FieldError, Result, broken_constraint};
 use crate::event::EventType;
 use crate::id::TenantId;
 use crate::wire;
+
+pub use changes::{RESTORED_WITHIN, delete, restore, set_plan, update};
+pub use draft::{MOST_SETTINGS, TenantDraft, merge};
 
 /// What a tenant pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -50,7 +57,7 @@ impl Plan {
 }
 
 /// A tenant.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tenant {
     /// Its id.
@@ -71,7 +78,13 @@ pub struct Tenant {
     /// When it was last changed.
     #[serde(serialize_with = "wire::serialize")]
     pub updated_at: DateTime<Utc>,
+    /// When it was deleted.
+    #[serde(serialize_with = "wire::serialize_option")]
+    pub deleted_at: Option<DateTime<Utc>>,
 }
+
+record!(Tenant { id, name, slug, plan, settings, version, created_at, updated_at, deleted_at });
+use columns;
 
 /// Names that would be taken for something of the installation's own.
 const RESERVED: &[&str] = &[
@@ -147,10 +160,10 @@ pub async fn create(tx: &mut TenantTx<'_>, name: &str, slug: &str, plan: Plan) -
     let name = crate::crm::rules::text(name, "Name", 100)
         .map_err(|(code, message)| Error::Invalid(vec![FieldError::new("name", code, message)]))?;
     let now = wire::now();
-    let tenant: Tenant = sqlx::query_as(
-        "insert into tenon.tenants (id, name, slug, plan, created_at, updated_at) values ($1, $2, $3, $4, $5, $5)
-         returning id, name, slug, plan, settings, version, created_at, updated_at",
-    )
+    let tenant: Tenant = sqlx::query_as(concat!(
+        "insert into tenon.tenants (id, name, slug, plan, created_at, updated_at) values ($1, $2, $3, $4, $5, $5) returning ",
+        columns!()
+    ))
     .bind(tx.actor().tenant)
     .bind(name)
     .bind(slug)
@@ -158,7 +171,13 @@ pub async fn create(tx: &mut TenantTx<'_>, name: &str, slug: &str, plan: Plan) -
     .bind(now)
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| match broken_constraint(&error) {
+    .map_err(collision)?;
+    change::record(tx, &[changed(EventType::TENANT_CREATED, None, &tenant)?]).await?;
+    Ok(tenant)
+}
+
+fn collision(error: sqlx::Error) -> Error {
+    match broken_constraint(&error) {
         Some("tenants_slug_key") => Error::Conflict(Conflict {
             code: ConflictCode::SlugTaken,
             message: "Another organization has or had this slug".to_owned(),
@@ -166,30 +185,28 @@ pub async fn create(tx: &mut TenantTx<'_>, name: &str, slug: &str, plan: Plan) -
             with: None,
         }),
         _ => error.into(),
-    })?;
-    let after = serde_json::to_value(&tenant).map_err(Error::internal)?;
-    let change = Change {
-        event: EventType::TENANT_CREATED,
-        object: tenant.id.0,
-        version: 1,
-        at: now,
-        before: None,
-        after,
-    };
-    change::record(tx, &[change]).await?;
-    Ok(tenant)
+    }
+}
+
+fn changed(event: EventType, before: Option<&Tenant>, after: &Tenant) -> Result<Change> {
+    let show = |tenant: &Tenant| serde_json::to_value(tenant).map_err(Error::internal);
+    Ok(Change {
+        event,
+        object: after.id.0,
+        version: after.version,
+        at: after.updated_at,
+        before: before.map(show).transpose()?,
+        after: show(after)?,
+    })
 }
 
 /// The tenant of the transaction.
 pub async fn get(tx: &mut TenantTx<'_>) -> Result<Tenant> {
-    sqlx::query_as(
-        "select id, name, slug, plan, settings, version, created_at, updated_at from tenon.tenants
-         where id = $1 and deleted_at is null",
-    )
-    .bind(tx.actor().tenant)
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(Error::NotFound(EntityKind::Tenant))
+    sqlx::query_as(concat!("select ", columns!(), " from tenon.tenants where id = $1 and deleted_at is null"))
+        .bind(tx.actor().tenant)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(Error::NotFound(EntityKind::Tenant))
 }
 
 #[cfg(test)]

@@ -51,6 +51,8 @@ const POLICIES: &[(&str, &str, char, &str)] = &[
     ("tenon.memberships", "credentials", 'p', "tenon_auth"),
     ("tenon.memberships", "maintenance", 'p', "tenon_maint"),
     ("tenon.memberships", "tenant", 'p', "tenon_app,tenon_worker"),
+    ("tenon.tenant_slugs", "maintenance", 'p', "tenon_maint"),
+    ("tenon.tenant_slugs", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.tenants", "credentials", 'p', "tenon_auth"),
     ("tenon.tenants", "maintenance", 'p', "tenon_maint"),
     ("tenon.tenants", "tenant", 'p', "tenon_app,tenon_worker"),
@@ -69,8 +71,14 @@ const POLICIES: &[(&str, &str, char, &str)] = &[
 const GLOBAL_TABLES: &[&str] = &["tenon.signing_keys"];
 
 /// Unique indexes that may span tenants, because they are how a tenant is found: §4.6.5, rule 5.
-const GLOBAL_UNIQUE: &[&str] =
-    &["tenants_pkey", "tenants_slug_key", "users_pkey", "users_email_key_key", "api_keys_public_id_key"];
+const GLOBAL_UNIQUE: &[&str] = &[
+    "tenants_pkey",
+    "tenants_slug_key",
+    "tenant_slugs_pkey",
+    "users_pkey",
+    "users_email_key_key",
+    "api_keys_public_id_key",
+];
 
 /// Everything that is wrong with the schema and with this login. Empty: a server may serve.
 pub async fn check(db: &Db) -> Result<Vec<Violation>, sqlx::Error> {

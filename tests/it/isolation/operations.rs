@@ -34,6 +34,7 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("list_event_types", Nothing, Value::Null),
         ("get_key_set", Nothing, Value::Null),
         ("get_me", Credential, Value::Null),
+        ("get_limits", Credential, Value::Null),
         ("list_contacts", Scope("contacts:read"), Value::Null),
         ("create_contact", Scope("contacts:write"), contact.clone()),
         ("get_contact", Scope("contacts:read"), Value::Null),
@@ -75,6 +76,12 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("get_delivery", Scope("webhooks:read"), Value::Null),
         ("list_attempts", Scope("webhooks:read"), Value::Null),
         ("resend_delivery", Scope("webhooks:write"), Value::Null),
+        ("list_organizations", Credential, Value::Null),
+        ("get_organization", Scope("organizations:read"), Value::Null),
+        ("replace_organization", Scope("organizations:write"), json!({"name": "A", "slug": "a-new-name"})),
+        ("update_organization", Scope("organizations:write"), json!({"settings": {"a": 1}})),
+        ("delete_organization", Scope("organizations:delete"), Value::Null),
+        ("restore_organization", Credential, Value::Null),
         ("list_api_keys", Scope("api-keys:manage"), Value::Null),
         ("create_api_key", Scope("api-keys:manage"), key.clone()),
         ("get_api_key", Scope("api-keys:manage"), Value::Null),
@@ -132,6 +139,7 @@ fn operations() -> Vec<Operation> {
 
 /// One record of each kind.
 struct Records {
+    tenant: String,
     contact: String,
     deleted_contact: String,
     email: String,
@@ -157,6 +165,7 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     .await
     .expect("a delivery");
     Records {
+        tenant: tenant.id.to_string(),
         contact: factory::id(&contacts[0]).to_owned(),
         email: contacts[0]["email"].as_str().expect("an address").to_owned(),
         deleted_contact: factory::id(&contacts[1]).to_owned(),
@@ -169,6 +178,7 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
 impl Operation {
     fn path(&self, of: &Records) -> String {
         let id = match self.template.as_str() {
+            template if template.contains("/organizations/") => &of.tenant,
             template if template.ends_with("/restore") || template.ends_with("/purge") => &of.deleted_contact,
             template if template.contains("/contacts/") => &of.contact,
             template if template.contains("/webhooks/") => &of.webhook,

@@ -20,7 +20,7 @@ done
 static REAPER: Mutex<Option<ChildStdin>> = Mutex::new(None);
 
 /// Kills the child when this process has gone.
-pub(super) fn watch(child: u32) -> Result<()> {
+pub(crate) fn watch(child: u32) -> Result<()> {
     let mut reaper = REAPER.lock().unwrap_or_else(PoisonError::into_inner);
     let stdin = match reaper.as_mut() {
         Some(stdin) => stdin,
@@ -30,7 +30,7 @@ pub(super) fn watch(child: u32) -> Result<()> {
 }
 
 /// The child has ended and was waited for: its id may be another's soon.
-pub(super) fn forget(child: u32) {
+pub(crate) fn forget(child: u32) {
     if let Some(stdin) = REAPER.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
         // Without a reaper there is nothing to forget.
         writeln!(stdin, "forget {child}").ok();

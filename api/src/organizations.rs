@@ -1,0 +1,299 @@
+//! `/organizations`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::param::{Header, Path};
+use poem_openapi::types::{Any, Example};
+use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tenon_common::account::membership;
+use tenon_common::account::role::Role;
+use tenon_common::account::tenant::{self, Tenant, TenantDraft};
+use tenon_common::actor::Principal;
+use tenon_common::entity::EntityKind;
+use tenon_common::id::TenantId;
+use tenon_common::{Actor, Error};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::auth::OrganizationSummary;
+use crate::body::{Body, FieldError, Rules};
+use crate::caller::{Authenticated, Caller, OrganizationsDelete, OrganizationsRead, OrganizationsWrite};
+use crate::error::ApiError;
+use crate::params;
+use crate::response::{Deleted, Fetched, Shown};
+use crate::tags::Tags;
+use crate::timestamp::Timestamp;
+
+/// An organization. All other records belong to one.
+#[derive(Object, Serialize, Debug)]
+#[oai(rename = "Organization", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct OrganizationBody {
+    /// The organization's id: the `tenantId` of its records.
+    pub id: Uuid,
+    /// The name.
+    pub name: String,
+    /// The slug: unique among all that organizations have or had.
+    pub slug: String,
+    /// free, team, business or unlimited. Changed by the installation's operator.
+    pub plan: String,
+    /// The organization's own settings.
+    pub settings: HashMap<String, Any<Value>>,
+    /// Counts changes, from 1. The `ETag` is made of it.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted; null for what is not.
+    #[oai(nullable)]
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// What an organization is replaced with.
+#[derive(Object, Debug)]
+#[oai(rename = "OrganizationInput", rename_all = "camelCase", example)]
+pub struct OrganizationInput {
+    /// 1 to 100 characters after trimming.
+    pub name: String,
+    /// 3 to 63 characters of `a-z`, `0-9` and single dashes, that begin with a letter and do not end with a dash.
+    pub slug: String,
+    /// The organization's own settings, at most 16 KiB; none if absent.
+    pub settings: Option<HashMap<String, Any<Value>>>,
+}
+
+impl Example for OrganizationInput {
+    fn example() -> Self {
+        let settings = [("timeZone".to_owned(), Any(Value::from("Europe/Vienna")))];
+        Self {
+            name: "ACME Corp".to_owned(),
+            slug: "acme-corp".to_owned(),
+            settings: Some(settings.into_iter().collect()),
+        }
+    }
+}
+
+/// Changes to an organization (RFC 7396): absent keeps a field.
+#[derive(Object, Debug)]
+#[oai(rename = "OrganizationPatch", rename_all = "camelCase")]
+pub struct OrganizationPatch {
+    /// 1 to 100 characters after trimming.
+    pub name: Option<String>,
+    /// The new slug; the old one stays reserved for the organization.
+    pub slug: Option<String>,
+    /// Merged into the settings: null takes a setting away.
+    pub settings: Option<HashMap<String, Any<Value>>>,
+}
+
+impl From<Tenant> for OrganizationBody {
+    fn from(tenant: Tenant) -> Self {
+        let settings = tenant.settings.as_object().cloned().unwrap_or_default();
+        Self {
+            id: tenant.id.0,
+            name: tenant.name,
+            slug: tenant.slug,
+            plan: tenant.plan,
+            settings: settings.into_iter().map(|(name, value)| (name, Any(value))).collect(),
+            version: tenant.version,
+            created_at: tenant.created_at.into(),
+            updated_at: tenant.updated_at.into(),
+            deleted_at: tenant.deleted_at.map(Timestamp),
+        }
+    }
+}
+
+fn object(settings: HashMap<String, Any<Value>>) -> Map<String, Value> {
+    let mut settings: Vec<_> = settings.into_iter().map(|(name, Any(value))| (name, value)).collect();
+    settings.sort_by(|one, other| one.0.cmp(&other.0));
+    settings.into_iter().collect()
+}
+
+impl OrganizationPatch {
+    fn merge(self, mut draft: TenantDraft) -> TenantDraft {
+        draft.name = self.name.or(draft.name);
+        draft.slug = self.slug.or(draft.slug);
+        if let Some(settings) = self.settings {
+            tenant::merge(draft.settings.get_or_insert_default(), object(settings));
+        }
+        draft
+    }
+}
+
+/// The rules of an organization's fields.
+pub struct OrganizationRules;
+
+impl Rules for OrganizationRules {
+    fn broken(body: &Map<String, Value>) -> Vec<FieldError> {
+        let text = |field: &str| body.get(field).and_then(Value::as_str).map(str::to_owned);
+        let settings = body.get("settings").and_then(Value::as_object).cloned();
+        let draft = TenantDraft { name: text("name"), slug: text("slug"), settings };
+        draft.broken().into_iter().map(FieldError::from).collect()
+    }
+}
+
+/// A credential sees its own organization; another one is not there.
+fn own(actor: &Actor, id: Uuid) -> Result<(), Error> {
+    match actor.tenant.0 == id {
+        true => Ok(()),
+        false => Err(Error::NotFound(EntityKind::Tenant)),
+    }
+}
+
+/// The operations.
+pub struct OrganizationsApi;
+
+#[OpenApi(prefix_path = "/api/v1/organizations", tag = "Tags::Organizations")]
+impl OrganizationsApi {
+    /// List your organizations
+    ///
+    /// Those that the user is a member of, by slug: log in to another one with its slug as `organization`. An API key has one. Needs no
+    /// permission.
+    #[oai(path = "/", method = "get", operation_id = "list_organizations")]
+    async fn list(
+        &self,
+        caller: Caller<Authenticated>,
+        app: Data<&Arc<App>>,
+    ) -> Result<Shown<Vec<OrganizationSummary>>, ApiError> {
+        if let Principal::User(user) = caller.actor.principal {
+            let organizations = membership::of_user(&app.db, user).await?.into_iter();
+            let summary = |of: membership::Membership| OrganizationSummary {
+                id: of.id.0,
+                name: of.name,
+                slug: of.slug,
+                plan: of.plan,
+            };
+            return Ok(Shown::plain(organizations.map(summary).collect()));
+        }
+        let tenant = app.db.read(&caller.actor, async |tx| tenant::get(tx).await).await?;
+        let Tenant { id, name, slug, plan, .. } = tenant;
+        Ok(Shown::plain(vec![OrganizationSummary { id: id.0, name, slug, plan }]))
+    }
+
+    /// Get an organization
+    ///
+    /// That of the credential, with its settings; another one is not found. Needs `organizations:read`.
+    #[oai(path = "/:id", method = "get", operation_id = "get_organization")]
+    async fn get(
+        &self,
+        caller: Caller<OrganizationsRead>,
+        app: Data<&Arc<App>>,
+        /// The organization's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Fetched<OrganizationBody>, ApiError> {
+        own(&caller.actor, id.0)?;
+        let tenant = app.db.read(&caller.actor, async |tx| tenant::get(tx).await).await?;
+        let version = tenant.version;
+        Ok(Fetched::unless(if_none_match.as_deref(), tenant.into(), version))
+    }
+
+    /// Replace an organization
+    ///
+    /// Settings that are absent are cleared. A slug that another organization has or had is refused with 409 `SLUG_TAKEN`; one that
+    /// this organization had can be taken again. Needs `organizations:write`. Emits `tenant.settings.updated` where the settings
+    /// differ.
+    #[oai(path = "/:id", method = "put", operation_id = "replace_organization")]
+    async fn replace(
+        &self,
+        caller: Caller<OrganizationsWrite>,
+        app: Data<&Arc<App>>,
+        /// The organization's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        body: Body<OrganizationInput, OrganizationRules>,
+    ) -> Result<Shown<OrganizationBody>, ApiError> {
+        let OrganizationInput { name, slug, settings } = body.0;
+        let settings = settings.map(object).unwrap_or_default();
+        let draft = TenantDraft { name: Some(name), slug: Some(slug), settings: Some(settings) };
+        changed(&caller.actor, &app, id.0, if_match.as_deref(), |_| draft).await
+    }
+
+    /// Change an organization
+    ///
+    /// JSON merge patch (RFC 7396), of the settings too. Needs `organizations:write`. Emits `tenant.settings.updated` where the settings
+    /// differ.
+    #[oai(path = "/:id", method = "patch", operation_id = "update_organization")]
+    async fn update(
+        &self,
+        caller: Caller<OrganizationsWrite>,
+        app: Data<&Arc<App>>,
+        /// The organization's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        body: Body<OrganizationPatch, OrganizationRules>,
+    ) -> Result<Shown<OrganizationBody>, ApiError> {
+        let patch = body.0;
+        changed(&caller.actor, &app, id.0, if_match.as_deref(), |draft| patch.merge(draft)).await
+    }
+
+    /// Delete an organization
+    ///
+    /// Hides it with all that it has: within 5 seconds its access tokens and API keys are refused, those of this request too. For 30 days
+    /// it can be restored. Its slug stays its own. Needs `organizations:delete`.
+    #[oai(path = "/:id", method = "delete", operation_id = "delete_organization")]
+    async fn delete(
+        &self,
+        caller: Caller<OrganizationsDelete>,
+        app: Data<&Arc<App>>,
+        /// The organization's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// `return=representation` for the last state in a 200.
+        #[oai(name = "Prefer")]
+        prefer: Header<Option<String>>,
+    ) -> Result<Deleted<OrganizationBody>, ApiError> {
+        own(&caller.actor, id.0)?;
+        let expected = params::if_match(if_match.as_deref())?;
+        let tenant = app.db.write(&caller.actor, async |tx| tenant::delete(tx, expected).await).await?;
+        Ok(Deleted::as_preferred(prefer.as_deref(), || tenant.into()))
+    }
+
+    /// Restore an organization
+    ///
+    /// Brings an organization back that was deleted within 30 days, with its members and API keys. Its own credentials are refused by
+    /// then: this takes an access token of a user who is an ADMIN of it, got through another organization. The installation's operator
+    /// can restore it for those who have none. Needs no permission in the other organization.
+    #[oai(path = "/:id/restore", method = "post", operation_id = "restore_organization")]
+    async fn restore(
+        &self,
+        caller: Caller<Authenticated>,
+        app: Data<&Arc<App>>,
+        /// The organization's id.
+        id: Path<Uuid>,
+    ) -> Result<Shown<OrganizationBody>, ApiError> {
+        let missing = || Error::NotFound(EntityKind::Tenant);
+        let Principal::User(user) = caller.actor.principal else { return Err(missing().into()) };
+        let id = TenantId(id.0);
+        let role = membership::role_in(&app.db, user, id).await?.filter(|role| *role >= Role::Admin);
+        let actor = Actor { tenant: id, role: role.ok_or_else(missing)?, ..caller.actor.clone() };
+        let tenant = app.db.write(&actor, async |tx| tenant::restore(tx).await).await?;
+        let version = tenant.version;
+        Ok(Shown::versioned(tenant.into(), version))
+    }
+}
+
+async fn changed(
+    actor: &Actor,
+    app: &App,
+    id: Uuid,
+    if_match: Option<&str>,
+    edit: impl FnOnce(TenantDraft) -> TenantDraft,
+) -> Result<Shown<OrganizationBody>, ApiError> {
+    own(actor, id)?;
+    let expected = params::if_match(if_match)?;
+    let tenant = app.db.write(actor, async |tx| tenant::update(tx, expected, edit).await).await?;
+    let version = tenant.version;
+    Ok(Shown::versioned(tenant.into(), version))
+}
