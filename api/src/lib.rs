@@ -14,6 +14,7 @@ pub mod deliveries;
 pub mod error;
 pub mod layers;
 pub mod limits;
+pub mod lists;
 pub mod meta;
 pub mod openapi;
 pub mod params;

@@ -5,12 +5,13 @@ use serde_json::json;
 use tenon_common::entity::EntityKind;
 use tenon_common::event::{CATALOGUE, EventType};
 
+use crate::lists;
 use crate::openapi::{DocumentError, Documents, EventDescription, documents};
 use crate::routes;
 
 /// Both documents. Needs no server and no database.
 pub fn spec() -> Result<Documents, DocumentError> {
-    documents(&routes::service().spec(), &events())
+    documents(&lists::with_parameters(&routes::service().spec()), &events())
 }
 
 /// The schema of the document that describes `data` of a kind's events.
