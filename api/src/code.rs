@@ -48,6 +48,8 @@ codes! {
     MalformedJson = "MALFORMED_JSON", BAD_REQUEST, "Malformed JSON", false, "The body is not JSON, or names a field twice.";
     UnknownField = "UNKNOWN_FIELD", BAD_REQUEST, "Unknown field", false,
         "The body has fields that the operation does not know. `Prefer: handling=lenient` ignores them.";
+    InvalidFilter = "INVALID_FILTER", BAD_REQUEST, "Invalid filter", false,
+        "The filter cannot be read, or the list has no such field; `details` says where and what was expected.";
     InvalidSort = "INVALID_SORT", BAD_REQUEST, "Invalid sort", false, "The list cannot be sorted that way.";
     InvalidCursor = "INVALID_CURSOR", BAD_REQUEST, "Invalid cursor", false, "The cursor is not one that this server gave out.";
     CursorMismatch = "CURSOR_MISMATCH", BAD_REQUEST, "Cursor mismatch", false,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use poem::Request;
 use poem::web::Data;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Header, Path};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
@@ -19,10 +20,11 @@ use crate::app::App;
 use crate::body::{Body, FieldError, Rules};
 use crate::caller::{Caller, ContactsDelete, ContactsRead, ContactsWrite};
 use crate::error::ApiError;
+use crate::lists::{self, SearchInput, Selected};
 use crate::once::{Answered, Once};
 use crate::params;
 use crate::prefer::Prefer;
-use crate::response::{Created, Deleted, Fetched, Listed, Paging, Shown};
+use crate::response::{Created, Deleted, Fetched, Listed, Shown};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
@@ -254,9 +256,6 @@ pub(crate) fn shown(contact: Contact) -> Shown<ContactBody> {
     Shown::versioned(contact.into(), version)
 }
 
-/// What a cursor of the list belongs to.
-const LIST: &str = "contacts sort=-createdAt";
-
 /// The operations.
 pub struct ContactsApi;
 
@@ -264,29 +263,35 @@ pub struct ContactsApi;
 impl ContactsApi {
     /// List contacts
     ///
-    /// Newest first. Page by number with `page` and `pageSize`, which also tells the total and reaches 10,000 contacts, or by
-    /// cursor with `limit` and then `cursor`, which reaches all of them and costs the same at any depth.
-    /// Needs `contacts:read`.
+    /// Newest first, unless `sort` says otherwise. Page by number with `page` and `pageSize`, which also tells the total and
+    /// reaches 10,000 contacts, or by cursor with `limit` and then `cursor`, which reaches all of them. `filter`, `q`, `deleted`,
+    /// `updatedSince` and fields by their names (`lifecycle=client`) narrow the list together. Needs `contacts:read`.
     #[oai(path = "/", method = "get", operation_id = "list_contacts")]
     async fn list(
         &self,
         caller: Caller<ContactsRead>,
         app: Data<&Arc<App>>,
-        /// The page's number, from 1.
-        page: Query<Option<u32>>,
-        /// Contacts on a page, 1 to 200; 20 if absent.
-        #[oai(name = "pageSize")]
-        page_size: Query<Option<u32>>,
-        /// Contacts at most, 1 to 200, when paging by cursor.
-        limit: Query<Option<u32>>,
-        /// `pagination.nextCursor` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> Result<Listed<ContactBody>, ApiError> {
-        let asked = params::paging(page.0, page_size.0, limit.0, cursor.0);
-        let window = Paging::window(&app.cursors, LIST, &asked)?;
-        let page = app.db.read(&caller.actor, async |tx| contact::list(tx, &window).await).await?;
-        let paging = Paging { cursors: &app.cursors, query: LIST, window: &window };
-        Ok(paging.list(page, Contact::sort_key, ContactBody::from))
+        request: &Request,
+    ) -> Result<Listed<Selected<ContactBody>>, ApiError> {
+        let query = lists::query(request, &contact::LIST, &app.cursors)?;
+        let found = app.db.read(&caller.actor, async |tx| contact::list(tx, &query).await).await?;
+        Ok(lists::answer(request, &app.cursors, &query, found, ContactBody::from))
+    }
+
+    /// Search contacts
+    ///
+    /// What the list answers, with the filter as JSON: for conditions that are too long for a URL. Pages by cursor.
+    /// Needs `contacts:read`.
+    #[oai(path = "/search", method = "post", operation_id = "search_contacts")]
+    async fn search(
+        &self,
+        caller: Caller<ContactsRead>,
+        app: Data<&Arc<App>>,
+        body: Body<SearchInput>,
+    ) -> Result<Listed<Selected<ContactBody>>, ApiError> {
+        let query = body.0.query(&contact::LIST, &app.cursors)?;
+        let found = app.db.read(&caller.actor, async |tx| contact::list(tx, &query).await).await?;
+        Ok(lists::page(&app.cursors, &query, found, ContactBody::from))
     }
 
     /// Create a contact

@@ -69,7 +69,7 @@ pub struct ErrorField {
 const STATUSES: &[(u16, &str)] = &[
     (
         400,
-        "The request breaks a rule: `VALIDATION_ERROR`, `MALFORMED_JSON`, `UNKNOWN_FIELD`, `INVALID_ID`, `INVALID_CURSOR`, `CURSOR_MISMATCH`.",
+        "The request breaks a rule: `VALIDATION_ERROR`, `MALFORMED_JSON`, `UNKNOWN_FIELD`, `INVALID_ID`, `INVALID_FILTER`, `INVALID_SORT`, `INVALID_CURSOR`, `CURSOR_MISMATCH`.",
     ),
     (
         401,

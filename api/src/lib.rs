@@ -18,6 +18,7 @@ pub mod error;
 pub mod layers;
 pub mod limit_operations;
 pub mod limits;
+pub mod lists;
 pub mod meta;
 pub mod once;
 pub mod openapi;

@@ -8,6 +8,7 @@ use poem::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 use tenon_common::error::{Conflict, ConflictCode, Error, FieldError, QueryCode};
+use tenon_common::filter::{FilterError, Place};
 
 use crate::body::BodyError;
 use crate::code::Code;
@@ -162,6 +163,7 @@ impl From<Error> for Refusal {
                 };
                 Self::new(code).detail(parameter, message)
             }
+            Error::Filter(error) => from_filter(error),
             Error::AddressRejected { reason, message } => {
                 Self::because(Code::WebhookUrlRejected, message.clone())
                     .detail("url", message)
@@ -183,6 +185,19 @@ impl From<Error> for Refusal {
                 tracing::error!(error = %cause, request_id = request::id(), "a request failed");
                 Self::new(Code::Internal)
             }
+        }
+    }
+}
+
+fn from_filter(FilterError { place, message }: FilterError) -> Refusal {
+    match place {
+        Place::Character(at) => Refusal::new(Code::InvalidFilter)
+            .detail("filter", format!("At character {at}: {message}"))
+            .detail("position", at.to_string()),
+        Place::Pointer(pointer) => {
+            let pointer = format!("/filter{pointer}");
+            let error = FieldError { pointer, code: Code::InvalidFilter.name(), message };
+            Refusal::fields(Code::InvalidFilter, vec![error])
         }
     }
 }

@@ -73,7 +73,7 @@ pub struct List<T: Shape> {
 #[oai(rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub struct Pagination {
-    /// How many records there are in all; null when paging by cursor.
+    /// How many records there are in all; null when paging by cursor, unless `count` asks for it.
     #[oai(nullable)]
     pub total: Option<i64>,
     /// The page's number, from 1; null when paging by cursor.
@@ -92,7 +92,24 @@ pub struct Pagination {
 }
 
 /// 200 with a page.
-pub struct Listed<T: Shape>(List<T>);
+pub struct Listed<T: Shape> {
+    list: List<T>,
+    /// Parameters that the link to the next page keeps, each with an `&` after it.
+    kept: String,
+}
+
+impl<T: Shape> Listed<T> {
+    /// A page.
+    pub fn of(data: Vec<T>, pagination: Pagination) -> Self {
+        let list = List { success: true, data, pagination, metadata: Metadata::now() };
+        Self { list, kept: String::new() }
+    }
+
+    /// The same, whose link to the next page keeps these parameters, each with an `&` after it.
+    pub fn linked(self, kept: String) -> Self {
+        Self { kept, ..self }
+    }
+}
 
 /// What it takes to say where a page stands.
 pub struct Paging<'a> {
@@ -140,16 +157,23 @@ impl<'a> Paging<'a> {
             Window::Page { page, size } => (Some(page), size),
             Window::After { limit, .. } => (None, limit),
         };
-        let pagination = Pagination {
-            total: page.total,
-            page: number,
-            page_size: size,
-            pages: page.total.map(|total| pages(total, size)),
-            next_cursor,
-            has_more: page.has_more,
-        };
+        let pagination = Pagination::of(page.total, number, size, next_cursor, page.has_more);
         let data = page.items.into_iter().map(show).collect::<Result<_, E>>()?;
-        Ok(Listed(List { success: true, data, pagination, metadata: Metadata::now() }))
+        Ok(Listed::of(data, pagination))
+    }
+}
+
+impl Pagination {
+    /// Of the page with this number, or of what follows a cursor.
+    pub fn of(
+        total: Option<i64>,
+        page: Option<u32>,
+        size: u32,
+        next_cursor: Option<String>,
+        has_more: bool,
+    ) -> Self {
+        let pages = total.filter(|_| page.is_some()).map(|total| pages(total, size));
+        Self { total, page, page_size: size, pages, next_cursor, has_more }
     }
 }
 
@@ -280,13 +304,14 @@ fn json<T: Shape>(data: T, version: Option<i64>) -> Response {
 
 impl<T: Shape> IntoResponse for Listed<T> {
     fn into_response(self) -> Response {
-        let next = self.0.pagination.next_cursor.clone();
-        let limit = self.0.pagination.page_size;
-        let response = written(&self.0);
+        let next = self.list.pagination.next_cursor.clone();
+        let limit = self.list.pagination.page_size;
+        let kept = self.kept;
+        let response = written(&self.list);
         match next {
-            // A relative reference (RFC 8288) with the same path: the other parameters are the client's.
+            // A relative reference (RFC 8288) with the same path.
             Some(cursor) => {
-                with(response, header::LINK, &format!("<?limit={limit}&cursor={cursor}>; rel=\"next\""))
+                with(response, header::LINK, &format!("<?{kept}limit={limit}&cursor={cursor}>; rel=\"next\""))
             }
             None => response,
         }

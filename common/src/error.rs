@@ -4,6 +4,7 @@
 use uuid::Uuid;
 
 use crate::entity::EntityKind;
+use crate::filter::FilterError;
 
 /// The result of everything in this crate that may be refused.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -20,7 +21,7 @@ pub enum Error {
     /// Fields that break a rule, all of them.
     #[error("Validation failed")]
     Invalid(Vec<FieldError>),
-    /// The list, cursor or filter that was asked for is wrong.
+    /// The list, sort or cursor that was asked for is wrong.
     #[error("{message}")]
     Query {
         /// Which part of the query.
@@ -30,6 +31,9 @@ pub enum Error {
         /// What is wrong, and what was expected.
         message: String,
     },
+    /// The filter that was asked for is wrong.
+    #[error("{0}")]
+    Filter(FilterError),
     /// The webhook's address may not be delivered to.
     #[error("The webhook's URL was rejected: {reason}")]
     AddressRejected {

@@ -1,7 +1,8 @@
 //! Lists: what was asked for, and where the next page begins.
 //!
 //! A cursor is base64url of: version (1 byte), the hash of the query it belongs to (8 bytes), the last row's sort key, and 8
-//! bytes of HMAC-SHA-256 over all of that. It is opaque to clients, and a forged or a foreign one is refused.
+//! bytes of HMAC-SHA-256 over all of that. It is opaque to clients, and a forged or a foreign one is refused. Version 1 has a
+//! time and an id, version 2 the values of any sort ([`crate::list`]).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +24,7 @@ pub const MAX_PAGED_ROWS: u64 = 10_000;
 
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Window {
+pub enum Window<K = SortKey> {
     /// By number, counted from 1, with the total.
     Page {
         /// Which.
@@ -34,7 +35,7 @@ pub enum Window {
     /// What follows a row, without a total.
     After {
         /// The last row that the caller has; none for the first page.
-        last: Option<SortKey>,
+        last: Option<K>,
         /// How many rows.
         limit: u32,
     },
@@ -76,6 +77,11 @@ pub struct PageQuery {
 impl PageQuery {
     /// Checks the parameters. `query` is the text that a cursor belongs to: resource, filters, sort.
     pub fn window(&self, cursors: &Cursors, query: &str) -> Result<Window> {
+        self.window_by(|cursor| cursors.read(cursor, query))
+    }
+
+    /// Checks the parameters; `read` reads the cursor.
+    pub(crate) fn window_by<K>(&self, read: impl FnOnce(&str) -> Result<K>) -> Result<Window<K>> {
         let by_page = self.page.is_some() || self.page_size.is_some();
         let by_cursor = self.limit.is_some() || self.cursor.is_some();
         if by_page && by_cursor {
@@ -83,7 +89,7 @@ impl PageQuery {
         }
         if by_cursor {
             let limit = within(self.limit.unwrap_or(DEFAULT_PAGE), "limit")?;
-            let last = self.cursor.as_deref().map(|cursor| cursors.read(cursor, query)).transpose()?;
+            let last = self.cursor.as_deref().map(read).transpose()?;
             return Ok(Window::After { last, limit });
         }
         let page = self.page.unwrap_or(1);
@@ -113,6 +119,16 @@ fn refused(parameter: &'static str, message: &str) -> Error {
 }
 
 impl Window {
+    /// The row to begin after.
+    pub(crate) fn last(&self) -> Option<SortKey> {
+        match self {
+            Self::Page { .. } => None,
+            Self::After { last, .. } => *last,
+        }
+    }
+}
+
+impl<K> Window<K> {
     /// Rows to fetch: one more than wanted, to know whether more follow.
     pub(crate) fn fetch(&self) -> i64 {
         match self {
@@ -129,14 +145,6 @@ impl Window {
         }
     }
 
-    /// The row to begin after.
-    pub(crate) fn last(&self) -> Option<SortKey> {
-        match self {
-            Self::Page { .. } => None,
-            Self::After { last, .. } => *last,
-        }
-    }
-
     /// Whether the total is wanted.
     pub(crate) fn counts(&self) -> bool {
         matches!(self, Self::Page { .. })
@@ -145,7 +153,7 @@ impl Window {
 
 impl<T> Page<T> {
     /// A page of the rows that [`Window::fetch`] asked for.
-    pub(crate) fn of(mut items: Vec<T>, total: Option<i64>, window: &Window) -> Self {
+    pub(crate) fn of<K>(mut items: Vec<T>, total: Option<i64>, window: &Window<K>) -> Self {
         let wanted = usize::try_from(window.fetch() - 1).unwrap_or_default();
         let has_more = items.len() > wanted;
         items.truncate(wanted);
@@ -165,8 +173,17 @@ impl std::fmt::Debug for Cursors {
     }
 }
 
-const VERSION: u8 = 1;
-const BODY: usize = 1 + 8 + 8 + 16;
+/// The forms of a cursor, by what they have between the query's hash and the signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A [`SortKey`]: microseconds and the id.
+    TimeAndId = 1,
+    /// The values of a sort, as JSON.
+    Values = 2,
+}
+
+/// The version and the hash of the query.
+const HEAD: usize = 1 + 8;
 const MAC: usize = 8;
 
 impl Cursors {
@@ -178,44 +195,64 @@ impl Cursors {
 
     /// The cursor of what follows a row of a query.
     pub fn make(&self, query: &str, last: SortKey) -> String {
-        let mut bytes = Vec::with_capacity(BODY + MAC);
-        bytes.push(VERSION);
+        let mut key = last.at.timestamp_micros().to_be_bytes().to_vec();
+        key.extend_from_slice(last.id.as_bytes());
+        self.seal(Form::TimeAndId, query, &key)
+    }
+
+    fn read(&self, cursor: &str, query: &str) -> Result<SortKey> {
+        let key = self.open(Form::TimeAndId, cursor, query)?;
+        let (micros, id) = key.split_first_chunk().ok_or_else(invalid)?;
+        let at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros)).ok_or_else(invalid)?;
+        let id = Uuid::from_slice(id).map_err(|_| invalid())?;
+        Ok(SortKey { at, id })
+    }
+
+    /// A cursor of a query with this key.
+    pub(crate) fn seal(&self, form: Form, query: &str, key: &[u8]) -> String {
+        let mut bytes = Vec::with_capacity(HEAD + key.len() + MAC);
+        bytes.push(form as u8);
         bytes.extend_from_slice(&hash(query));
-        bytes.extend_from_slice(&last.at.timestamp_micros().to_be_bytes());
-        bytes.extend_from_slice(last.id.as_bytes());
+        bytes.extend_from_slice(key);
         let mac = self.mac(&bytes);
         bytes.extend_from_slice(&mac);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    fn read(&self, cursor: &str, query: &str) -> Result<SortKey> {
-        let invalid = || Error::Query {
-            code: QueryCode::Cursor,
-            parameter: "cursor",
-            message: "The cursor is not one that this server gave out".to_owned(),
-        };
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| invalid())?;
-        let (body, mac) = bytes.split_at_checked(BODY).ok_or_else(invalid)?;
-        if body[0] != VERSION || !bool::from(self.mac(body).as_slice().ct_eq(mac)) {
+    /// The key of a cursor that was made for this query.
+    pub(crate) fn open(&self, form: Form, cursor: &str, query: &str) -> Result<Vec<u8>> {
+        let mut bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| invalid())?;
+        let (body, mac) = bytes.split_last_chunk::<MAC>().ok_or_else(invalid)?;
+        if body.len() < HEAD || !bool::from(self.mac(body).as_slice().ct_eq(mac)) {
             return Err(invalid());
         }
-        if body[1..9] != hash(query) {
+        if body[1..HEAD] != hash(query) {
             return Err(Error::Query {
                 code: QueryCode::CursorMismatch,
                 parameter: "cursor",
                 message: "The cursor belongs to a query with other filters or another sort".to_owned(),
             });
         }
-        let micros = i64::from_be_bytes(body[9..17].try_into().expect("eight bytes"));
-        let at = DateTime::from_timestamp_micros(micros).ok_or_else(invalid)?;
-        let id = Uuid::from_slice(&body[17..]).map_err(|_| invalid())?;
-        Ok(SortKey { at, id })
+        if body[0] != form as u8 {
+            return Err(invalid());
+        }
+        bytes.truncate(bytes.len() - MAC);
+        bytes.drain(..HEAD);
+        Ok(bytes)
     }
 
     fn mac(&self, bytes: &[u8]) -> [u8; MAC] {
         let mut mac = self.key.clone();
         mac.update(bytes);
         mac.finalize().into_bytes()[..MAC].try_into().expect("a SHA-256 has more than eight bytes")
+    }
+}
+
+pub(crate) fn invalid() -> Error {
+    Error::Query {
+        code: QueryCode::Cursor,
+        parameter: "cursor",
+        message: "The cursor is not one that this server gave out".to_owned(),
     }
 }
 

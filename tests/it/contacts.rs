@@ -1,7 +1,9 @@
 //! Contacts: the plans' examples by shape, the life of a contact, and what every change leaves behind.
 
 mod events;
+mod lists;
 mod paging;
+mod plans;
 
 use serde_json::{Value, json};
 use tenon_tests::{Person, TestApp, factory};

@@ -18,12 +18,14 @@ pub enum Class {
     Qr,
 }
 
-/// Operations whose class their method does not tell. One without a credential needs a line here.
+/// Operations whose class their method does not tell: POSTs that only read, and all without a credential.
 const NAMED: &[(&str, Class)] = &[
     ("create_login", Class::Login),
     ("list_error_codes", Class::Public),
     ("list_event_types", Class::Public),
     ("get_key_set", Class::Public),
+    ("read_contacts", Class::Read),
+    ("search_contacts", Class::Read),
 ];
 
 impl Class {

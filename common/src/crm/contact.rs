@@ -2,6 +2,7 @@
 
 mod draft;
 mod purge;
+mod fields;
 mod rows;
 
 use chrono::{DateTime, Utc};
@@ -18,11 +19,12 @@ use crate::entity::EntityKind;
 use crate::error::{Conflict, ConflictCode, Error, FieldError, Result, broken_constraint};
 use crate::event::EventType;
 use crate::id::{ContactId, TenantId, UserId};
-use crate::page::{Page, SortKey, Window};
+use crate::list::{self, Found, ListQuery};
 use crate::wire;
 
 pub use draft::{ContactDraft, ContactFields};
 pub use purge::purge;
+pub use fields::LIST;
 use rows::Rows;
 
 /// A contact, as the API and events show it.
@@ -91,6 +93,8 @@ record!(Contact {
     deleted_at,
 });
 
+/// The columns, for its list.
+const COLUMNS: &str = columns!();
 // After `columns!`, which they use.
 pub mod batch;
 mod by_key;
@@ -171,40 +175,9 @@ pub async fn get(tx: &mut TenantTx<'_>, id: ContactId) -> Result<Contact> {
     find(tx, id).await?.ok_or(Error::NotFound(EntityKind::Contact))
 }
 
-/// Contacts that are not deleted, newest first.
-pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Contact>> {
-    let tenant = tx.actor().tenant;
-    let items = match window.last() {
-        None => {
-            let statement = concat!(
-                "select ",
-                columns!(),
-                " from tenon.contacts where tenant_id = $1 and deleted_at is null
-                 order by created_at desc, id desc limit $2 offset $3"
-            );
-            let query = sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(window.offset());
-            query.fetch_all(tx.conn()).await?
-        }
-        Some(last) => {
-            let statement = concat!(
-                "select ",
-                columns!(),
-                " from tenon.contacts where tenant_id = $1 and deleted_at is null and (created_at, id) < ($3, $4)
-                 order by created_at desc, id desc limit $2"
-            );
-            let query =
-                sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(last.at).bind(last.id);
-            query.fetch_all(tx.conn()).await?
-        }
-    };
-    let total = match window.counts() {
-        true => {
-            let count = "select count(*) from tenon.contacts where tenant_id = $1 and deleted_at is null";
-            Some(sqlx::query_scalar(count).bind(tenant).fetch_one(tx.conn()).await?)
-        }
-        false => None,
-    };
-    Ok(Page::of(items, total, window))
+/// The contacts that a query of [`LIST`] asks for.
+pub async fn list(tx: &mut TenantTx<'_>, query: &ListQuery) -> Result<Found<Contact>> {
+    list::fetch(tx, query).await
 }
 
 /// Changes a contact to what `edit` makes of it, under a row lock, if it has the expected version. A change that changes
@@ -275,11 +248,6 @@ pub async fn restore(tx: &mut TenantTx<'_>, id: ContactId) -> Result<Contact> {
 }
 
 impl Contact {
-    /// Its place in the list.
-    pub fn sort_key(&self) -> SortKey {
-        SortKey { at: self.created_at, id: self.id.0 }
-    }
-
     /// What uniqueness is about.
     fn email_key(&self) -> Option<String> {
         self.email.as_ref().map(|email| email.to_lowercase())

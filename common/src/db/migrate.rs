@@ -44,13 +44,13 @@ pub enum MigrateError {
         "the database is not owned by tenon_owner; as an administrator run: alter database {0} owner to tenon_owner"
     )]
     DatabaseNotOwned(String),
-    /// A trusted extension that the queue needs could not be created.
+    /// A trusted extension that the queue or the search needs could not be created.
     #[error(
         "the extension {name} could not be created ({reason}); it comes with PostgreSQL's contrib package (Debian: postgresql-contrib), \
          and the database must be owned by tenon_owner"
     )]
     Extension {
-        /// hstore or pgcrypto.
+        /// hstore, pgcrypto, pg_trgm or btree_gin.
         name: &'static str,
         /// What PostgreSQL said.
         reason: String,
@@ -64,7 +64,7 @@ pub async fn migrate(url: &str) -> Result<MigrationReport, MigrateError> {
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut connection).await?;
     ensure_roles(&mut connection).await?;
     become_owner(&mut connection).await?;
-    for extension in ["hstore", "pgcrypto"] {
+    for extension in ["hstore", "pgcrypto", "pg_trgm", "btree_gin"] {
         ensure_extension(&mut connection, extension).await?;
     }
 
@@ -149,6 +149,8 @@ async fn become_owner(connection: &mut PgConnection) -> Result<(), MigrateError>
 async fn ensure_extension(connection: &mut PgConnection, name: &'static str) -> Result<(), MigrateError> {
     let statement = match name {
         "hstore" => "create extension if not exists hstore",
+        "pg_trgm" => "create extension if not exists pg_trgm",
+        "btree_gin" => "create extension if not exists btree_gin",
         _ => "create extension if not exists pgcrypto",
     };
     match sqlx::raw_sql(statement).execute(connection).await {

@@ -35,6 +35,7 @@ const POLICIES: &[(&str, &str, char, &str)] = &[
     ("tenon.api_keys", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.contacts", "maintenance", 'p', "tenon_maint"),
     ("tenon.contacts", "owner_scope", 'r', "tenon_app"),
+    ("tenon.contacts", "search", 'p', "tenon_search"),
     ("tenon.contacts", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.deliveries", "deliveries", 'p', "tenon_queue"),
     ("tenon.deliveries", "maintenance", 'p', "tenon_maint"),

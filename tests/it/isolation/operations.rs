@@ -36,6 +36,7 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("get_me", Credential, Value::Null),
         ("get_limits", Credential, Value::Null),
         ("list_contacts", Scope("contacts:read"), Value::Null),
+        ("search_contacts", Scope("contacts:read"), json!({"q": "grace"})),
         ("create_contact", Scope("contacts:write"), contact.clone()),
         ("get_contact", Scope("contacts:read"), Value::Null),
         ("replace_contact", Scope("contacts:write"), contact.clone()),
