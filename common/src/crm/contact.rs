@@ -1,8 +1,8 @@
 //! Contacts: the people that a tenant deals with.
 
 mod draft;
-mod purge;
 mod fields;
+mod purge;
 mod rows;
 
 use chrono::{DateTime, Utc};
@@ -23,8 +23,8 @@ use crate::list::{self, Found, ListQuery};
 use crate::wire;
 
 pub use draft::{ContactDraft, ContactFields};
-pub use purge::purge;
 pub use fields::LIST;
+pub use purge::purge;
 use rows::Rows;
 
 /// A contact, as the API and events show it.

@@ -115,8 +115,10 @@ async fn reach(connection: &mut PgConnection, statement: String) -> Option<u64> 
 }
 
 /// What each login has no right to read at all. Partitions are reached through their parent.
-const UNREADABLE: [(&str, &[&str]); 2] =
-    [("app", &["apalis.jobs"]), ("worker", &["tenon.api_keys", "tenon.idempotency_keys", "tenon.tenant_slugs"])];
+const UNREADABLE: [(&str, &[&str]); 2] = [
+    ("app", &["apalis.jobs"]),
+    ("worker", &["tenon.api_keys", "tenon.idempotency_keys", "tenon.tenant_slugs"]),
+];
 
 fn logins(app: &TestApp) -> [(&'static str, String); 2] {
     [("app", app.database().app_url().to_owned()), ("worker", app.database().worker_url().to_owned())]
