@@ -79,6 +79,12 @@ needs! {
     ContactsWrite = Some(Permission::CONTACTS_WRITE);
     /// `contacts:delete`.
     ContactsDelete = Some(Permission::CONTACTS_DELETE);
+    /// `companies:read`.
+    CompaniesRead = Some(Permission::COMPANIES_READ);
+    /// `companies:write`.
+    CompaniesWrite = Some(Permission::COMPANIES_WRITE);
+    /// `companies:delete`.
+    CompaniesDelete = Some(Permission::COMPANIES_DELETE);
     /// `webhooks:read`.
     WebhooksRead = Some(Permission::WEBHOOKS_READ);
     /// `webhooks:write`.

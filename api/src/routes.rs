@@ -15,8 +15,10 @@ use crate::app::App;
 use crate::auth::AuthApi;
 use crate::body::BodyError;
 use crate::code::Code;
+use crate::companies::CompaniesApi;
 use crate::contacts::ContactsApi;
 use crate::deliveries::DeliveriesApi;
+use crate::industries::IndustriesApi;
 use crate::layers::{Outermost, Routes};
 use crate::meta::MetaApi;
 use crate::openapi::Documents;
@@ -24,13 +26,31 @@ use crate::refusal::Refusal;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
-type Resources =
-    (AuthApi, ContactsApi, WebhooksApi, WebhookOperationsApi, DeliveriesApi, ApiKeysApi, MetaApi);
+type Resources = (
+    AuthApi,
+    ContactsApi,
+    CompaniesApi,
+    WebhooksApi,
+    WebhookOperationsApi,
+    DeliveriesApi,
+    ApiKeysApi,
+    MetaApi,
+    IndustriesApi,
+);
 
 /// Every resource. A new one is a line here.
 pub fn service() -> OpenApiService<Resources, ()> {
-    let resources =
-        (AuthApi, ContactsApi, WebhooksApi, WebhookOperationsApi, DeliveriesApi, ApiKeysApi, MetaApi);
+    let resources = (
+        AuthApi,
+        ContactsApi,
+        CompaniesApi,
+        WebhooksApi,
+        WebhookOperationsApi,
+        DeliveriesApi,
+        ApiKeysApi,
+        MetaApi,
+        IndustriesApi,
+    );
     OpenApiService::new(resources, "Tenon", env!("CARGO_PKG_VERSION"))
         .summary("A multi-tenant CRM backend")
         .description(include_str!("../description.md"))

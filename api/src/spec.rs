@@ -17,6 +17,7 @@ pub fn spec() -> Result<Documents, DocumentError> {
 pub fn schema_of(kind: EntityKind) -> &'static str {
     match kind {
         EntityKind::Contact => "Contact",
+        EntityKind::Company => "Company",
         EntityKind::ApiKey => "ApiKey",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
@@ -43,9 +44,14 @@ fn example(kind: EntityKind) -> serde_json::Value {
     match kind {
         EntityKind::Contact => json!({
             "id": id, "tenantId": tenant, "externalId": null, "name": "John Doe", "email": "john@example.com",
-            "phone": "+1234567890", "phoneOriginal": "+1 234 567 890", "company": "ACME Corp", "title": null, "lifecycle": null,
+            "phone": "+1234567890", "phoneOriginal": "+1 234 567 890", "company": "ACME Corp", "companyId": null, "title": null, "lifecycle": null,
             "ownerId": null, "userId": null, "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by,
             "deletedAt": null
+        }),
+        EntityKind::Company => json!({
+            "id": id, "tenantId": tenant, "externalId": null, "name": "ACME Corp", "industry": "Technology",
+            "website": "https://acme.example", "employees": 250, "domain": "acme.example", "ownerId": null, "version": 1,
+            "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by, "deletedAt": null
         }),
         EntityKind::ApiKey => json!({
             "id": id, "tenantId": tenant, "name": "Newsletter", "key": null, "prefix": "tenon_live_3f9KpQ2mXa7B", "last4": "x7Qe",

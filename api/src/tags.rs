@@ -7,6 +7,8 @@ use poem_openapi::Tags as DeriveTags;
 pub enum Tags {
     /// People that the organization deals with.
     Contacts,
+    /// Organizations that the organization deals with.
+    Companies,
     /// Receivers of signed events, and what was delivered to them.
     Webhooks,
     /// Credentials for programs.

@@ -11,6 +11,8 @@ pub enum EntityKind {
     ApiKey,
     /// A contact.
     Contact,
+    /// A company.
+    Company,
     /// A webhook.
     Webhook,
     /// The delivery of an event to a webhook.
@@ -25,6 +27,7 @@ impl EntityKind {
             Self::User => "user",
             Self::ApiKey => "api_key",
             Self::Contact => "contact",
+            Self::Company => "company",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
         }
@@ -37,6 +40,7 @@ impl EntityKind {
             Self::User => "User",
             Self::ApiKey => "API key",
             Self::Contact => "Contact",
+            Self::Company => "Company",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
         }

@@ -41,6 +41,10 @@ catalogue! {
     CONTACT_UPDATED = "contact.updated", Contact, "A contact was changed; `changedFields` and `previous` say what.";
     CONTACT_DELETED = "contact.deleted", Contact, "A contact was deleted; `data` is its last state.";
     CONTACT_RESTORED = "contact.restored", Contact, "A deleted contact was brought back.";
+    COMPANY_CREATED = "company.created", Company, "A company was created.";
+    COMPANY_UPDATED = "company.updated", Company, "A company was changed; `changedFields` and `previous` say what.";
+    COMPANY_DELETED = "company.deleted", Company, "A company was deleted; `data` is its last state.";
+    COMPANY_RESTORED = "company.restored", Company, "A deleted company was brought back.";
     API_KEY_CREATED = "api_key.created", ApiKey, "An API key was created. The key itself is never in an event.";
     API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
     API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";

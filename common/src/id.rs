@@ -42,6 +42,8 @@ ids! {
     ApiKeyId,
     /// A contact.
     ContactId,
+    /// A company.
+    CompanyId,
     /// A webhook: a receiver's address and what it subscribed to.
     WebhookId,
     /// The delivery of one event to one webhook.

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod auth;
+mod companies;
 mod contacts;
 mod delivery;
 mod errors;

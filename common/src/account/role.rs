@@ -65,6 +65,12 @@ impl Permission {
     pub const CONTACTS_WRITE: Self = Self("contacts:write", Role::Agent);
     /// Delete contacts.
     pub const CONTACTS_DELETE: Self = Self("contacts:delete", Role::Agent);
+    /// Read companies.
+    pub const COMPANIES_READ: Self = Self("companies:read", Role::Agent);
+    /// Create, change and restore companies.
+    pub const COMPANIES_WRITE: Self = Self("companies:write", Role::Agent);
+    /// Delete companies.
+    pub const COMPANIES_DELETE: Self = Self("companies:delete", Role::Agent);
     /// Read webhooks and their deliveries.
     pub const WEBHOOKS_READ: Self = Self("webhooks:read", Role::Admin);
     /// Create, change and resend webhooks.
@@ -75,10 +81,13 @@ impl Permission {
     pub const API_KEYS_MANAGE: Self = Self("api-keys:manage", Role::Admin);
 
     /// Every permission there is.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
+        Self::COMPANIES_READ,
+        Self::COMPANIES_WRITE,
+        Self::COMPANIES_DELETE,
         Self::WEBHOOKS_READ,
         Self::WEBHOOKS_WRITE,
         Self::WEBHOOKS_DELETE,

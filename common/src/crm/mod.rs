@@ -1,5 +1,8 @@
 //! The records of the CRM. A module of this folder does not call another one: what needs two has a file of its own, named for
 //! what it does.
 
+pub mod company;
 pub mod contact;
+pub mod industry;
+mod references;
 pub mod rules;

@@ -26,6 +26,7 @@ use Needs::{Credential, Nothing, Scope};
 /// Every operation, what it needs, and a body that fits; null for none.
 fn entries() -> Vec<(&'static str, Needs, Value)> {
     let contact = json!({"name": "Grace"});
+    let company = json!({"name": "ACME Corp"});
     let webhook = json!({"url": "http://127.0.0.1:9/hook", "events": ["contact.created"]});
     let key = json!({"name": "A", "scopes": ["contacts:read"]});
     vec![
@@ -34,6 +35,7 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("list_event_types", Nothing, Value::Null),
         ("get_key_set", Nothing, Value::Null),
         ("get_me", Credential, Value::Null),
+        ("list_industries", Credential, Value::Null),
         ("list_contacts", Scope("contacts:read"), Value::Null),
         ("create_contact", Scope("contacts:write"), contact.clone()),
         ("get_contact", Scope("contacts:read"), Value::Null),
@@ -41,6 +43,13 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("update_contact", Scope("contacts:write"), contact),
         ("delete_contact", Scope("contacts:delete"), Value::Null),
         ("restore_contact", Scope("contacts:write"), Value::Null),
+        ("list_companies", Scope("companies:read"), Value::Null),
+        ("create_company", Scope("companies:write"), company.clone()),
+        ("get_company", Scope("companies:read"), Value::Null),
+        ("replace_company", Scope("companies:write"), company.clone()),
+        ("update_company", Scope("companies:write"), company),
+        ("delete_company", Scope("companies:delete"), Value::Null),
+        ("restore_company", Scope("companies:write"), Value::Null),
         ("list_webhooks", Scope("webhooks:read"), Value::Null),
         ("create_webhook", Scope("webhooks:write"), webhook.clone()),
         ("get_webhook", Scope("webhooks:read"), Value::Null),
@@ -116,6 +125,8 @@ fn operations() -> Vec<Operation> {
 struct Records {
     contact: String,
     deleted_contact: String,
+    company: String,
+    deleted_company: String,
     webhook: String,
     event: String,
     key: String,
@@ -126,6 +137,8 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     let contacts = factory::contacts(&admin, 2).await;
     let webhook = factory::webhook(&admin).await;
     admin.delete(&format!("/connection/contacts/{}", factory::id(&contacts[1]))).await.no_content();
+    let companies = factory::companies(&admin, 2).await;
+    admin.delete(&format!("/connection/companies/{}", factory::id(&companies[1]))).await.no_content();
     let keys: Vec<Value> = admin.get("/api-keys").await.ok();
     let event: uuid::Uuid = sqlx::query_scalar(
         "insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, status)
@@ -140,6 +153,8 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     Records {
         contact: factory::id(&contacts[0]).to_owned(),
         deleted_contact: factory::id(&contacts[1]).to_owned(),
+        company: factory::id(&companies[0]).to_owned(),
+        deleted_company: factory::id(&companies[1]).to_owned(),
         webhook: factory::id(&webhook).to_owned(),
         event: EventId(event).wire(),
         key: factory::id(&keys[0]).to_owned(),
@@ -149,6 +164,8 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
 impl Operation {
     fn path(&self, of: &Records) -> String {
         let id = match self.template.as_str() {
+            template if template.ends_with("/companies/{id}/restore") => &of.deleted_company,
+            template if template.contains("/companies/") => &of.company,
             template if template.ends_with("/restore") => &of.deleted_contact,
             template if template.contains("/contacts/") => &of.contact,
             template if template.contains("/webhooks/") => &of.webhook,
@@ -183,9 +200,17 @@ impl Operation {
 /// All rows of a tenant, as text.
 async fn snapshot(admin: &mut PgConnection, tenant: &Tenant) -> Vec<(String, String)> {
     let mut rows = Vec::new();
-    for table in
-        ["api_keys", "contacts", "deliveries", "delivery_attempts", "events", "memberships", "webhooks"]
-    {
+    for table in [
+        "api_keys",
+        "companies",
+        "contacts",
+        "industries",
+        "deliveries",
+        "delivery_attempts",
+        "events",
+        "memberships",
+        "webhooks",
+    ] {
         // The last use of a key is not the tenant's doing, and flushed later.
         let statement = format!(
             "select coalesce(string_agg(t::text, ' ' order by t::text), '') from tenon.{table} t where tenant_id = $1"

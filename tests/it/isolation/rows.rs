@@ -60,6 +60,7 @@ async fn filled() -> (TestApp, Tenant, Tenant) {
     for tenant in &tenants {
         tenant.agent().await;
         factory::contacts(&tenant.admin(), 2).await;
+        factory::companies(&tenant.admin(), 2).await;
         factory::webhook(&tenant.admin()).await;
     }
     let mut admin = app.connect().await;

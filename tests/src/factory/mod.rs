@@ -26,6 +26,27 @@ pub async fn contacts(client: &Client, count: usize) -> Vec<Value> {
     created
 }
 
+/// The `number`th company: all fields that a client can fill, unlike those of any other number.
+pub fn company(number: usize) -> Value {
+    json!({
+        "name": format!("Company {number}"),
+        "externalId": format!("erp-{number}"),
+        "industry": "Technology",
+        "website": format!("https://www.company-{number}.example"),
+        "employees": 100 + number,
+        "domain": format!("company-{number}.example"),
+    })
+}
+
+/// Creates companies 0 to `count - 1`, in that order; what the API answered.
+pub async fn companies(client: &Client, count: usize) -> Vec<Value> {
+    let mut created = Vec::with_capacity(count);
+    for number in 0..count {
+        created.push(client.post("/connection/companies", company(number)).await.created());
+    }
+    created
+}
+
 /// Creates a webhook for all events, to where nobody listens.
 pub async fn webhook(client: &Client) -> Value {
     client.post("/webhooks", json!({"url": "http://127.0.0.1:9/hook", "events": ["*"]})).await.created()
