@@ -85,6 +85,12 @@ needs! {
     CompaniesWrite = Some(Permission::COMPANIES_WRITE);
     /// `companies:delete`.
     CompaniesDelete = Some(Permission::COMPANIES_DELETE);
+    /// `pipelines:read`.
+    PipelinesRead = Some(Permission::PIPELINES_READ);
+    /// `pipelines:write`.
+    PipelinesWrite = Some(Permission::PIPELINES_WRITE);
+    /// `pipelines:delete`.
+    PipelinesDelete = Some(Permission::PIPELINES_DELETE);
     /// `webhooks:read`.
     WebhooksRead = Some(Permission::WEBHOOKS_READ);
     /// `webhooks:write`.

@@ -22,7 +22,9 @@ use crate::industries::IndustriesApi;
 use crate::layers::{Outermost, Routes};
 use crate::meta::MetaApi;
 use crate::openapi::Documents;
+use crate::pipelines::PipelinesApi;
 use crate::refusal::Refusal;
+use crate::stages::StagesApi;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
@@ -30,6 +32,8 @@ type Resources = (
     AuthApi,
     ContactsApi,
     CompaniesApi,
+    PipelinesApi,
+    StagesApi,
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -44,6 +48,8 @@ pub fn service() -> OpenApiService<Resources, ()> {
         AuthApi,
         ContactsApi,
         CompaniesApi,
+        PipelinesApi,
+        StagesApi,
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,

@@ -18,6 +18,8 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
     match kind {
         EntityKind::Contact => "Contact",
         EntityKind::Company => "Company",
+        EntityKind::Pipeline => "Pipeline",
+        EntityKind::Stage => "Stage",
         EntityKind::ApiKey => "ApiKey",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
@@ -52,6 +54,13 @@ fn example(kind: EntityKind) -> serde_json::Value {
             "id": id, "tenantId": tenant, "externalId": null, "name": "ACME Corp", "industry": "Technology",
             "website": "https://acme.example", "employees": 250, "domain": "acme.example", "ownerId": null, "version": 1,
             "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by, "deletedAt": null
+        }),
+        EntityKind::Pipeline => json!({
+            "id": id, "tenantId": tenant, "externalId": null, "name": "Sales",
+            "stages": [{
+                "id": "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60", "name": "Qualified", "displayOrder": 1, "probability": 20
+            }],
+            "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by, "deletedAt": null
         }),
         EntityKind::ApiKey => json!({
             "id": id, "tenantId": tenant, "name": "Newsletter", "key": null, "prefix": "tenon_live_3f9KpQ2mXa7B", "last4": "x7Qe",

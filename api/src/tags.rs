@@ -9,6 +9,8 @@ pub enum Tags {
     Contacts,
     /// Organizations that the organization deals with.
     Companies,
+    /// The stages that leads go through.
+    Pipelines,
     /// Receivers of signed events, and what was delivered to them.
     Webhooks,
     /// Credentials for programs.

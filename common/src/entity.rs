@@ -13,6 +13,10 @@ pub enum EntityKind {
     Contact,
     /// A company.
     Company,
+    /// A pipeline.
+    Pipeline,
+    /// A stage of a pipeline.
+    Stage,
     /// A webhook.
     Webhook,
     /// The delivery of an event to a webhook.
@@ -28,6 +32,8 @@ impl EntityKind {
             Self::ApiKey => "api_key",
             Self::Contact => "contact",
             Self::Company => "company",
+            Self::Pipeline => "pipeline",
+            Self::Stage => "stage",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
         }
@@ -41,6 +47,8 @@ impl EntityKind {
             Self::ApiKey => "API key",
             Self::Contact => "Contact",
             Self::Company => "Company",
+            Self::Pipeline => "Pipeline",
+            Self::Stage => "Stage",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
         }

@@ -45,6 +45,11 @@ catalogue! {
     COMPANY_UPDATED = "company.updated", Company, "A company was changed; `changedFields` and `previous` say what.";
     COMPANY_DELETED = "company.deleted", Company, "A company was deleted; `data` is its last state.";
     COMPANY_RESTORED = "company.restored", Company, "A deleted company was brought back.";
+    PIPELINE_CREATED = "pipeline.created", Pipeline, "A pipeline was created, with its stages.";
+    PIPELINE_UPDATED = "pipeline.updated", Pipeline, "A pipeline's own fields were changed; `changedFields` and `previous` say what.";
+    PIPELINE_STAGE_UPDATED = "pipeline.stage.updated", Pipeline, "Stages of a pipeline were added, changed or removed; `data` is the pipeline, `previous.stages` its stages before.";
+    PIPELINE_DELETED = "pipeline.deleted", Pipeline, "A pipeline was deleted with its stages; `data` is its last state.";
+    PIPELINE_RESTORED = "pipeline.restored", Pipeline, "A deleted pipeline was brought back with its stages.";
     API_KEY_CREATED = "api_key.created", ApiKey, "An API key was created. The key itself is never in an event.";
     API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
     API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";

@@ -44,6 +44,10 @@ ids! {
     ContactId,
     /// A company.
     CompanyId,
+    /// A pipeline.
+    PipelineId,
+    /// A stage of a pipeline.
+    StageId,
     /// A webhook: a receiver's address and what it subscribed to.
     WebhookId,
     /// The delivery of one event to one webhook.

@@ -61,7 +61,8 @@ async fn a_login_gives_a_token() {
             "contacts:delete",
             "companies:read",
             "companies:write",
-            "companies:delete"
+            "companies:delete",
+            "pipelines:read"
         ])
     );
     let key: Value = acme.admin().get("/me").await.ok();

@@ -11,6 +11,7 @@ mod harness;
 mod isolation;
 mod log;
 mod openapi;
+mod pipelines;
 mod processes;
 mod queue;
 mod raw;

@@ -71,6 +71,12 @@ impl Permission {
     pub const COMPANIES_WRITE: Self = Self("companies:write", Role::Agent);
     /// Delete companies.
     pub const COMPANIES_DELETE: Self = Self("companies:delete", Role::Agent);
+    /// Read pipelines and their stages.
+    pub const PIPELINES_READ: Self = Self("pipelines:read", Role::Agent);
+    /// Create, change and restore pipelines and their stages.
+    pub const PIPELINES_WRITE: Self = Self("pipelines:write", Role::Admin);
+    /// Delete pipelines.
+    pub const PIPELINES_DELETE: Self = Self("pipelines:delete", Role::Admin);
     /// Read webhooks and their deliveries.
     pub const WEBHOOKS_READ: Self = Self("webhooks:read", Role::Admin);
     /// Create, change and resend webhooks.
@@ -81,13 +87,16 @@ impl Permission {
     pub const API_KEYS_MANAGE: Self = Self("api-keys:manage", Role::Admin);
 
     /// Every permission there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
         Self::COMPANIES_READ,
         Self::COMPANIES_WRITE,
         Self::COMPANIES_DELETE,
+        Self::PIPELINES_READ,
+        Self::PIPELINES_WRITE,
+        Self::PIPELINES_DELETE,
         Self::WEBHOOKS_READ,
         Self::WEBHOOKS_WRITE,
         Self::WEBHOOKS_DELETE,

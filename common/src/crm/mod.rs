@@ -4,5 +4,6 @@
 pub mod company;
 pub mod contact;
 pub mod industry;
+pub mod pipeline;
 mod references;
 pub mod rules;

@@ -62,7 +62,8 @@ async fn the_key_set_verifies_a_token() {
             "contacts:delete",
             "companies:read",
             "companies:write",
-            "companies:delete"
+            "companies:delete",
+            "pipelines:read"
         ])
     );
     for private in ["d", "private_key", "privateKey"] {
