@@ -91,6 +91,12 @@ needs! {
     PipelinesWrite = Some(Permission::PIPELINES_WRITE);
     /// `pipelines:delete`.
     PipelinesDelete = Some(Permission::PIPELINES_DELETE);
+    /// `leads:read`.
+    LeadsRead = Some(Permission::LEADS_READ);
+    /// `leads:write`.
+    LeadsWrite = Some(Permission::LEADS_WRITE);
+    /// `leads:delete`.
+    LeadsDelete = Some(Permission::LEADS_DELETE);
     /// `webhooks:read`.
     WebhooksRead = Some(Permission::WEBHOOKS_READ);
     /// `webhooks:write`.

@@ -81,6 +81,8 @@ codes! {
     RestoreConflict = "RESTORE_CONFLICT", CONFLICT, "Restore conflict", false,
         "A unique value of the deleted record is taken by now; `details.conflictId` is the record that has it.";
     StateConflict = "STATE_CONFLICT", CONFLICT, "State conflict", false, "The record's state does not allow this.";
+    StageInUse = "STAGE_IN_USE", CONFLICT, "Stage in use", false,
+        "There are leads in a stage that was to be removed; `moveTo` says which stage they go to.";
     SlugTaken = "SLUG_TAKEN", CONFLICT, "Slug taken", false, "Another organization has or had this slug.";
     TenantRequired = "TENANT_REQUIRED", CONFLICT, "Choose an organization", false,
         "The user is a member of several organizations; `details` lists their slugs and names. Send one as `organization`.";

@@ -15,6 +15,8 @@ pub mod deliveries;
 pub mod error;
 pub mod industries;
 pub mod layers;
+pub mod lead_conversion;
+pub mod leads;
 pub mod limits;
 pub mod meta;
 pub mod openapi;

@@ -9,7 +9,7 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tenon_common::crm::pipeline::{self, Pipeline, PipelineDraft};
-use tenon_common::id::PipelineId;
+use tenon_common::id::{PipelineId, StageId};
 use uuid::Uuid;
 
 use crate::actor::ActorBody;
@@ -232,7 +232,8 @@ impl PipelinesApi {
     /// Replace a pipeline
     ///
     /// Fields that are absent are cleared. `stages` is all of its stages: one with the `id` of a stage keeps that stage, one
-    /// without is new, and a stage that is left out is removed. Needs `pipelines:write`. Emits `pipeline.updated` where the
+    /// without is new, and a stage that is left out is removed; where there are leads in that, `moveTo` says which stage they
+    /// go to, and without it that is 409 `STAGE_IN_USE`. Needs `pipelines:write`. Emits `pipeline.updated` where the
     /// pipeline's own fields differ, and `pipeline.stage.updated` where its stages do.
     #[oai(path = "/:id", method = "put", operation_id = "replace_pipeline")]
     async fn replace(
@@ -241,6 +242,9 @@ impl PipelinesApi {
         app: Data<&Arc<App>>,
         /// The pipeline's id.
         id: Path<Uuid>,
+        /// The stage that leads of removed stages go to.
+        #[oai(name = "moveTo")]
+        move_to: Query<Option<Uuid>>,
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
@@ -250,7 +254,7 @@ impl PipelinesApi {
         let draft = PipelineDraft::from(body.0);
         draft.clone().check().map_err(tenon_common::Error::Invalid)?;
         let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            pipeline::update(tx, PipelineId(id.0), expected, |_| draft).await
+            pipeline::update(tx, PipelineId(id.0), expected, move_to.map(StageId), |_| draft).await
         };
         let pipeline = app.db.write(&caller.actor, edit).await?;
         let version = pipeline.version;
@@ -269,6 +273,9 @@ impl PipelinesApi {
         app: Data<&Arc<App>>,
         /// The pipeline's id.
         id: Path<Uuid>,
+        /// The stage that leads of removed stages go to.
+        #[oai(name = "moveTo")]
+        move_to: Query<Option<Uuid>>,
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
@@ -277,7 +284,8 @@ impl PipelinesApi {
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
         let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            pipeline::update(tx, PipelineId(id.0), expected, |draft| patch.merge(draft)).await
+            pipeline::update(tx, PipelineId(id.0), expected, move_to.map(StageId), |draft| patch.merge(draft))
+                .await
         };
         let pipeline = app.db.write(&caller.actor, edit).await?;
         let version = pipeline.version;
@@ -286,8 +294,9 @@ impl PipelinesApi {
 
     /// Delete a pipeline
     ///
-    /// It is hidden with its stages, its external id is free again, and it can be restored. Needs `pipelines:delete`. Emits
-    /// `pipeline.deleted`.
+    /// It is hidden with its stages, its external id is free again, and it can be restored. Where there are leads in it,
+    /// `moveTo` says which stage of another pipeline they go to; without it that is 409 `STAGE_IN_USE`. Needs
+    /// `pipelines:delete`. Emits `pipeline.deleted`, and `lead.moved_to_stage` for each lead that moves.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_pipeline")]
     async fn delete(
         &self,
@@ -295,6 +304,9 @@ impl PipelinesApi {
         app: Data<&Arc<App>>,
         /// The pipeline's id.
         id: Path<Uuid>,
+        /// The stage that leads of removed stages go to.
+        #[oai(name = "moveTo")]
+        move_to: Query<Option<Uuid>>,
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
@@ -305,7 +317,9 @@ impl PipelinesApi {
         let expected = params::if_match(if_match.as_deref())?;
         let pipeline = app
             .db
-            .write(&caller.actor, async |tx| pipeline::delete(tx, PipelineId(id.0), expected).await)
+            .write(&caller.actor, async |tx| {
+                pipeline::delete(tx, PipelineId(id.0), expected, move_to.map(StageId)).await
+            })
             .await?;
         Ok(Deleted::as_preferred(prefer.as_deref(), || pipeline.into()))
     }

@@ -20,6 +20,8 @@ use crate::contacts::ContactsApi;
 use crate::deliveries::DeliveriesApi;
 use crate::industries::IndustriesApi;
 use crate::layers::{Outermost, Routes};
+use crate::lead_conversion::LeadConversionApi;
+use crate::leads::LeadsApi;
 use crate::meta::MetaApi;
 use crate::openapi::Documents;
 use crate::pipelines::PipelinesApi;
@@ -34,6 +36,8 @@ type Resources = (
     CompaniesApi,
     PipelinesApi,
     StagesApi,
+    LeadsApi,
+    LeadConversionApi,
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -50,6 +54,8 @@ pub fn service() -> OpenApiService<Resources, ()> {
         CompaniesApi,
         PipelinesApi,
         StagesApi,
+        LeadsApi,
+        LeadConversionApi,
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,

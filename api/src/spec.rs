@@ -20,6 +20,7 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::Company => "Company",
         EntityKind::Pipeline => "Pipeline",
         EntityKind::Stage => "Stage",
+        EntityKind::Lead => "Lead",
         EntityKind::ApiKey => "ApiKey",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
@@ -61,6 +62,12 @@ fn example(kind: EntityKind) -> serde_json::Value {
                 "id": "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60", "name": "Qualified", "displayOrder": 1, "probability": 20
             }],
             "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by, "deletedAt": null
+        }),
+        EntityKind::Lead => json!({
+            "id": id, "tenantId": tenant, "externalId": null, "title": "New website", "status": "new", "value": 1250.5,
+            "currency": "EUR", "ownerId": null, "contactId": null, "companyId": null, "pipelineId": null, "stageId": null,
+            "expectedCloseDate": "2025-12-31", "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by,
+            "deletedAt": null
         }),
         EntityKind::ApiKey => json!({
             "id": id, "tenantId": tenant, "name": "Newsletter", "key": null, "prefix": "tenon_live_3f9KpQ2mXa7B", "last4": "x7Qe",

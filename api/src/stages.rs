@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use poem::web::Data;
-use poem_openapi::param::{Header, Path};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
@@ -276,8 +276,11 @@ impl StagesApi {
 
     /// Delete a stage
     ///
-    /// Takes it out of its pipeline for good. Needs `pipelines:write`. Emits `pipeline.stage.updated`.
+    /// Takes it out of its pipeline for good. Where there are leads in it, `moveTo` says which stage they go to; without it that
+    /// is 409 `STAGE_IN_USE`. Needs `pipelines:write`. Emits `pipeline.stage.updated`, and `lead.moved_to_stage` for each lead
+    /// that moves.
     #[oai(path = "/:id/stages/:stageId", method = "delete", operation_id = "delete_stage")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn delete(
         &self,
         caller: Caller<PipelinesWrite>,
@@ -287,6 +290,9 @@ impl StagesApi {
         /// The stage's id.
         #[oai(name = "stageId")]
         stage_id: Path<Uuid>,
+        /// The stage that leads in this one go to.
+        #[oai(name = "moveTo")]
+        move_to: Query<Option<Uuid>>,
         /// The pipeline's `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
@@ -295,8 +301,9 @@ impl StagesApi {
         prefer: Header<Option<String>>,
     ) -> Result<Deleted<StageBody>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
+        let move_to = move_to.map(StageId);
         let remove = async |tx: &mut tenon_common::TenantTx<'_>| {
-            pipeline::delete_stage(tx, PipelineId(id.0), StageId(stage_id.0), expected).await
+            pipeline::delete_stage(tx, PipelineId(id.0), StageId(stage_id.0), expected, move_to).await
         };
         let stage = app.db.write(&caller.actor, remove).await?;
         Ok(Deleted::as_preferred(prefer.as_deref(), || stage.into()))

@@ -11,6 +11,8 @@ pub enum Tags {
     Companies,
     /// The stages that leads go through.
     Pipelines,
+    /// What may become business.
+    Leads,
     /// Receivers of signed events, and what was delivered to them.
     Webhooks,
     /// Credentials for programs.

@@ -17,6 +17,8 @@ pub enum EntityKind {
     Pipeline,
     /// A stage of a pipeline.
     Stage,
+    /// A lead.
+    Lead,
     /// A webhook.
     Webhook,
     /// The delivery of an event to a webhook.
@@ -34,6 +36,7 @@ impl EntityKind {
             Self::Company => "company",
             Self::Pipeline => "pipeline",
             Self::Stage => "stage",
+            Self::Lead => "lead",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
         }
@@ -49,6 +52,7 @@ impl EntityKind {
             Self::Company => "Company",
             Self::Pipeline => "Pipeline",
             Self::Stage => "Stage",
+            Self::Lead => "Lead",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
         }

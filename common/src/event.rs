@@ -50,6 +50,12 @@ catalogue! {
     PIPELINE_STAGE_UPDATED = "pipeline.stage.updated", Pipeline, "Stages of a pipeline were added, changed or removed; `data` is the pipeline, `previous.stages` its stages before.";
     PIPELINE_DELETED = "pipeline.deleted", Pipeline, "A pipeline was deleted with its stages; `data` is its last state.";
     PIPELINE_RESTORED = "pipeline.restored", Pipeline, "A deleted pipeline was brought back with its stages.";
+    LEAD_CREATED = "lead.created", Lead, "A lead was created.";
+    LEAD_UPDATED = "lead.updated", Lead, "A lead's own fields were changed; `changedFields` and `previous` say what.";
+    LEAD_MOVED_TO_STAGE = "lead.moved_to_stage", Lead, "A lead came into another stage or pipeline, or left it; `previous` says where it was.";
+    LEAD_CONVERTED = "lead.converted", Lead, "A lead was converted; `data` names the contact and the company that it became.";
+    LEAD_DELETED = "lead.deleted", Lead, "A lead was deleted; `data` is its last state.";
+    LEAD_RESTORED = "lead.restored", Lead, "A deleted lead was brought back.";
     API_KEY_CREATED = "api_key.created", ApiKey, "An API key was created. The key itself is never in an event.";
     API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
     API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";

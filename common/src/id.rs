@@ -48,6 +48,8 @@ ids! {
     PipelineId,
     /// A stage of a pipeline.
     StageId,
+    /// A lead.
+    LeadId,
     /// A webhook: a receiver's address and what it subscribed to.
     WebhookId,
     /// The delivery of one event to one webhook.

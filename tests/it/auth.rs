@@ -62,7 +62,10 @@ async fn a_login_gives_a_token() {
             "companies:read",
             "companies:write",
             "companies:delete",
-            "pipelines:read"
+            "pipelines:read",
+            "leads:read",
+            "leads:write",
+            "leads:delete"
         ])
     );
     let key: Value = acme.admin().get("/me").await.ok();

@@ -9,6 +9,7 @@ mod errors;
 mod hammer;
 mod harness;
 mod isolation;
+mod leads;
 mod log;
 mod openapi;
 mod pipelines;

@@ -77,6 +77,12 @@ impl Permission {
     pub const PIPELINES_WRITE: Self = Self("pipelines:write", Role::Admin);
     /// Delete pipelines.
     pub const PIPELINES_DELETE: Self = Self("pipelines:delete", Role::Admin);
+    /// Read leads.
+    pub const LEADS_READ: Self = Self("leads:read", Role::Agent);
+    /// Create, change, move, convert and restore leads.
+    pub const LEADS_WRITE: Self = Self("leads:write", Role::Agent);
+    /// Delete leads.
+    pub const LEADS_DELETE: Self = Self("leads:delete", Role::Agent);
     /// Read webhooks and their deliveries.
     pub const WEBHOOKS_READ: Self = Self("webhooks:read", Role::Admin);
     /// Create, change and resend webhooks.
@@ -87,7 +93,7 @@ impl Permission {
     pub const API_KEYS_MANAGE: Self = Self("api-keys:manage", Role::Admin);
 
     /// Every permission there is.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
@@ -97,6 +103,9 @@ impl Permission {
         Self::PIPELINES_READ,
         Self::PIPELINES_WRITE,
         Self::PIPELINES_DELETE,
+        Self::LEADS_READ,
+        Self::LEADS_WRITE,
+        Self::LEADS_DELETE,
         Self::WEBHOOKS_READ,
         Self::WEBHOOKS_WRITE,
         Self::WEBHOOKS_DELETE,

@@ -4,6 +4,10 @@
 pub mod company;
 pub mod contact;
 pub mod industry;
+pub mod lead;
+pub mod lead_conversion;
+mod money;
 pub mod pipeline;
 mod references;
 pub mod rules;
+mod stage_removal;

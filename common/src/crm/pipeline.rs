@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
+use crate::crm::stage_removal;
 use crate::db::TenantTx;
 use crate::db::record::record;
 use crate::entity::EntityKind;
@@ -179,22 +180,33 @@ pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Pipelin
 }
 
 /// Changes a pipeline to what `edit` makes of it, under a row lock, if it has the expected version. Stages that `edit` leaves
-/// out are removed. A change that changes nothing writes nothing, no event either.
+/// out are removed; the leads in them go to `move_to`, without which that is refused. A change that changes nothing writes
+/// nothing, no event either.
 pub async fn update(
     tx: &mut TenantTx<'_>,
     id: PipelineId,
     expected: Option<i64>,
+    move_to: Option<StageId>,
     edit: impl FnOnce(PipelineDraft) -> PipelineDraft,
 ) -> Result<Pipeline> {
-    change(tx, id, expected, &[], |draft| Ok(edit(draft))).await
+    change(tx, id, expected, Stages { made: None, move_to }, |draft| Ok(edit(draft))).await
 }
 
-/// [`update`], where the edit may be refused, and may add stages under ids that were made for them.
+/// What a change may do with stages.
+#[derive(Clone, Copy, Default)]
+struct Stages {
+    /// Add one under this id, which was made for it.
+    made: Option<StageId>,
+    /// Send the leads of removed ones to this one.
+    move_to: Option<StageId>,
+}
+
+/// [`update`], where the edit may be refused.
 async fn change(
     tx: &mut TenantTx<'_>,
     id: PipelineId,
     expected: Option<i64>,
-    made: &[StageId],
+    stages: Stages,
     edit: impl FnOnce(PipelineDraft) -> Result<PipelineDraft>,
 ) -> Result<Pipeline> {
     let before = lock(tx, id, false).await?;
@@ -203,7 +215,7 @@ async fn change(
     }
     let fields = edit(PipelineDraft::from(&before))?.check().map_err(Error::Invalid)?;
     let mut after = before.clone();
-    apply(&mut after, fields, made)?;
+    apply(&mut after, fields, stages.made)?;
     let renamed = (&after.name, &after.external_id) != (&before.name, &before.external_id);
     if !renamed && after.stages == before.stages {
         return Ok(before);
@@ -213,13 +225,21 @@ async fn change(
     let differ = after.stages.iter().filter(|stage| !before.stages.contains(stage));
     let differ = differ.map(|stage| (after.id, stage.clone())).collect();
     stage::write(tx, differ).await?;
-    stage::remove(tx, &after, &removed(&before, &after)).await?;
+    let removed = removed(&before, &after);
+    stage::remove(tx, &after, &removed).await?;
+    stage_removal::vacate(tx, &removed, stages.move_to).await?;
     change::record(tx, &changes(&before, &after, renamed)?).await?;
     Ok(after)
 }
 
-/// Hides a pipeline with its stages and frees its external id. Answers its last state.
-pub async fn delete(tx: &mut TenantTx<'_>, id: PipelineId, expected: Option<i64>) -> Result<Pipeline> {
+/// Hides a pipeline with its stages and frees its external id; the leads in it go to `move_to`, without which that is refused.
+/// Answers its last state.
+pub async fn delete(
+    tx: &mut TenantTx<'_>,
+    id: PipelineId,
+    expected: Option<i64>,
+    move_to: Option<StageId>,
+) -> Result<Pipeline> {
     let before = lock(tx, id, false).await?;
     if expected.is_some_and(|expected| expected != before.version) {
         return Err(Error::Stale { current: before.version });
@@ -230,6 +250,8 @@ pub async fn delete(tx: &mut TenantTx<'_>, id: PipelineId, expected: Option<i64>
     let batch = uuid::Uuid::now_v7();
     store::write(tx, &before, &after, Some(batch), ConflictCode::Duplicate).await?;
     store::hide_stages(tx, &after, batch).await?;
+    let stages: Vec<StageId> = before.stages.iter().map(|stage| stage.id).collect();
+    stage_removal::vacate(tx, &stages, move_to).await?;
     change::record(tx, &[changed(EventType::PIPELINE_DELETED, Some(&before), &after)?]).await?;
     Ok(after)
 }
@@ -272,16 +294,16 @@ fn new(tx: &TenantTx<'_>, fields: PipelineFields) -> Result<Pipeline> {
         updated_by: by,
         deleted_at: None,
     };
-    apply(&mut pipeline, fields, &[])?;
+    apply(&mut pipeline, fields, None)?;
     Ok(pipeline)
 }
 
 /// Takes over what was said. An id of a stage is one of the pipeline's own, or was `made` for a new one; all others are refused.
-fn apply(pipeline: &mut Pipeline, fields: PipelineFields, made: &[StageId]) -> Result<()> {
+fn apply(pipeline: &mut Pipeline, fields: PipelineFields, made: Option<StageId>) -> Result<()> {
     let mut errors = Vec::new();
     let mut stages = Vec::with_capacity(fields.stages.len());
     for (index, mut stage) in fields.stages.into_iter().enumerate() {
-        let known = |id: &StageId| made.contains(id) || pipeline.stages.iter().any(|own| own.id == *id);
+        let known = |id: &StageId| made == Some(*id) || pipeline.stages.iter().any(|own| own.id == *id);
         if !stage.id.as_ref().is_none_or(known) {
             let message = "Must be the id of a stage of this pipeline; leave it out for a new stage";
             errors.push(FieldError::new(&format!("stages/{index}/id"), "UNKNOWN_RECORD", message));

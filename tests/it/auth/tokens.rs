@@ -63,7 +63,10 @@ async fn the_key_set_verifies_a_token() {
             "companies:read",
             "companies:write",
             "companies:delete",
-            "pipelines:read"
+            "pipelines:read",
+            "leads:read",
+            "leads:write",
+            "leads:delete"
         ])
     );
     for private in ["d", "private_key", "privateKey"] {

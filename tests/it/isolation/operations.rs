@@ -23,12 +23,16 @@ enum Needs {
 
 use Needs::{Credential, Nothing, Scope};
 
+/// In a body: the stage of the records.
+const STAGE: &str = "the stage";
+
 /// Every operation, what it needs, and a body that fits; null for none.
 fn entries() -> Vec<(&'static str, Needs, Value)> {
     let contact = json!({"name": "Grace"});
     let company = json!({"name": "ACME Corp"});
     let stage = json!({"name": "Won", "displayOrder": 9});
     let pipeline = json!({"name": "Sales", "stages": [stage]});
+    let lead = json!({"title": "New website", "status": "new"});
     let webhook = json!({"url": "http://127.0.0.1:9/hook", "events": ["contact.created"]});
     let key = json!({"name": "A", "scopes": ["contacts:read"]});
     vec![
@@ -65,6 +69,15 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("replace_stage", Scope("pipelines:write"), stage.clone()),
         ("update_stage", Scope("pipelines:write"), stage),
         ("delete_stage", Scope("pipelines:write"), Value::Null),
+        ("list_leads", Scope("leads:read"), Value::Null),
+        ("create_lead", Scope("leads:write"), lead.clone()),
+        ("get_lead", Scope("leads:read"), Value::Null),
+        ("replace_lead", Scope("leads:write"), lead.clone()),
+        ("update_lead", Scope("leads:write"), lead),
+        ("delete_lead", Scope("leads:delete"), Value::Null),
+        ("restore_lead", Scope("leads:write"), Value::Null),
+        ("move_lead", Scope("leads:write"), json!({"stageId": STAGE})),
+        ("convert_lead", Scope("leads:write"), json!({})),
         ("list_webhooks", Scope("webhooks:read"), Value::Null),
         ("create_webhook", Scope("webhooks:write"), webhook.clone()),
         ("get_webhook", Scope("webhooks:read"), Value::Null),
@@ -145,6 +158,8 @@ struct Records {
     pipeline: String,
     stage: String,
     deleted_pipeline: String,
+    lead: String,
+    deleted_lead: String,
     webhook: String,
     event: String,
     key: String,
@@ -159,6 +174,8 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     admin.delete(&format!("/connection/companies/{}", factory::id(&companies[1]))).await.no_content();
     let pipelines = factory::pipelines(&admin, 2).await;
     admin.delete(&format!("/connection/pipelines/{}", factory::id(&pipelines[1]))).await.no_content();
+    let leads = factory::leads(&admin, 2).await;
+    admin.delete(&format!("/connection/leads/{}", factory::id(&leads[1]))).await.no_content();
     let keys: Vec<Value> = admin.get("/api-keys").await.ok();
     let event: uuid::Uuid = sqlx::query_scalar(
         "insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, status)
@@ -178,6 +195,8 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
         pipeline: factory::id(&pipelines[0]).to_owned(),
         stage: factory::id(&pipelines[0]["stages"][0]).to_owned(),
         deleted_pipeline: factory::id(&pipelines[1]).to_owned(),
+        lead: factory::id(&leads[0]).to_owned(),
+        deleted_lead: factory::id(&leads[1]).to_owned(),
         webhook: factory::id(&webhook).to_owned(),
         event: EventId(event).wire(),
         key: factory::id(&keys[0]).to_owned(),
@@ -191,6 +210,8 @@ impl Operation {
             template if template.contains("/companies/") => &of.company,
             template if template.ends_with("/pipelines/{id}/restore") => &of.deleted_pipeline,
             template if template.contains("/pipelines/") => &of.pipeline,
+            template if template.ends_with("/leads/{id}/restore") => &of.deleted_lead,
+            template if template.contains("/leads/") => &of.lead,
             template if template.ends_with("/restore") => &of.deleted_contact,
             template if template.contains("/contacts/") => &of.contact,
             template if template.contains("/webhooks/") => &of.webhook,
@@ -207,10 +228,11 @@ impl Operation {
     }
 
     /// Of a credential, through the whole path.
-    async fn call(&self, app: &TestApp, credential: &str, path: &str) -> tenon_tests::Answer {
+    async fn call(&self, app: &TestApp, credential: &str, of: &Records) -> tenon_tests::Answer {
         let client = tenon_tests::Client::new(&app.url()).with_bearer(credential);
-        let body = (!self.body.is_null()).then(|| self.body.clone());
-        client.send(self.method.parse().expect("a method"), path, body).await
+        let body = self.body.to_string().replace(STAGE, &of.stage);
+        let body = (!self.body.is_null()).then(|| body.parse().expect("JSON"));
+        client.send(self.method.parse().expect("a method"), &self.path(of), body).await
     }
 
     /// The head of a request whose body never comes.
@@ -231,6 +253,7 @@ async fn snapshot(admin: &mut PgConnection, tenant: &Tenant) -> Vec<(String, Str
         "companies",
         "contacts",
         "industries",
+        "leads",
         "deliveries",
         "delivery_attempts",
         "events",
@@ -262,12 +285,11 @@ async fn another_tenants_records_are_not_there() {
     let before = snapshot(&mut admin, &globex).await;
     let mut tried = 0;
     for operation in operations().iter().filter(|operation| operation.names_a_record()) {
-        let path = operation.path(&theirs);
         for credential in [
             acme.admin().credential,
             acme.person(tenon_common::account::role::Role::Developer).await.credential,
         ] {
-            let answer = operation.call(&app, &credential, &path).await.refused(404, "NOT_FOUND");
+            let answer = operation.call(&app, &credential, &theirs).await.refused(404, "NOT_FOUND");
             assert!(!answer.text().contains("globex"), "{}: {answer}", operation.id);
         }
         tried += 1;
@@ -278,7 +300,7 @@ async fn another_tenants_records_are_not_there() {
     for operation in
         operations().iter().filter(|operation| operation.names_a_record() && operation.method == "GET")
     {
-        operation.call(&app, &globex.admin().credential, &operation.path(&theirs)).await.status(200);
+        operation.call(&app, &globex.admin().credential, &theirs).await.status(200);
     }
 }
 
@@ -359,7 +381,7 @@ async fn a_key_with_the_scope_is_enough() {
         // Records of its own for each, for some of the operations delete theirs.
         let tenant = app.tenant(&operation.id.replace('_', "-")).await;
         let records = records(&app, &tenant).await;
-        let answer = operation.call(&app, &key(&tenant, scope).await, &operation.path(&records)).await;
+        let answer = operation.call(&app, &key(&tenant, scope).await, &records).await;
         // A key can be given and rotated by who holds its scopes: the entry's body asks for contacts:read.
         let refused_grant = operation.id.ends_with("_api_key") && !answer.status.is_success();
         // Without a worker a test is let in, and waits for nobody.

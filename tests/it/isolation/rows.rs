@@ -62,6 +62,7 @@ async fn filled() -> (TestApp, Tenant, Tenant) {
         factory::contacts(&tenant.admin(), 2).await;
         factory::companies(&tenant.admin(), 2).await;
         factory::pipelines(&tenant.admin(), 2).await;
+        factory::leads(&tenant.admin(), 2).await;
         factory::webhook(&tenant.admin()).await;
     }
     let mut admin = app.connect().await;

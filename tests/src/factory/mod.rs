@@ -67,6 +67,27 @@ pub async fn pipelines(client: &Client, count: usize) -> Vec<Value> {
     created
 }
 
+/// The `number`th lead: all fields that a client can fill without naming other records, unlike those of any other number.
+pub fn lead(number: usize) -> Value {
+    json!({
+        "title": format!("Lead {number}"),
+        "externalId": format!("lead-{number}"),
+        "status": "new",
+        "value": 1250.5,
+        "currency": "EUR",
+        "expectedCloseDate": "2026-12-31",
+    })
+}
+
+/// Creates leads 0 to `count - 1`, in that order; what the API answered.
+pub async fn leads(client: &Client, count: usize) -> Vec<Value> {
+    let mut created = Vec::with_capacity(count);
+    for number in 0..count {
+        created.push(client.post("/connection/leads", lead(number)).await.created());
+    }
+    created
+}
+
 /// Creates a webhook for all events, to where nobody listens.
 pub async fn webhook(client: &Client) -> Value {
     client.post("/webhooks", json!({"url": "http://127.0.0.1:9/hook", "events": ["*"]})).await.created()

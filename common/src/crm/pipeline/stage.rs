@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::crm::pipeline::{self, Pipeline, PipelineDraft, StageDraft, StageFields};
+use crate::crm::pipeline::{self, Pipeline, PipelineDraft, StageDraft, StageFields, Stages};
 use crate::db::TenantTx;
 use crate::db::record::by_position;
 use crate::entity::EntityKind;
@@ -47,7 +47,9 @@ pub async fn create(
         now.stages.push(StageDraft { id: Some(id), ..draft });
         Ok(now)
     };
-    let pipeline = pipeline::change(tx, pipeline, expected, &[id], added).await?;
+    let pipeline =
+        pipeline::change(tx, pipeline, expected, Stages { made: Some(id), ..Stages::default() }, added)
+            .await?;
     Ok((pipeline.stage(id)?, pipeline))
 }
 
@@ -66,23 +68,24 @@ pub async fn update(
         now.stages[at] = StageDraft { id: Some(id), ..draft };
         Ok(now)
     };
-    let pipeline = pipeline::change(tx, pipeline, expected, &[], edited).await?;
+    let pipeline = pipeline::change(tx, pipeline, expected, Stages::default(), edited).await?;
     Ok((pipeline.stage(id)?, pipeline))
 }
 
-/// Removes a stage. Answers what it was.
+/// Removes a stage; the leads in it go to `move_to`, without which that is refused. Answers what it was.
 pub async fn delete(
     tx: &mut TenantTx<'_>,
     pipeline: PipelineId,
     id: StageId,
     expected: Option<i64>,
+    move_to: Option<StageId>,
 ) -> Result<Stage> {
     let mut removed = None;
     let without = |mut now: PipelineDraft| {
         removed = Some(now.stages.remove(place(&now, id)?));
         Ok(now)
     };
-    pipeline::change(tx, pipeline, expected, &[], without).await?;
+    pipeline::change(tx, pipeline, expected, Stages { move_to, ..Stages::default() }, without).await?;
     let fields = removed.ok_or(Error::NotFound(EntityKind::Stage))?.check("").map_err(Error::Invalid)?;
     Ok(Stage::of(id, fields))
 }
