@@ -214,7 +214,7 @@ pub async fn move_to(
     update(tx, id, expected, moved).await
 }
 
-/// Sets a lead to converted and names what it became. Refused where it is converted already.
+/// Sets a locked lead to converted and names what it became. Whether it may be, the caller has asked.
 pub(super) async fn convert(
     tx: &mut TenantTx<'_>,
     before: &Lead,
