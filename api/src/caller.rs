@@ -80,6 +80,24 @@ needs! {
     ContactsWrite = Some(Permission::CONTACTS_WRITE);
     /// `contacts:delete`.
     ContactsDelete = Some(Permission::CONTACTS_DELETE);
+    /// `companies:read`.
+    CompaniesRead = Some(Permission::COMPANIES_READ);
+    /// `companies:write`.
+    CompaniesWrite = Some(Permission::COMPANIES_WRITE);
+    /// `companies:delete`.
+    CompaniesDelete = Some(Permission::COMPANIES_DELETE);
+    /// `pipelines:read`.
+    PipelinesRead = Some(Permission::PIPELINES_READ);
+    /// `pipelines:write`.
+    PipelinesWrite = Some(Permission::PIPELINES_WRITE);
+    /// `pipelines:delete`.
+    PipelinesDelete = Some(Permission::PIPELINES_DELETE);
+    /// `leads:read`.
+    LeadsRead = Some(Permission::LEADS_READ);
+    /// `leads:write`.
+    LeadsWrite = Some(Permission::LEADS_WRITE);
+    /// `leads:delete`.
+    LeadsDelete = Some(Permission::LEADS_DELETE);
     /// `webhooks:read`.
     WebhooksRead = Some(Permission::WEBHOOKS_READ);
     /// `webhooks:write`.

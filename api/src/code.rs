@@ -83,6 +83,8 @@ codes! {
     RestoreConflict = "RESTORE_CONFLICT", CONFLICT, "Restore conflict", false,
         "A unique value of the deleted record is taken by now; `details.conflictId` is the record that has it.";
     StateConflict = "STATE_CONFLICT", CONFLICT, "State conflict", false, "The record's state does not allow this.";
+    StageInUse = "STAGE_IN_USE", CONFLICT, "Stage in use", false,
+        "There are leads in a stage that was to be removed; `moveTo` says which stage they go to.";
     SlugTaken = "SLUG_TAKEN", CONFLICT, "Slug taken", false, "Another organization has or had this slug.";
     IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT, "A request with this idempotency key is under way", true,
         "The first request with this `Idempotency-Key` has not ended; try again after the seconds of `Retry-After`.";

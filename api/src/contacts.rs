@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use tenon_common::TenantTx;
 use tenon_common::account::role::Role;
 use tenon_common::crm::contact::{self, Contact, ContactDraft};
-use tenon_common::id::{ContactId, UserId};
+use tenon_common::id::{CompanyId, ContactId, UserId};
 use uuid::Uuid;
 
 use crate::actor::ActorBody;
@@ -54,6 +54,9 @@ pub struct ContactBody {
     /// The company's name as text.
     #[oai(nullable)]
     pub company: Option<String>,
+    /// The id of the company that the contact belongs to. It stays when that company is deleted.
+    #[oai(nullable)]
+    pub company_id: Option<Uuid>,
     /// The position.
     #[oai(nullable)]
     pub title: Option<String>,
@@ -99,6 +102,9 @@ pub struct ContactInput {
     /// The company's name as text, 1 to 100 characters.
     #[oai(nullable)]
     pub company: Option<String>,
+    /// The id of the company that the contact belongs to.
+    #[oai(nullable)]
+    pub company_id: Option<Uuid>,
     /// The position, 1 to 100 characters.
     #[oai(nullable)]
     pub title: Option<String>,
@@ -121,6 +127,7 @@ impl poem_openapi::types::Example for ContactInput {
             email: Some("john@example.com".to_owned()),
             phone: Some("+1234567890".to_owned()),
             company: Some("ACME Corp".to_owned()),
+            company_id: None,
             title: None,
             lifecycle: None,
             owner_id: None,
@@ -147,6 +154,9 @@ pub struct ContactPatch {
     /// The company's name as text.
     #[oai(nullable)]
     pub company: MaybeUndefined<String>,
+    /// The id of the company that the contact belongs to.
+    #[oai(nullable)]
+    pub company_id: MaybeUndefined<Uuid>,
     /// The position.
     #[oai(nullable)]
     pub title: MaybeUndefined<String>,
@@ -172,6 +182,7 @@ impl From<Contact> for ContactBody {
             phone: contact.phone,
             phone_original: contact.phone_original,
             company: contact.company,
+            company_id: contact.company_id.map(|id| id.0),
             title: contact.title,
             lifecycle: contact.lifecycle,
             owner_id: contact.owner_id.map(|id| id.0),
@@ -194,6 +205,7 @@ impl From<ContactInput> for ContactDraft {
             email: input.email,
             phone: input.phone,
             company: input.company,
+            company_id: input.company_id.map(CompanyId),
             title: input.title,
             lifecycle: input.lifecycle,
             owner_id: input.owner_id.map(UserId),
@@ -209,6 +221,7 @@ impl ContactPatch {
         self.email.update_to(&mut draft.email);
         self.phone.update_to(&mut draft.phone);
         self.company.update_to(&mut draft.company);
+        self.company_id.map_value(CompanyId).update_to(&mut draft.company_id);
         self.title.update_to(&mut draft.title);
         self.lifecycle.update_to(&mut draft.lifecycle);
         self.owner_id.map_value(UserId).update_to(&mut draft.owner_id);
@@ -230,6 +243,7 @@ impl Rules for ContactRules {
             email: text("email"),
             phone: text("phone"),
             company: text("company"),
+            company_id: None,
             title: text("title"),
             lifecycle: text("lifecycle"),
             owner_id: None,

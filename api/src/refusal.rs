@@ -207,6 +207,7 @@ fn from_conflict(conflict: Conflict) -> Refusal {
         ConflictCode::Duplicate => Code::Duplicate,
         ConflictCode::RestoreConflict => Code::RestoreConflict,
         ConflictCode::StateConflict => Code::StateConflict,
+        ConflictCode::StageInUse => Code::StageInUse,
         ConflictCode::SlugTaken => Code::SlugTaken,
     };
     let mut refusal = Refusal::because(code, conflict.message.clone());

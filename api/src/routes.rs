@@ -15,25 +15,41 @@ use crate::app::App;
 use crate::auth::AuthApi;
 use crate::body::BodyError;
 use crate::code::Code;
+use crate::companies::CompaniesApi;
 use crate::contacts::ContactsApi;
 use crate::contacts_batch::ContactsBatchApi;
 use crate::contacts_by_key::ContactsByKeyApi;
 use crate::deliveries::DeliveriesApi;
+use crate::industries::IndustriesApi;
 use crate::layers::{Outermost, Routes};
+use crate::lead_conversion::LeadConversionApi;
+use crate::leads::LeadsApi;
 use crate::limit_operations::LimitsApi;
 use crate::meta::MetaApi;
 use crate::openapi::Documents;
 use crate::organizations::OrganizationsApi;
+use crate::pipelines::PipelinesApi;
 use crate::refusal::Refusal;
 use crate::request;
+use crate::stages::StagesApi;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
-type Resources = (
-    AuthApi,
+/// poem-openapi takes sixteen in a tuple, and tuples in tuples.
+type Crm = (
     ContactsApi,
     ContactsByKeyApi,
     ContactsBatchApi,
+    CompaniesApi,
+    PipelinesApi,
+    StagesApi,
+    LeadsApi,
+    LeadConversionApi,
+    IndustriesApi,
+);
+type Resources = (
+    AuthApi,
+    Crm,
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -45,11 +61,20 @@ type Resources = (
 
 /// Every resource. A new one is a line here.
 pub fn service() -> OpenApiService<Resources, ()> {
-    let resources = (
-        AuthApi,
+    let crm = (
         ContactsApi,
         ContactsByKeyApi,
         ContactsBatchApi,
+        CompaniesApi,
+        PipelinesApi,
+        StagesApi,
+        LeadsApi,
+        LeadConversionApi,
+        IndustriesApi,
+    );
+    let resources = (
+        AuthApi,
+        crm,
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,

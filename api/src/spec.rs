@@ -24,6 +24,10 @@ pub fn spec() -> Result<Documents, DocumentError> {
 pub fn schema_of(kind: EntityKind) -> &'static str {
     match kind {
         EntityKind::Contact => "Contact",
+        EntityKind::Company => "Company",
+        EntityKind::Pipeline => "Pipeline",
+        EntityKind::Stage => "Stage",
+        EntityKind::Lead => "Lead",
         EntityKind::ApiKey => "ApiKey",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
@@ -50,8 +54,26 @@ fn example(kind: EntityKind) -> serde_json::Value {
     match kind {
         EntityKind::Contact => json!({
             "id": id, "tenantId": tenant, "externalId": null, "name": "John Doe", "email": "john@example.com",
-            "phone": "+1234567890", "phoneOriginal": "+1 234 567 890", "company": "ACME Corp", "title": null, "lifecycle": null,
+            "phone": "+1234567890", "phoneOriginal": "+1 234 567 890", "company": "ACME Corp", "companyId": null, "title": null, "lifecycle": null,
             "ownerId": null, "userId": null, "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by,
+            "deletedAt": null
+        }),
+        EntityKind::Company => json!({
+            "id": id, "tenantId": tenant, "externalId": null, "name": "ACME Corp", "industry": "Technology",
+            "website": "https://acme.example", "employees": 250, "domain": "acme.example", "ownerId": null, "version": 1,
+            "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by, "deletedAt": null
+        }),
+        EntityKind::Pipeline => json!({
+            "id": id, "tenantId": tenant, "externalId": null, "name": "Sales",
+            "stages": [{
+                "id": "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60", "name": "Qualified", "displayOrder": 1, "probability": 20
+            }],
+            "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by, "deletedAt": null
+        }),
+        EntityKind::Lead => json!({
+            "id": id, "tenantId": tenant, "externalId": null, "title": "New website", "status": "new", "value": 1250.5,
+            "currency": "EUR", "ownerId": null, "contactId": null, "companyId": null, "pipelineId": null, "stageId": null,
+            "expectedCloseDate": "2025-12-31", "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by,
             "deletedAt": null
         }),
         EntityKind::ApiKey => json!({

@@ -7,6 +7,12 @@ use poem_openapi::Tags as DeriveTags;
 pub enum Tags {
     /// People that the organization deals with.
     Contacts,
+    /// Organizations that the organization deals with.
+    Companies,
+    /// The stages that leads go through.
+    Pipelines,
+    /// What may become business.
+    Leads,
     /// Receivers of signed events, and what was delivered to them.
     Webhooks,
     /// Credentials for programs.

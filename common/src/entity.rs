@@ -11,6 +11,14 @@ pub enum EntityKind {
     ApiKey,
     /// A contact.
     Contact,
+    /// A company.
+    Company,
+    /// A pipeline.
+    Pipeline,
+    /// A stage of a pipeline.
+    Stage,
+    /// A lead.
+    Lead,
     /// A webhook.
     Webhook,
     /// The delivery of an event to a webhook.
@@ -25,6 +33,10 @@ impl EntityKind {
             Self::User => "user",
             Self::ApiKey => "api_key",
             Self::Contact => "contact",
+            Self::Company => "company",
+            Self::Pipeline => "pipeline",
+            Self::Stage => "stage",
+            Self::Lead => "lead",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
         }
@@ -37,6 +49,10 @@ impl EntityKind {
             Self::User => "User",
             Self::ApiKey => "API key",
             Self::Contact => "Contact",
+            Self::Company => "Company",
+            Self::Pipeline => "Pipeline",
+            Self::Stage => "Stage",
+            Self::Lead => "Lead",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
         }

@@ -98,6 +98,8 @@ pub enum ConflictCode {
     RestoreConflict,
     /// The record's state does not allow the action.
     StateConflict,
+    /// There are leads in a stage that was to be removed.
+    StageInUse,
     /// A tenant's slug is taken, reserved or was once used.
     SlugTaken,
 }

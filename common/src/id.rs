@@ -42,6 +42,14 @@ ids! {
     ApiKeyId,
     /// A contact.
     ContactId,
+    /// A company.
+    CompanyId,
+    /// A pipeline.
+    PipelineId,
+    /// A stage of a pipeline.
+    StageId,
+    /// A lead.
+    LeadId,
     /// A webhook: a receiver's address and what it subscribed to.
     WebhookId,
     /// The delivery of one event to one webhook.

@@ -7,5 +7,5 @@ SET LOCAL app.tenant_id = '{tenant}';
 SET LOCAL app.user_id = '{user}';
 SET LOCAL app.rank = '3';
 \endpipeline
-select id, tenant_id, external_id, name, email, phone, phone_original, company, title, lifecycle, owner_id, user_id, version, created_at, created_by, updated_at, updated_by, deleted_at from tenon.contacts where tenant_id = :tenant and id = ('00000000-0000-7000-8000-' || lpad(:n, 12, '0'))::uuid and deleted_at is null;
+select id, tenant_id, external_id, name, email, phone, phone_original, company, company_id, title, lifecycle, owner_id, user_id, version, created_at, created_by, updated_at, updated_by, deleted_at from tenon.contacts where tenant_id = :tenant and id = ('00000000-0000-7000-8000-' || lpad(:n, 12, '0'))::uuid and deleted_at is null;
 ROLLBACK;

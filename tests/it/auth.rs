@@ -53,7 +53,21 @@ async fn a_login_gives_a_token() {
     );
     assert_eq!(me["user"], json!({"id": agent.id, "name": "Ada Lovelace", "email": agent.email}));
     assert_eq!((&me["role"], &me["apiKeyId"]), (&json!("AGENT"), &Value::Null));
-    assert_eq!(me["permissions"], json!(["contacts:read", "contacts:write", "contacts:delete"]));
+    assert_eq!(
+        me["permissions"],
+        json!([
+            "contacts:read",
+            "contacts:write",
+            "contacts:delete",
+            "companies:read",
+            "companies:write",
+            "companies:delete",
+            "pipelines:read",
+            "leads:read",
+            "leads:write",
+            "leads:delete"
+        ])
+    );
     let key: Value = acme.admin().get("/me").await.ok();
     assert!(key["apiKeyId"].is_string());
 }

@@ -2,16 +2,19 @@
 
 mod api_keys;
 mod auth;
+mod companies;
 mod contacts;
 mod delivery;
 mod errors;
 mod hammer;
 mod harness;
 mod isolation;
+mod leads;
 mod limits;
 mod log;
 mod openapi;
 mod organizations;
+mod pipelines;
 mod processes;
 mod queue;
 mod raw;

@@ -65,6 +65,24 @@ impl Permission {
     pub const CONTACTS_WRITE: Self = Self("contacts:write", Role::Agent);
     /// Delete contacts.
     pub const CONTACTS_DELETE: Self = Self("contacts:delete", Role::Agent);
+    /// Read companies.
+    pub const COMPANIES_READ: Self = Self("companies:read", Role::Agent);
+    /// Create, change and restore companies.
+    pub const COMPANIES_WRITE: Self = Self("companies:write", Role::Agent);
+    /// Delete companies.
+    pub const COMPANIES_DELETE: Self = Self("companies:delete", Role::Agent);
+    /// Read pipelines and their stages.
+    pub const PIPELINES_READ: Self = Self("pipelines:read", Role::Agent);
+    /// Create, change and restore pipelines and their stages.
+    pub const PIPELINES_WRITE: Self = Self("pipelines:write", Role::Admin);
+    /// Delete pipelines.
+    pub const PIPELINES_DELETE: Self = Self("pipelines:delete", Role::Admin);
+    /// Read leads.
+    pub const LEADS_READ: Self = Self("leads:read", Role::Agent);
+    /// Create, change, move, convert and restore leads.
+    pub const LEADS_WRITE: Self = Self("leads:write", Role::Agent);
+    /// Delete leads.
+    pub const LEADS_DELETE: Self = Self("leads:delete", Role::Agent);
     /// Read webhooks and their deliveries.
     pub const WEBHOOKS_READ: Self = Self("webhooks:read", Role::Admin);
     /// Create, change and resend webhooks.
@@ -82,10 +100,19 @@ impl Permission {
     pub const ORGANIZATIONS_DELETE: Self = Self("organizations:delete", Role::Admin);
 
     /// Every permission there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 19] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
+        Self::COMPANIES_READ,
+        Self::COMPANIES_WRITE,
+        Self::COMPANIES_DELETE,
+        Self::PIPELINES_READ,
+        Self::PIPELINES_WRITE,
+        Self::PIPELINES_DELETE,
+        Self::LEADS_READ,
+        Self::LEADS_WRITE,
+        Self::LEADS_DELETE,
         Self::WEBHOOKS_READ,
         Self::WEBHOOKS_WRITE,
         Self::WEBHOOKS_DELETE,

@@ -13,12 +13,13 @@ use uuid::Uuid;
 use crate::account::role::Role;
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
+use crate::crm::references;
 use crate::db::TenantTx;
 use crate::db::record::record;
 use crate::entity::EntityKind;
-use crate::error::{Conflict, ConflictCode, Error, FieldError, Result, broken_constraint};
+use crate::error::{Conflict, ConflictCode, Error, Result, broken_constraint};
 use crate::event::EventType;
-use crate::id::{ContactId, TenantId, UserId};
+use crate::id::{CompanyId, ContactId, TenantId, UserId};
 use crate::list::{self, Found, ListQuery};
 use crate::wire;
 
@@ -47,6 +48,8 @@ pub struct Contact {
     pub phone_original: Option<String>,
     /// The company's name as text.
     pub company: Option<String>,
+    /// The company that the contact belongs to; one that is deleted by now stays named.
+    pub company_id: Option<CompanyId>,
     /// The position.
     pub title: Option<String>,
     /// Where the contact stands: `lead`, `client`, whatever the tenant says.
@@ -81,6 +84,7 @@ record!(Contact {
     phone,
     phone_original,
     company,
+    company_id,
     title,
     lifecycle,
     owner_id,
@@ -107,10 +111,11 @@ pub async fn create(tx: &mut TenantTx<'_>, fields: ContactFields) -> Result<Cont
     created.pop().ok_or_else(|| Error::internal("a contact was created and not answered"))
 }
 
-/// Creates contacts and their events; two statements, whatever their number. The first that collides is refused, and with it
+/// Creates contacts and their events; two statements, whatever their number, and one more where they name companies. The first that collides is refused, and with it
 /// all of them.
 pub async fn create_many(tx: &mut TenantTx<'_>, fields: Vec<ContactFields>) -> Result<Vec<Contact>> {
     let contacts: Vec<Contact> = fields.into_iter().map(|fields| new(tx, fields)).collect::<Result<_>>()?;
+    references::companies(tx, "companyId", contacts.iter().filter_map(|contact| contact.company_id)).await?;
     let inserted = insert(tx, &contacts).await?;
     if let Some(refused) = contacts.iter().find(|contact| !inserted.contains(&contact.id)) {
         return Err(collision(tx, refused, ConflictCode::Duplicate).await?);
@@ -125,12 +130,13 @@ async fn insert(tx: &mut TenantTx<'_>, contacts: &[Contact]) -> Result<Vec<Conta
     let actor = tx.actor().principal.reference().to_string();
     let inserted = sqlx::query_scalar(
         "insert into tenon.contacts (tenant_id, id, external_id, name, email, email_key, phone, phone_original, company, title,
-                                     lifecycle, owner_id, user_id, created_at, created_by, updated_at, updated_by)
+                                     lifecycle, owner_id, user_id, company_id, created_at, created_by, updated_at, updated_by)
          select $1, c.id, c.external_id, c.name, c.email, c.email_key, c.phone, c.phone_original, c.company, c.title,
-                c.lifecycle, c.owner_id, c.user_id, $14, $15, $14, $15
+                c.lifecycle, c.owner_id, c.user_id, c.company_id, $15, $16, $15, $16
          from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-                     $11::text[], $12::uuid[], $13::uuid[])
-             as c (id, external_id, name, email, email_key, phone, phone_original, company, title, lifecycle, owner_id, user_id)
+                     $11::text[], $12::uuid[], $13::uuid[], $14::uuid[])
+             as c (id, external_id, name, email, email_key, phone, phone_original, company, title, lifecycle, owner_id, user_id,
+                   company_id)
          on conflict do nothing
          returning id",
     )
@@ -147,6 +153,7 @@ async fn insert(tx: &mut TenantTx<'_>, contacts: &[Contact]) -> Result<Vec<Conta
     .bind(rows.lifecycle)
     .bind(rows.owner_id)
     .bind(rows.user_id)
+    .bind(rows.company_id)
     .bind(contacts.first().map_or_else(wire::now, |contact| contact.created_at))
     .bind(actor)
     .fetch_all(tx.conn())
@@ -208,6 +215,9 @@ pub async fn update_locked(
     if after.says() == before.says() {
         return Ok(before);
     }
+    if after.company_id != before.company_id {
+        references::companies(tx, "companyId", after.company_id).await?;
+    }
     if (after.owner_id, after.user_id) != (before.owner_id, before.user_id) {
         tx.widen_to_tenant().await?;
     }
@@ -261,6 +271,7 @@ impl Contact {
             email: self.email.clone().zip(self.email_key()),
             phone: self.phone.clone().zip(self.phone_original.clone()),
             company: self.company.clone(),
+            company_id: self.company_id,
             title: self.title.clone(),
             lifecycle: self.lifecycle.clone(),
             owner_id: self.owner_id,
@@ -289,6 +300,7 @@ fn new(tx: &TenantTx<'_>, fields: ContactFields) -> Result<Contact> {
         phone: None,
         phone_original: None,
         company: None,
+        company_id: None,
         title: None,
         lifecycle: None,
         owner_id: None,
@@ -311,6 +323,7 @@ fn apply(contact: &mut Contact, fields: ContactFields) {
     contact.email = fields.email.map(|(email, _)| email);
     (contact.phone, contact.phone_original) = fields.phone.unzip();
     contact.company = fields.company;
+    contact.company_id = fields.company_id;
     contact.title = fields.title;
     contact.lifecycle = fields.lifecycle;
     contact.owner_id = fields.owner_id;
@@ -369,7 +382,7 @@ async fn write(connection: &mut PgConnection, contact: &Contact) -> Result<(), s
         "update tenon.contacts set external_id = $3, name = $4, email = $5, email_key = $6, phone = $7, phone_original = $8,
                 company = $9, title = $10, lifecycle = $11, owner_id = $12, user_id = $13, version = $14, updated_at = $15,
                 updated_by = $16, deleted_at = $17, deleted_by = case when $17::timestamptz is null then null else $16 end,
-                delete_batch_id = case when $17::timestamptz is null then null else $18::uuid end
+                delete_batch_id = case when $17::timestamptz is null then null else $18::uuid end, company_id = $19
          where tenant_id = $1 and id = $2",
     )
     .bind(contact.tenant_id)
@@ -390,6 +403,7 @@ async fn write(connection: &mut PgConnection, contact: &Contact) -> Result<(), s
     .bind(contact.updated_by.to_string())
     .bind(contact.deleted_at)
     .bind(Uuid::now_v7())
+    .bind(contact.company_id)
     .execute(connection)
     .await?;
     Ok(())
@@ -414,15 +428,11 @@ async fn collision(tx: &mut TenantTx<'_>, contact: &Contact, code: ConflictCode)
     Ok(Error::Conflict(Conflict { code, message, field: Some(field), with: taken.map(|(id, _)| id) }))
 }
 
-fn not_a_member(field: &str) -> Error {
-    let message = "Must be the id of a user of this organization";
-    Error::Invalid(vec![FieldError::new(field, "NOT_A_MEMBER", message)])
-}
-
 fn refusal(error: sqlx::Error) -> Error {
     match broken_constraint(&error) {
-        Some("contacts_owner") => not_a_member("ownerId"),
-        Some("contacts_user") => not_a_member("userId"),
+        Some("contacts_company") => references::unknown("companyId", "company"),
+        Some("contacts_owner") => references::not_a_member("ownerId"),
+        Some("contacts_user") => references::not_a_member("userId"),
         _ => error.into(),
     }
 }

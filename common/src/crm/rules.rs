@@ -4,6 +4,8 @@
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
+use crate::error::FieldError;
+
 /// A broken rule: its code and its words.
 pub type Broken = (&'static str, String);
 
@@ -81,6 +83,38 @@ pub fn website(value: &str) -> Result<String, Broken> {
     Ok(value)
 }
 
+/// A domain name such as example.com, in lower case; one in another script in its ASCII form.
+pub fn domain(value: &str) -> Result<String, Broken> {
+    let invalid = || ("INVALID_DOMAIN", "Must be a domain name such as example.com".to_owned());
+    let value = clean(value);
+    if value.chars().any(|c| c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-')) {
+        return Err(invalid());
+    }
+    let Ok(url::Host::Domain(domain)) = url::Host::parse(&value) else { return Err(invalid()) };
+    let label =
+        |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
+    if domain.len() > 253 || !domain.contains('.') || !domain.split('.').all(label) {
+        return Err(invalid());
+    }
+    Ok(domain)
+}
+
+/// The value that a field's rule keeps; what breaks it is noted.
+pub(super) fn checked<T>(
+    errors: &mut Vec<FieldError>,
+    field: &str,
+    value: Option<&str>,
+    rule: impl FnOnce(&str) -> Result<T, Broken>,
+) -> Option<T> {
+    match rule(value?) {
+        Ok(kept) => Some(kept),
+        Err((code, message)) => {
+            errors.push(FieldError::new(field, code, message));
+            None
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -128,10 +162,32 @@ mod tests {
         assert!(text("a\u{0}b", "Name", 100).is_err());
     }
 
+    #[test]
+    fn domains_are_folded_and_checked() {
+        assert_eq!(domain(" Example.COM ").as_deref(), Ok("example.com"));
+        assert_eq!(domain("bücher.example").as_deref(), Ok("xn--bcher-kva.example"));
+        let long = format!("{}.com", "a".repeat(64));
+        for wrong in [
+            "",
+            "localhost",
+            "a..com",
+            "-a.com",
+            "a-.com",
+            "a b.com",
+            "a_b.com",
+            "1.2.3.4",
+            "https://a.com",
+            "a.com.",
+            &long,
+        ] {
+            assert!(domain(wrong).is_err(), "{wrong}");
+        }
+    }
+
     proptest! {
         #[test]
         fn rules_never_panic_and_are_stable(value in "\\PC{0,60}") {
-            for rule in [phone, website, external_id] {
+            for rule in [phone, website, external_id, domain] {
                 if let Ok(kept) = rule(&value) {
                     prop_assert_eq!(rule(&kept), Ok(kept.clone()));
                 }

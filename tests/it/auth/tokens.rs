@@ -54,7 +54,21 @@ async fn the_key_set_verifies_a_token() {
         (&json!(agent.id), &json!(acme.id), &json!("AGENT"))
     );
     assert_eq!(claims["exp"].as_i64().zip(claims["iat"].as_i64()).map(|(exp, iat)| exp - iat), Some(600));
-    assert_eq!(claims["perms"], json!(["contacts:read", "contacts:write", "contacts:delete"]));
+    assert_eq!(
+        claims["perms"],
+        json!([
+            "contacts:read",
+            "contacts:write",
+            "contacts:delete",
+            "companies:read",
+            "companies:write",
+            "companies:delete",
+            "pipelines:read",
+            "leads:read",
+            "leads:write",
+            "leads:delete"
+        ])
+    );
     for private in ["d", "private_key", "privateKey"] {
         assert_eq!(key[private], Value::Null);
     }

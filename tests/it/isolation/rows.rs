@@ -60,6 +60,9 @@ async fn filled() -> (TestApp, Tenant, Tenant) {
     for tenant in &tenants {
         tenant.agent().await;
         factory::contacts(&tenant.admin(), 2).await;
+        factory::companies(&tenant.admin(), 2).await;
+        factory::pipelines(&tenant.admin(), 2).await;
+        factory::leads(&tenant.admin(), 2).await;
         factory::webhook(&tenant.admin()).await;
         let keyed = tenant.admin().with_header("idempotency-key", "once");
         keyed.post("/connection/contacts", factory::contact(2)).await.status(201);

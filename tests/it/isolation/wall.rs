@@ -128,17 +128,17 @@ const BREACHES: &[(&str, &str)] = &[
     ("view_looks_over_the_wall", "create materialized view tenon.stray as select * from tenon.contacts"),
     (
         "foreign_key_crosses_tenants",
-        "alter table tenon.contacts add unique (id), add company_id uuid references tenon.contacts (id)",
+        "alter table tenon.contacts add unique (id), add other_id uuid references tenon.contacts (id)",
     ),
     (
         "foreign_key_crosses_tenants",
-        "alter table tenon.contacts add company_id uuid,
-             add foreign key (tenant_id, company_id) references tenon.contacts (tenant_id, id) on delete cascade",
+        "alter table tenon.contacts add other_id uuid,
+             add foreign key (tenant_id, other_id) references tenon.contacts (tenant_id, id) on delete cascade",
     ),
     (
         "foreign_key_crosses_tenants",
-        "alter table tenon.contacts add company_id uuid,
-             add foreign key (tenant_id, company_id) references tenon.contacts (tenant_id, id) on delete set null",
+        "alter table tenon.contacts add other_id uuid,
+             add foreign key (tenant_id, other_id) references tenon.contacts (tenant_id, id) on delete set null",
     ),
     ("unique_index_tells_of_others", "create unique index stray on tenon.contacts (email_key)"),
     ("unique_index_tells_of_others", "create unique index stray on tenon.contacts (email_key, tenant_id)"),
@@ -189,8 +189,8 @@ async fn what_is_allowed_is_not_reported() {
     for allowed in [
         "create view tenon.fine with (security_invoker = true) as select * from tenon.contacts",
         "create unique index fine on tenon.contacts (tenant_id, phone)",
-        "alter table tenon.contacts add company_id uuid,
-             add foreign key (tenant_id, company_id) references tenon.contacts (tenant_id, id) on delete set null (company_id)",
+        "alter table tenon.contacts add other_id uuid,
+             add foreign key (tenant_id, other_id) references tenon.contacts (tenant_id, id) on delete set null (other_id)",
         "select tenon.ensure_event_partitions(12)",
     ] {
         raw_sql(AssertSqlSafe(format!("begin; {allowed}"))).execute(&pool).await.unwrap_or_else(|error| panic!("{allowed}: {error}"));

@@ -26,6 +26,68 @@ pub async fn contacts(client: &Client, count: usize) -> Vec<Value> {
     created
 }
 
+/// The `number`th company: all fields that a client can fill, unlike those of any other number.
+pub fn company(number: usize) -> Value {
+    json!({
+        "name": format!("Company {number}"),
+        "externalId": format!("erp-{number}"),
+        "industry": "Technology",
+        "website": format!("https://www.company-{number}.example"),
+        "employees": 100 + number,
+        "domain": format!("company-{number}.example"),
+    })
+}
+
+/// Creates companies 0 to `count - 1`, in that order; what the API answered.
+pub async fn companies(client: &Client, count: usize) -> Vec<Value> {
+    let mut created = Vec::with_capacity(count);
+    for number in 0..count {
+        created.push(client.post("/connection/companies", company(number)).await.created());
+    }
+    created
+}
+
+/// The `number`th pipeline, with three stages: all fields that a client can fill, unlike those of any other number.
+pub fn pipeline(number: usize) -> Value {
+    let stage =
+        |name, order, probability| json!({"name": name, "displayOrder": order, "probability": probability});
+    json!({
+        "name": format!("Pipeline {number}"),
+        "externalId": format!("sales-{number}"),
+        "stages": [stage("New", 1, 10), stage("Proposal", 2, 60), stage("Won", 3, 100)],
+    })
+}
+
+/// Creates pipelines 0 to `count - 1`, in that order; what the API answered.
+pub async fn pipelines(client: &Client, count: usize) -> Vec<Value> {
+    let mut created = Vec::with_capacity(count);
+    for number in 0..count {
+        created.push(client.post("/connection/pipelines", pipeline(number)).await.created());
+    }
+    created
+}
+
+/// The `number`th lead: all fields that a client can fill without naming other records, unlike those of any other number.
+pub fn lead(number: usize) -> Value {
+    json!({
+        "title": format!("Lead {number}"),
+        "externalId": format!("lead-{number}"),
+        "status": "new",
+        "value": 1250.5,
+        "currency": "EUR",
+        "expectedCloseDate": "2026-12-31",
+    })
+}
+
+/// Creates leads 0 to `count - 1`, in that order; what the API answered.
+pub async fn leads(client: &Client, count: usize) -> Vec<Value> {
+    let mut created = Vec::with_capacity(count);
+    for number in 0..count {
+        created.push(client.post("/connection/leads", lead(number)).await.created());
+    }
+    created
+}
+
 /// Creates a webhook for all events, to where nobody listens.
 pub async fn webhook(client: &Client) -> Value {
     client.post("/webhooks", json!({"url": "http://127.0.0.1:9/hook", "events": ["*"]})).await.created()

@@ -9,11 +9,12 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use crate::crm::contact::{Contact, ContactFields, insert, new, not_a_member, record_created};
+use crate::crm::contact::{Contact, ContactFields, insert, new, record_created};
+use crate::crm::references;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Conflict, ConflictCode, Error, FieldError, Result};
-use crate::id::{ContactId, UserId};
+use crate::id::{CompanyId, ContactId, UserId};
 
 pub use changes::{Edit, delete_each, update_each};
 pub use upserts::{Upsert, upsert_each};
@@ -37,9 +38,9 @@ pub async fn get_each(tx: &mut TenantTx<'_>, ids: &[ContactId]) -> Result<Outcom
 
 /// Creates contacts and their events; those that collide, with each other too, are refused.
 pub async fn create_each(tx: &mut TenantTx<'_>, fields: Vec<ContactFields>) -> Result<Outcomes<Contact>> {
-    let members = Members::of(tx, fields.iter().flat_map(|fields| [fields.owner_id, fields.user_id])).await?;
+    let named = Named::of(tx, fields.iter().map(Names::of).collect()).await?;
     let check = |fields: ContactFields| {
-        members.check(fields.owner_id, fields.user_id)?;
+        named.check(Names::of(&fields))?;
         new(tx, fields)
     };
     let mut outcomes: Outcomes<Contact> = fields.into_iter().map(check).collect();
@@ -116,33 +117,65 @@ impl Takers {
     }
 }
 
-/// Which of the users that are named are members. A foreign key would refuse all for one that is not.
-struct Members(HashSet<UserId>);
+/// Whom and what a contact names.
+#[derive(Clone, Copy, Debug)]
+struct Names {
+    owner: Option<UserId>,
+    user: Option<UserId>,
+    company: Option<CompanyId>,
+}
 
-impl Members {
-    async fn of(tx: &mut TenantTx<'_>, named: impl Iterator<Item = Option<UserId>>) -> Result<Self> {
-        let named: HashSet<UserId> = named.flatten().collect();
-        if named.is_empty() {
-            return Ok(Self(named));
-        }
-        let found: Vec<UserId> = sqlx::query_scalar(
-            "select user_id from tenon.memberships where tenant_id = $1 and user_id = any ($2)",
-        )
-        .bind(tx.actor().tenant)
-        .bind(named.into_iter().collect::<Vec<_>>())
-        .fetch_all(tx.conn())
-        .await?;
-        Ok(Self(found.into_iter().collect()))
+impl Names {
+    fn of(fields: &ContactFields) -> Self {
+        Self { owner: fields.owner_id, user: fields.user_id, company: fields.company_id }
+    }
+}
+
+/// Which of the users that are named are members, and which of the companies the caller sees. A foreign key would refuse all for
+/// one that is not.
+struct Named {
+    members: HashSet<UserId>,
+    companies: HashSet<CompanyId>,
+}
+
+impl Named {
+    /// At most two statements, and none where nothing is named.
+    async fn of(tx: &mut TenantTx<'_>, names: Vec<Names>) -> Result<Self> {
+        let users = names.iter().flat_map(|names| [names.owner, names.user]).flatten().collect();
+        let companies = names.iter().filter_map(|names| names.company).collect();
+        Ok(Self {
+            members: members(tx, users).await?,
+            companies: references::seen_companies(tx, companies).await?,
+        })
     }
 
-    fn check(&self, owner: Option<UserId>, user: Option<UserId>) -> Result<()> {
-        let is_member = |id: Option<UserId>| id.is_none_or(|id| self.0.contains(&id));
-        match (is_member(owner), is_member(user)) {
-            (true, true) => Ok(()),
-            (false, _) => Err(not_a_member("ownerId")),
-            (_, false) => Err(not_a_member("userId")),
+    fn check(&self, names: Names) -> Result<()> {
+        let is_member = |id: Option<UserId>| id.is_none_or(|id| self.members.contains(&id));
+        if !is_member(names.owner) {
+            return Err(references::not_a_member("ownerId"));
+        }
+        if !is_member(names.user) {
+            return Err(references::not_a_member("userId"));
+        }
+        match names.company.is_none_or(|id| self.companies.contains(&id)) {
+            true => Ok(()),
+            false => Err(references::unknown("companyId", "company")),
         }
     }
+}
+
+async fn members(tx: &mut TenantTx<'_>, named: HashSet<UserId>) -> Result<HashSet<UserId>> {
+    if named.is_empty() {
+        return Ok(named);
+    }
+    let found: Vec<UserId> = sqlx::query_scalar(
+        "select user_id from tenon.memberships where tenant_id = $1 and user_id = any ($2)",
+    )
+    .bind(tx.actor().tenant)
+    .bind(named.into_iter().collect::<Vec<_>>())
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Two items of a batch cannot mean the same record.

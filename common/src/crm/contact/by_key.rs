@@ -1,6 +1,7 @@
 //! Contacts by a unique value of theirs in place of the id: what another system knows them by.
 
 use crate::crm::contact::{Contact, ContactDraft, collision, insert, new, record_created, update_locked};
+use crate::crm::references;
 use crate::crm::rules;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
@@ -154,6 +155,7 @@ pub async fn upsert(
         return Err(Error::NotFound(EntityKind::Contact));
     }
     let contact = new(tx, fields)?;
+    references::companies(tx, "companyId", contact.company_id).await?;
     if insert(tx, std::slice::from_ref(&contact)).await?.is_empty() {
         // Somebody was quicker by now, or another contact has its other unique value.
         return match try_lock_by(tx, key).await? {

@@ -1,9 +1,9 @@
 //! What a caller says of a contact, before and after it was checked.
 
 use crate::crm::contact::Contact;
-use crate::crm::rules;
+use crate::crm::rules::{self, checked};
 use crate::error::{FieldError, Result};
-use crate::id::UserId;
+use crate::id::{CompanyId, UserId};
 
 /// What a caller says of a contact, not checked yet.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct ContactDraft {
     pub phone: Option<String>,
     /// See [`Contact::company`].
     pub company: Option<String>,
+    /// See [`Contact::company_id`].
+    pub company_id: Option<CompanyId>,
     /// See [`Contact::title`].
     pub title: Option<String>,
     /// See [`Contact::lifecycle`].
@@ -36,6 +38,7 @@ pub struct ContactFields {
     pub(super) email: Option<(String, String)>,
     pub(super) phone: Option<(String, String)>,
     pub(super) company: Option<String>,
+    pub(super) company_id: Option<CompanyId>,
     pub(super) title: Option<String>,
     pub(super) lifecycle: Option<String>,
     pub(super) owner_id: Option<UserId>,
@@ -60,6 +63,7 @@ impl ContactDraft {
             company: checked(&mut errors, "company", self.company.as_deref(), |v| {
                 rules::text(v, "Company", 100)
             }),
+            company_id: self.company_id,
             title: checked(&mut errors, "title", self.title.as_deref(), |v| rules::text(v, "Title", 100)),
             lifecycle: checked(&mut errors, "lifecycle", self.lifecycle.as_deref(), |v| {
                 rules::text(v, "Lifecycle", 50)
@@ -68,21 +72,6 @@ impl ContactDraft {
             user_id: self.user_id,
         };
         if errors.is_empty() { Ok(fields) } else { Err(errors) }
-    }
-}
-
-fn checked<T>(
-    errors: &mut Vec<FieldError>,
-    field: &str,
-    value: Option<&str>,
-    rule: impl FnOnce(&str) -> Result<T, rules::Broken>,
-) -> Option<T> {
-    match rule(value?) {
-        Ok(kept) => Some(kept),
-        Err((code, message)) => {
-            errors.push(FieldError::new(field, code, message));
-            None
-        }
     }
 }
 
@@ -95,6 +84,7 @@ impl From<&Contact> for ContactDraft {
             email: contact.email.clone(),
             phone: contact.phone_original.clone(),
             company: contact.company.clone(),
+            company_id: contact.company_id,
             title: contact.title.clone(),
             lifecycle: contact.lifecycle.clone(),
             owner_id: contact.owner_id,

@@ -1,7 +1,7 @@
 //! Contacts column by column, to be bound and unnested by one statement.
 
 use crate::crm::contact::Contact;
-use crate::id::{ContactId, UserId};
+use crate::id::{CompanyId, ContactId, UserId};
 
 /// The columns of many contacts, for `unnest`.
 #[derive(Default)]
@@ -14,6 +14,7 @@ pub(super) struct Rows {
     pub(super) phone: Vec<Option<String>>,
     pub(super) phone_original: Vec<Option<String>>,
     pub(super) company: Vec<Option<String>>,
+    pub(super) company_id: Vec<Option<CompanyId>>,
     pub(super) title: Vec<Option<String>>,
     pub(super) lifecycle: Vec<Option<String>>,
     pub(super) owner_id: Vec<Option<UserId>>,
@@ -32,6 +33,7 @@ impl Rows {
             rows.phone.push(contact.phone.clone());
             rows.phone_original.push(contact.phone_original.clone());
             rows.company.push(contact.company.clone());
+            rows.company_id.push(contact.company_id);
             rows.title.push(contact.title.clone());
             rows.lifecycle.push(contact.lifecycle.clone());
             rows.owner_id.push(contact.owner_id);

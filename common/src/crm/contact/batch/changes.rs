@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sqlx::Connection;
 use uuid::Uuid;
 
-use super::{Members, Outcomes, repeated};
+use super::{Named, Names, Outcomes, repeated};
 use crate::change;
 use crate::crm::contact::rows::Rows;
 use crate::crm::contact::{Contact, ContactDraft, apply, changed, refusal, stamp, store};
@@ -113,6 +113,17 @@ impl Pair {
         self.before.version != self.after.version
     }
 
+    /// Whom and what it names that it did not name before.
+    fn names(&self) -> Names {
+        let Self { before, after } = self;
+        let moved = self.moves();
+        Names {
+            owner: after.owner_id.filter(|_| moved),
+            user: after.user_id.filter(|_| moved),
+            company: after.company_id.filter(|_| after.company_id != before.company_id),
+        }
+    }
+
     fn moves(&self) -> bool {
         (self.after.owner_id, self.after.user_id) != (self.before.owner_id, self.before.user_id)
     }
@@ -124,13 +135,8 @@ pub(super) async fn store_each(
     planned: Vec<Result<Pair>>,
     event: EventType,
 ) -> Result<Outcomes<Contact>> {
-    let moved = planned.iter().flatten().filter(|pair| pair.moves());
-    let named = moved.flat_map(|pair| [pair.after.owner_id, pair.after.user_id]);
-    let members = Members::of(tx, named.collect::<Vec<_>>().into_iter()).await?;
-    let check = |pair: Pair| match pair.moves() {
-        true => members.check(pair.after.owner_id, pair.after.user_id).map(|()| pair),
-        false => Ok(pair),
-    };
+    let named = Named::of(tx, planned.iter().flatten().map(Pair::names).collect()).await?;
+    let check = |pair: Pair| named.check(pair.names()).map(|()| pair);
     let planned: Vec<Result<Pair>> = planned.into_iter().map(|pair| pair.and_then(check)).collect();
     if planned.iter().flatten().any(Pair::moves) {
         tx.widen_to_tenant().await?;
@@ -187,13 +193,14 @@ async fn write_all(tx: &mut TenantTx<'_>, contacts: &[&Contact]) -> Result<bool>
         "update tenon.contacts c set
                 external_id = u.external_id, name = u.name, email = u.email, email_key = u.email_key, phone = u.phone,
                 phone_original = u.phone_original, company = u.company, title = u.title, lifecycle = u.lifecycle,
-                owner_id = u.owner_id, user_id = u.user_id, version = u.version, updated_at = u.updated_at, updated_by = $17,
+                owner_id = u.owner_id, user_id = u.user_id, company_id = u.company_id, version = u.version, updated_at = u.updated_at, updated_by = $17,
                 deleted_at = u.deleted_at, deleted_by = case when u.deleted_at is null then null else $17 end,
                 delete_batch_id = case when u.deleted_at is null then null else u.batch_id end
          from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-                     $11::text[], $12::uuid[], $13::uuid[], $14::bigint[], $15::timestamptz[], $16::timestamptz[], $18::uuid[])
+                     $11::text[], $12::uuid[], $13::uuid[], $14::bigint[], $15::timestamptz[], $16::timestamptz[], $18::uuid[],
+                     $19::uuid[])
              as u (id, external_id, name, email, email_key, phone, phone_original, company, title, lifecycle, owner_id, user_id,
-                   version, updated_at, deleted_at, batch_id)
+                   version, updated_at, deleted_at, batch_id, company_id)
          where c.tenant_id = $1 and c.id = u.id",
     )
     .bind(tenant)
@@ -214,6 +221,7 @@ async fn write_all(tx: &mut TenantTx<'_>, contacts: &[&Contact]) -> Result<bool>
     .bind(deleted)
     .bind(by)
     .bind(batches)
+    .bind(rows.company_id)
     .execute(&mut *savepoint)
     .await;
     match written {

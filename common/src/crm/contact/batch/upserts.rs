@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::changes::{Pair, store_each};
-use super::{Members, Outcomes, insert_or_refuse, repeated};
+use super::{Named, Names, Outcomes, insert_or_refuse, repeated};
 use crate::crm::contact::{Contact, ContactDraft, ContactFields, ContactKey, Upserted, new, record_created};
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
@@ -57,8 +57,7 @@ where
 /// Locks what is there, and decides what to do with each item.
 async fn first_look<E>(tx: &mut TenantTx<'_>, upserts: Vec<Upsert<E>>) -> Result<Vec<Step<E>>> {
     let mut found = lock_each_by(tx, upserts.iter().map(|upsert| &upsert.key)).await?;
-    let named = upserts.iter().flat_map(|upsert| [upsert.fields.owner_id, upsert.fields.user_id]);
-    let members = Members::of(tx, named).await?;
+    let named = Named::of(tx, upserts.iter().map(|upsert| Names::of(&upsert.fields)).collect()).await?;
     let mut seen = HashSet::new();
     let step = |Upsert { key, fields, edit }: Upsert<E>| {
         if !seen.insert(key.clone()) {
@@ -67,7 +66,7 @@ async fn first_look<E>(tx: &mut TenantTx<'_>, upserts: Vec<Upsert<E>>) -> Result
         if let Some(before) = found.remove(key.value()) {
             return Step::Update(Box::new(before), edit);
         }
-        match members.check(fields.owner_id, fields.user_id).and_then(|()| new(tx, fields)) {
+        match named.check(Names::of(&fields)).and_then(|()| new(tx, fields)) {
             Ok(contact) => Step::Create(Box::new(contact), key, edit),
             Err(refused) => Step::Refuse(refused),
         }
