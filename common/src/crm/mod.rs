@@ -8,6 +8,7 @@ pub mod lead;
 pub mod lead_conversion;
 mod money;
 pub mod pipeline;
+pub mod record;
 mod references;
 pub mod rules;
 mod stage_removal;
