@@ -9,6 +9,6 @@ pub mod lead_conversion;
 mod money;
 pub mod pipeline;
 pub mod record;
-mod references;
+mod release;
 pub mod rules;
 mod stage_removal;

@@ -40,6 +40,7 @@ pub static LIST: Listing = Listing {
         Field::new("lifecycle", "lifecycle", Kind::Text).grouped().searched(),
         Field::new("ownerId", "owner_id", Kind::Uuid),
         Field::new("userId", "user_id", Kind::Uuid),
+        Field::new("version", "version", Kind::Integer).required(),
         Field::new("createdAt", "created_at", Kind::Instant).required().sortable(),
         Field::new("updatedAt", "updated_at", Kind::Instant).required().sortable(),
         Field::new("deletedAt", "deleted_at", Kind::Instant).sortable(),
