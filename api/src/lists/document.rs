@@ -44,7 +44,7 @@ fn parameters(listing: &Listing) -> Vec<Value> {
         ),
         parameter(
             "q",
-            "Words that all stand somewhere in the record's texts, regardless of case; one of one or two characters at the beginning of a word.",
+            "Words that all stand somewhere in the record's texts, regardless of case; one of one or two letters or digits at the beginning of a word.",
             text.clone(),
         ),
         parameter(

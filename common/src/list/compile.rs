@@ -99,7 +99,8 @@ const MAX_ALTERNATIVES: usize = 8;
 /// What the index of texts can look for where all of the conditions hold.
 pub(super) fn joint_alternatives(listing: &Listing, conditions: &[Condition]) -> Vec<Vec<Pattern>> {
     let each: Vec<_> = conditions.iter().map(|condition| condition.alternatives(listing)).collect();
-    let single: Vec<Pattern> = each.iter().filter(|lists| lists.len() == 1).flatten().flatten().cloned().collect();
+    let single: Vec<Pattern> =
+        each.iter().filter(|lists| lists.len() == 1).flatten().flatten().cloned().collect();
     match single.is_empty() {
         false => vec![single],
         true => each.into_iter().find(|lists| !lists.is_empty()).unwrap_or_default(),

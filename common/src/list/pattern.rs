@@ -22,11 +22,12 @@ pub(super) struct Pattern {
 }
 
 impl Pattern {
-    /// A word anywhere; one that is too short for the index, at the beginning of a word.
+    /// A word anywhere; one of so few letters that they make no trigram, at the beginning of a word.
     pub(super) fn word(word: &str) -> Self {
-        let short = longest_run(word) < TRIGRAM;
+        let run = longest_run(word);
+        let short = run < TRIGRAM && run == word.chars().count();
         let all = if short { format!("%\n{}%", escaped(word)) } else { format!("%{}%", escaped(word)) };
-        Self { all, field: String::new(), has_trigrams: longest_run(word) > 0 }
+        Self { all, field: String::new(), has_trigrams: short || run >= TRIGRAM }
     }
 
     /// A text within a field.
@@ -55,7 +56,10 @@ impl Pattern {
 
 /// The most letters and digits side by side: what trigrams are made of.
 fn longest_run(text: &str) -> usize {
-    text.split(|character: char| !character.is_alphanumeric()).map(|run| run.chars().count()).max().unwrap_or(0)
+    text.split(|character: char| !character.is_alphanumeric())
+        .map(|run| run.chars().count())
+        .max()
+        .unwrap_or(0)
 }
 
 fn escaped(text: &str) -> String {
@@ -137,6 +141,7 @@ mod tests {
         assert_eq!(Pattern::equal("CEO").all, "%\nCEO\n%");
         assert_eq!(Pattern::word("abc").all, "%abc%");
         assert_eq!(Pattern::word("ab").all, "%\nab%");
+        assert_eq!(Pattern::word("b@").all, "%b@%");
     }
 
     #[test]
@@ -149,6 +154,7 @@ mod tests {
             (Pattern::beginning("-"), false),
             (Pattern::word("é"), true),
             (Pattern::word("…"), false),
+            (Pattern::word("b@"), false),
             (Pattern::equal("x"), true),
         ] {
             assert_eq!(pattern.has_trigrams(), has, "{pattern:?}");

@@ -52,11 +52,7 @@ fn each_operator_becomes_its_sql_and_its_negation() {
         ),
         ("email is null", "email_key is null", "email_key is not null"),
         ("open = true", "open = $1", "open <> $1"),
-        (
-            "name contains abc",
-            "(name ilike $1)",
-            "(name not ilike $1)",
-        ),
+        ("name contains abc", "(name ilike $1)", "(name not ilike $1)"),
         (
             "tags any (a, b)",
             "exists (select from tenon.tags where tags.thing_id = things.id and tag = any($1))",
@@ -125,7 +121,10 @@ fn the_index_of_texts_is_asked_for_what_every_record_that_is_meant_has() {
     for (filter, asked) in [
         ("name contains abc", "search_things($1)"),
         ("name contains abc and name contains xyz and open = true", "search_things($1)"),
-        ("name contains abc or name startsWith x", "search_things($1) union all select id from tenon.search_things($2)"),
+        (
+            "name contains abc or name startsWith x",
+            "search_things($1) union all select id from tenon.search_things($2)",
+        ),
         ("email is null and (name contains abc or name contains xyz)", "union all"),
         ("name contains ab", ""),
         ("name contains abc or open = true", ""),

@@ -39,7 +39,8 @@ const PAGES: [(&str, &str); 16] = [
 ];
 
 /// Words in many records, in few, and both together.
-const WORDS: [&str; 8] = ["ada", "company", "0f3a", "grace+7b", "a1", "c4ee+sales", "%2B4915100000500", "example.com"];
+const WORDS: [&str; 8] =
+    ["ada", "company", "0f3a", "grace+7b", "a1", "c4ee+sales", "%2B4915100000500", "example.com"];
 
 /// Pages of 50, first and deep ones, by every sort and filter of standard fields; and words.
 pub(super) async fn lists(options: &Options, stage: &mut Stage<'_>) -> Result<Vec<Row>> {
@@ -117,7 +118,12 @@ async fn pages(tenant: &Tenant, query: &str) -> Result<Vec<String>> {
 }
 
 /// The median time of one client, who asks one after the other.
-async fn asked(options: &Options, stage: &Stage<'_>, tenant: &Tenant, paths: &Arc<Vec<String>>) -> Result<Sample> {
+async fn asked(
+    options: &Options,
+    stage: &Stage<'_>,
+    tenant: &Tenant,
+    paths: &Arc<Vec<String>>,
+) -> Result<Sample> {
     let (target, paths, next) = (tenant.target.clone(), Arc::clone(paths), AtomicUsize::new(0));
     let request = move || target.get(&paths[next.fetch_add(1, Ordering::Relaxed) % paths.len()]);
     let time = Until::Elapsed(options.duration().min(Duration::from_secs(2)));

@@ -18,14 +18,14 @@ pub(super) async fn prices(options: &Options, stage: &mut Stage<'_>) -> Result<V
     let bare = stage.tenant("Bare", &[]).await?;
     let limited = stage.limited_tenant("Limited").await?;
     let mut rows = Vec::new();
-    for (name, keyed, most) in [
-        ("create, limits counted", false, 1.1),
-        ("create, limits counted, Idempotency-Key", true, 1.4),
-    ] {
+    for (name, keyed, most) in
+        [("create, limits counted", false, 1.1), ("create, limits counted, Idempotency-Key", true, 1.4)]
+    {
         let mut row = Row::new(name, "1/s", "a create without limits", Bar::Ratio(1.0 / most));
         let ours = async |stage: &mut Stage<'_>| {
             let target = limited.target.clone();
-            created(options, stage, &limited, move || if keyed { once(&target) } else { target.contact() }).await
+            created(options, stage, &limited, move || if keyed { once(&target) } else { target.contact() })
+                .await
         };
         let yardstick = async |stage: &mut Stage<'_>| {
             let target = bare.target.clone();
@@ -43,18 +43,19 @@ pub(super) async fn batch(options: &Options, stage: &mut Stage<'_>) -> Result<Ve
     stage.stop_worker().await;
     let tenant = stage.tenant("Bare", &[]).await?;
     let mut row = Row::new("contacts in batches of 500", "1/s", "one client, one by one", Bar::Ratio(10.0));
-    let one_client = async |stage: &mut Stage<'_>, contacts: usize, status, request: fn(&Target) -> Vec<u8>| {
-        stage.execute("truncate apalis.jobs").await?;
-        stage.execute("checkpoint").await?;
-        let target = tenant.target.clone();
-        let meter = stage.meter();
-        let until = Until::Elapsed(options.duration());
-        let load = load(target.address, 1, until, status, move || request(&target)).await?;
-        let spent = meter.stop();
-        let done = load.done * contacts as u64;
-        let rate = load.rate() * contacts as f64;
-        anyhow::Ok(Sample::new(rate).cpu(spent.programs + spent.postgres, done))
-    };
+    let one_client =
+        async |stage: &mut Stage<'_>, contacts: usize, status, request: fn(&Target) -> Vec<u8>| {
+            stage.execute("truncate apalis.jobs").await?;
+            stage.execute("checkpoint").await?;
+            let target = tenant.target.clone();
+            let meter = stage.meter();
+            let until = Until::Elapsed(options.duration());
+            let load = load(target.address, 1, until, status, move || request(&target)).await?;
+            let spent = meter.stop();
+            let done = load.done * contacts as u64;
+            let rate = load.rate() * contacts as f64;
+            anyhow::Ok(Sample::new(rate).cpu(spent.programs + spent.postgres, done))
+        };
     let ours = async |stage: &mut Stage<'_>| one_client(stage, BATCH, 200, contacts).await;
     let yardstick = async |stage: &mut Stage<'_>| one_client(stage, 1, 201, Target::contact).await;
     in_turns(options, &mut row, stage, ours, yardstick).await?;

@@ -68,7 +68,9 @@ impl Row {
     pub(super) fn compared(&self) -> Vec<f64> {
         let pairs = || self.ours.iter().zip(&self.yardstick);
         match self.bar {
-            Bar::Ratio(_) | Bar::Times(_) => pairs().map(|(ours, yardstick)| ours.value / yardstick.value).collect(),
+            Bar::Ratio(_) | Bar::Times(_) => {
+                pairs().map(|(ours, yardstick)| ours.value / yardstick.value).collect()
+            }
             Bar::Above(_) => pairs().map(|(ours, yardstick)| ours.value - yardstick.value).collect(),
             Bar::AtMost(_) => self.ours.iter().map(|ours| ours.value).collect(),
         }
