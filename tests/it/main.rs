@@ -4,6 +4,7 @@ mod api_keys;
 mod auth;
 mod companies;
 mod contacts;
+mod conventions;
 mod delivery;
 mod errors;
 mod hammer;
