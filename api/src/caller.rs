@@ -13,7 +13,7 @@ use tenon_common::account::access::Ended;
 use tenon_common::account::access_token::Refused;
 use tenon_common::account::api_key::{Grantor, KeyRefused, KeySecret};
 use tenon_common::account::role::{Permission, Role, scope_covers};
-use tenon_common::account::tenant::Plan;
+use tenon_common::account::tenant::Allowance;
 use tenon_common::actor::{Actor, Origin, Principal};
 
 use crate::app::App;
@@ -29,8 +29,8 @@ pub struct Identity {
     pub actor: Actor,
     /// The scopes, where it is an API key.
     pub scopes: Option<Arc<[String]>>,
-    /// The tenant's plan.
-    pub plan: Plan,
+    /// What the tenant's requests are counted by.
+    pub allowance: Allowance,
 }
 
 impl Identity {
@@ -175,7 +175,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Caller<N> {
         let facts = request::FACTS.get();
         let identity = authenticate(app, request.headers(), &facts).await?;
         let class = facts.class.unwrap_or_else(|| Class::of_method(request.method()));
-        app.limits.request(&identity.actor, identity.plan, class).await?;
+        app.limits.request(&identity.actor, identity.allowance, class).await?;
         if let Some(permission) = N::PERMISSION {
             identity.require(permission)?;
         }
@@ -243,7 +243,7 @@ async fn by_key(app: &App, key: &KeySecret, headers: &HeaderMap, facts: &Facts) 
         role: checked.role,
         origin: origin(headers, facts),
     };
-    Ok(Identity { actor, scopes: Some(checked.scopes), plan: checked.plan })
+    Ok(Identity { actor, scopes: Some(checked.scopes), allowance: checked.allowance })
 }
 
 async fn by_token(app: &App, token: &str, headers: &HeaderMap, facts: &Facts) -> Result<Identity, Refusal> {
@@ -253,7 +253,7 @@ async fn by_token(app: &App, token: &str, headers: &HeaderMap, facts: &Facts) ->
             Refused::Invalid => Code::Unauthenticated,
         })
     })?;
-    let (role, plan): (Role, Plan) = app.access.check(&claims).await?.map_err(|ended| {
+    let (role, allowance): (Role, Allowance) = app.access.check(&claims).await?.map_err(|ended| {
         Refusal::new(match ended {
             Ended::Revoked => Code::TokenRevoked,
             Ended::Suspended => Code::AccountSuspended,
@@ -265,7 +265,7 @@ async fn by_token(app: &App, token: &str, headers: &HeaderMap, facts: &Facts) ->
         role,
         origin: origin(headers, facts),
     };
-    Ok(Identity { actor, scopes: None, plan })
+    Ok(Identity { actor, scopes: None, allowance })
 }
 
 fn origin(headers: &HeaderMap, facts: &Facts) -> Origin {

@@ -8,7 +8,7 @@ use moka::future::Cache;
 
 use crate::account::access_token::Claims;
 use crate::account::role::Role;
-use crate::account::tenant::Plan;
+use crate::account::tenant::{Allowance, Plan};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
@@ -26,6 +26,7 @@ struct Access {
     user_epoch: i64,
     tenant_epoch: i64,
     tenant_deleted: bool,
+    limit_epoch: i64,
 }
 
 /// Why a token is not good any more.
@@ -50,8 +51,8 @@ impl AccessCheck {
         Self { db, cache: Cache::builder().max_capacity(100_000).time_to_live(BELIEVED_FOR).build() }
     }
 
-    /// The member's role and plan now, or why the token is not good any more.
-    pub async fn check(&self, claims: &Claims) -> Result<Result<(Role, Plan), Ended>> {
+    /// The member's role and what its requests are counted by, or why the token is not good any more.
+    pub async fn check(&self, claims: &Claims) -> Result<Result<(Role, Allowance), Ended>> {
         let key = (claims.sub, claims.org);
         let access = match self.cache.get(&key).await {
             Some(access) => access,
@@ -70,7 +71,7 @@ impl AccessCheck {
             return Ok(Err(Ended::Revoked));
         }
         let plan = Plan::parse(&access.plan).map_err(Error::internal)?;
-        Ok(Ok((Role::parse(&access.role)?, plan)))
+        Ok(Ok((Role::parse(&access.role)?, Allowance { plan, epoch: access.limit_epoch })))
     }
 }
 
