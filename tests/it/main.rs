@@ -18,5 +18,6 @@ mod pipelines;
 mod processes;
 mod queue;
 mod raw;
+mod retention;
 mod webhook_operations;
 mod writes;
