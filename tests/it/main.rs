@@ -6,6 +6,7 @@ mod companies;
 mod contacts;
 mod delivery;
 mod errors;
+mod examples;
 mod hammer;
 mod harness;
 mod isolation;
