@@ -18,6 +18,7 @@ mod log;
 mod openapi;
 mod organizations;
 mod pipelines;
+mod plans;
 mod processes;
 mod queue;
 mod raw;
