@@ -1,5 +1,7 @@
 //! The documents that are committed are the ones that the program writes, and break with nothing that clients may count on.
 
+mod samples;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
