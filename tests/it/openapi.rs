@@ -1,5 +1,6 @@
 //! The documents that are committed are the ones that the program writes, and break with nothing that clients may count on.
 
+mod guides;
 mod samples;
 
 use std::path::Path;
