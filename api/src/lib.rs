@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod api_keys;
 pub mod app;
+pub mod associations;
 pub mod auth;
 pub mod batch;
 pub mod body;
@@ -22,6 +23,7 @@ pub mod lead_conversion;
 pub mod leads;
 pub mod limit_operations;
 pub mod limits;
+pub mod linked;
 pub mod lists;
 pub mod meta;
 pub mod once;

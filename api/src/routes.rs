@@ -8,10 +8,12 @@ use poem::http::{StatusCode, header};
 use poem::middleware::Compression;
 use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route};
 use poem_openapi::error::{ParseParamError, ParsePathError};
+use poem_openapi::types::Type;
 use poem_openapi::{OpenApiService, ServerObject};
 
 use crate::api_keys::ApiKeysApi;
 use crate::app::App;
+use crate::associations::AssociationsApi;
 use crate::auth::AuthApi;
 use crate::body::BodyError;
 use crate::code::Code;
@@ -25,6 +27,7 @@ use crate::layers::{Outermost, Routes};
 use crate::lead_conversion::LeadConversionApi;
 use crate::leads::LeadsApi;
 use crate::limit_operations::LimitsApi;
+use crate::linked::{Companies, Contacts, Leads, LinkedType, Of};
 use crate::meta::MetaApi;
 use crate::openapi::Documents;
 use crate::organizations::OrganizationsApi;
@@ -47,9 +50,16 @@ type Crm = (
     LeadConversionApi,
     IndustriesApi,
 );
+/// What hangs on contacts, companies and leads alike.
+type Linked = (
+    Of<AssociationsApi<Contacts>, Contacts>,
+    Of<AssociationsApi<Companies>, Companies>,
+    Of<AssociationsApi<Leads>, Leads>,
+);
 type Resources = (
     AuthApi,
     Crm,
+    Linked,
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -72,9 +82,12 @@ pub fn service() -> OpenApiService<Resources, ()> {
         LeadConversionApi,
         IndustriesApi,
     );
+    let linked =
+        (Of::new(AssociationsApi::new()), Of::new(AssociationsApi::new()), Of::new(AssociationsApi::new()));
     let resources = (
         AuthApi,
         crm,
+        linked,
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,
@@ -135,8 +148,10 @@ fn of_framework(error: &poem::Error) -> Refusal {
         return body.clone().into();
     }
     if let Some(path) = error.downcast_ref::<ParsePathError>() {
-        // Path parameters bind by position: the error's own name for it says nothing to a client.
-        let _ = path;
+        // Path parameters bind by position: the error's own name for it says nothing to a client, but its type does.
+        if path.reason.contains(LinkedType::name().as_ref()) {
+            return Refusal::new(Code::ValidationError).detail("type", "Expected contact, company or lead");
+        }
         return Refusal::new(Code::InvalidId).detail("id", "Expected a UUID");
     }
     if let Some(parameter) = error.downcast_ref::<ParseParamError>() {

@@ -28,6 +28,7 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::Pipeline => "Pipeline",
         EntityKind::Stage => "Stage",
         EntityKind::Lead => "Lead",
+        EntityKind::Association => "Association",
         EntityKind::ApiKey => "ApiKey",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",

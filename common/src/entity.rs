@@ -19,6 +19,8 @@ pub enum EntityKind {
     Stage,
     /// A lead.
     Lead,
+    /// An association of two records.
+    Association,
     /// A webhook.
     Webhook,
     /// The delivery of an event to a webhook.
@@ -37,6 +39,7 @@ impl EntityKind {
             Self::Pipeline => "pipeline",
             Self::Stage => "stage",
             Self::Lead => "lead",
+            Self::Association => "association",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
         }
@@ -53,6 +56,7 @@ impl EntityKind {
             Self::Pipeline => "Pipeline",
             Self::Stage => "Stage",
             Self::Lead => "Lead",
+            Self::Association => "Association",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
         }

@@ -67,7 +67,8 @@ catalogue! {
     WEBHOOK_ENDPOINT_DISABLED = "webhook.endpoint.disabled", Webhook, "A webhook was disabled; `data.disabledReason` says why.";
 }
 
-/// Types that are recorded and cannot be subscribed to: the affairs of the webhooks themselves, and the tenant's birth.
+/// Types that are recorded and cannot be subscribed to: the affairs of the webhooks themselves, those of the tenant,
+/// and what links records.
 impl EventType {
     /// A tenant was created.
     pub const TENANT_CREATED: Self = Self::internal("tenant.created", EntityKind::Tenant);
@@ -77,6 +78,10 @@ impl EventType {
     pub const TENANT_DELETED: Self = Self::internal("tenant.deleted", EntityKind::Tenant);
     /// A deleted tenant was brought back.
     pub const TENANT_RESTORED: Self = Self::internal("tenant.restored", EntityKind::Tenant);
+    /// Two records were associated.
+    pub const ASSOCIATION_CREATED: Self = Self::internal("association.created", EntityKind::Association);
+    /// An association of two records was ended.
+    pub const ASSOCIATION_DELETED: Self = Self::internal("association.deleted", EntityKind::Association);
     /// An API key was changed.
     pub const API_KEY_UPDATED: Self = Self::internal("api_key.updated", EntityKind::ApiKey);
     /// A webhook was created.

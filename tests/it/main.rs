@@ -1,6 +1,7 @@
 //! One test program for the whole product, so that it is linked once.
 
 mod api_keys;
+mod associations;
 mod auth;
 mod companies;
 mod contacts;

@@ -98,6 +98,15 @@ fn entries() -> Vec<(&'static str, Needs, Value)> {
         ("restore_lead", Scope("leads:write"), Value::Null),
         ("move_lead", Scope("leads:write"), json!({"stageId": STAGE})),
         ("convert_lead", Scope("leads:write"), json!({})),
+        ("list_contact_associations", Scope("contacts:read"), Value::Null),
+        ("create_contact_association", Scope("contacts:write"), Value::Null),
+        ("delete_contact_association", Scope("contacts:write"), Value::Null),
+        ("list_company_associations", Scope("companies:read"), Value::Null),
+        ("create_company_association", Scope("companies:write"), Value::Null),
+        ("delete_company_association", Scope("companies:write"), Value::Null),
+        ("list_lead_associations", Scope("leads:read"), Value::Null),
+        ("create_lead_association", Scope("leads:write"), Value::Null),
+        ("delete_lead_association", Scope("leads:write"), Value::Null),
         ("list_webhooks", Scope("webhooks:read"), Value::Null),
         ("create_webhook", Scope("webhooks:write"), webhook.clone()),
         ("get_webhook", Scope("webhooks:read"), Value::Null),
@@ -183,6 +192,8 @@ struct Records {
     email: String,
     company: String,
     deleted_company: String,
+    /// A company that the others are associated with.
+    associate: String,
     pipeline: String,
     stage: String,
     deleted_pipeline: String,
@@ -198,12 +209,20 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     let contacts = factory::contacts(&admin, 2).await;
     let webhook = factory::webhook(&admin).await;
     admin.delete(&format!("/connection/contacts/{}", factory::id(&contacts[1]))).await.no_content();
-    let companies = factory::companies(&admin, 2).await;
+    let companies = factory::companies(&admin, 3).await;
     admin.delete(&format!("/connection/companies/{}", factory::id(&companies[1]))).await.no_content();
     let pipelines = factory::pipelines(&admin, 2).await;
     admin.delete(&format!("/connection/pipelines/{}", factory::id(&pipelines[1]))).await.no_content();
     let leads = factory::leads(&admin, 2).await;
     admin.delete(&format!("/connection/leads/{}", factory::id(&leads[1]))).await.no_content();
+    for (of, record) in [("contacts", &contacts[0]), ("companies", &companies[0]), ("leads", &leads[0])] {
+        let path = format!(
+            "/connection/{of}/{}/associations/company/{}",
+            factory::id(record),
+            factory::id(&companies[2])
+        );
+        admin.put(&path, Value::Null).await.status(201);
+    }
     let keys: Vec<Value> = admin.get("/api-keys").await.ok();
     let event: uuid::Uuid = sqlx::query_scalar(
         "insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, status)
@@ -222,6 +241,7 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
         deleted_contact: factory::id(&contacts[1]).to_owned(),
         company: factory::id(&companies[0]).to_owned(),
         deleted_company: factory::id(&companies[1]).to_owned(),
+        associate: factory::id(&companies[2]).to_owned(),
         pipeline: factory::id(&pipelines[0]).to_owned(),
         stage: factory::id(&pipelines[0]["stages"][0]).to_owned(),
         deleted_pipeline: factory::id(&pipelines[1]).to_owned(),
@@ -250,6 +270,7 @@ impl Operation {
         };
         let by_key = self.template.replace("{key}", "email").replace("{value}", &of.email);
         let path = by_key.replace("{id}", id).replace("{eventId}", &of.event).replace("{stageId}", &of.stage);
+        let path = path.replace("{type}", "company").replace("{toId}", &of.associate);
         let query = if self.id == "upsert_contacts" { "?key=email" } else { "" };
         let path = format!("{path}{query}");
         assert!(!path.contains('{'), "a parameter that this test does not know: {path}");
@@ -284,6 +305,7 @@ async fn snapshot(admin: &mut PgConnection, tenant: &Tenant) -> Vec<(String, Str
     let mut rows = Vec::new();
     for table in [
         "api_keys",
+        "associations",
         "companies",
         "contacts",
         "industries",
@@ -383,7 +405,7 @@ async fn without_the_scope_nothing_is_done_or_told() {
         let key = if other(scope) == "contacts:read" { &contacts } else { &webhooks };
         let headers = format!("Authorization: Bearer {key}\r\n");
         // Whether the record exists is not told either.
-        let nobodys = ["{id}", "{eventId}", "{stageId}", "{key}", "{value}"]
+        let nobodys = ["{id}", "{eventId}", "{stageId}", "{key}", "{value}", "{type}", "{toId}"]
             .into_iter()
             .fold(operation.template.clone(), |path, parameter| path.replace(parameter, "x"));
         for path in [operation.path(&records), nobodys] {
