@@ -3,6 +3,7 @@
 mod draft;
 mod fields;
 mod purge;
+mod record;
 mod rows;
 
 use chrono::{DateTime, Utc};

@@ -10,6 +10,7 @@ pub mod lead_conversion;
 pub mod linked;
 mod money;
 pub mod pipeline;
+pub mod record;
 mod references;
 pub mod rules;
 mod stage_removal;
