@@ -8,42 +8,45 @@ create index contacts_lifecycle on tenon.contacts (tenant_id, lifecycle, created
 -- Deleted ones too: who synchronizes asks for all that has changed.
 create index contacts_updated on tenon.contacts (tenant_id, updated_at desc, id desc);
 
--- All of a contact's text; each field begins with a new line, which no field has in it. The search function says the same
--- expression again.
-create index contacts_text on tenon.contacts using gin (tenant_id, (
-    E'\n' || name || E'\n' || coalesce(email, '') || E'\n' || coalesce(phone, '') || E'\n' || coalesce(company, '')
-    || E'\n' || coalesce(title, '') || E'\n' || coalesce(lifecycle, '') || E'\n' || coalesce(external_id, '')) gin_trgm_ops);
-
-create policy search on tenon.contacts for select to tenon_search using (true);
-grant select (tenant_id, id, owner_id, user_id, name, email, phone, company, title, lifecycle, external_id)
-    on tenon.contacts to tenon_search;
-
--- `ilike` is not leakproof: under row-level security it would read all of the tenant. Here the tenant and the owner scope are
--- conditions of the statement, and the caller reads what is found under the policies again.
-set role tenon_search;
-
-create function tenon.search_contacts(pattern text, wanted_field text, field_pattern text) returns table (id uuid)
-    language sql stable security definer set search_path = pg_catalog, pg_temp rows 50
-as $$
-    select c.id from tenon.contacts c
-    where c.tenant_id = tenon.tenant_id()
-      and (tenon.rank() >= 3 or c.owner_id = tenon.user_id() or c.user_id = tenon.user_id())
-      and (E'\n' || c.name || E'\n' || coalesce(c.email, '') || E'\n' || coalesce(c.phone, '') || E'\n'
-           || coalesce(c.company, '') || E'\n' || coalesce(c.title, '') || E'\n' || coalesce(c.lifecycle, '') || E'\n'
-           || coalesce(c.external_id, '')) ilike pattern
-      and (wanted_field is null
-           or case wanted_field
-                  when 'name' then c.name
-                  when 'email' then c.email
-                  when 'phone' then c.phone
-                  when 'company' then c.company
-                  when 'title' then c.title
-                  when 'lifecycle' then c.lifecycle
-                  when 'externalId' then c.external_id
-              end ilike field_pattern)
+-- Makes a table of records searchable: an index of all of a record's text, and the function `tenon.search_<records>`, which knows the
+-- fields by their names on the wire. Each field's text begins with a new line, which no field has in it. `records` is the table's
+-- name; `mine` are the columns of the users who see a record, where not everybody does.
+-- `ilike` is not leakproof: under row-level security it would read all of the tenant. In the function the tenant and the owner scope
+-- are conditions of the statement, and the caller reads what is found under the policies again.
+create function tenon.make_searchable(records text, mine text[], variadic fields text[]) returns void language plpgsql as $$
+declare
+    columns text[] := (
+        select array_agg(lower(regexp_replace(f.field, '([A-Z])', '_\1', 'g')) order by f.place)
+        from unnest(fields) with ordinality as f (field, place));
+    all_text text := (
+        select string_agg(format('E''\n'' || coalesce(%I, '''')', c.name), ' || ' order by c.place)
+        from unnest(columns) with ordinality as c (name, place));
+    one_text text := (
+        select string_agg(format('when %L then %I', f.field, f.name), ' ' order by f.place)
+        from unnest(fields, columns) with ordinality as f (field, name, place));
+    scope text := (select ' and (tenon.rank() >= 3 or ' || string_agg(format('%I = tenon.user_id()', m), ' or ') || ')' from unnest(mine) as m);
+    granted text := (select string_agg(quote_ident(c), ', ') from unnest(mine || columns) as c);
+    search text := format('tenon.%I', 'search_' || records);
+begin
+    execute format('create index %I on tenon.%I using gin (tenant_id, (%s) gin_trgm_ops)', records || '_text', records, all_text);
+    execute format('create policy search on tenon.%I for select to tenon_search using (true)', records);
+    execute format('grant select (tenant_id, id, %s) on tenon.%I to tenon_search', granted, records);
+    set local role tenon_search;
+    execute format($function$
+        create function %s(pattern text, wanted_field text, field_pattern text) returns table (id uuid)
+            language sql stable security definer set search_path = pg_catalog, pg_temp rows 50
+        as $body$
+            select r.id from tenon.%I r
+            where r.tenant_id = tenon.tenant_id()%s
+              and (%s) ilike pattern
+              and (wanted_field is null or case wanted_field %s end ilike field_pattern)
+        $body$
+    $function$, search, records, coalesce(scope, ''), all_text, one_text);
+    execute format('revoke execute on function %s(text, text, text) from public', search);
+    execute format('grant execute on function %s(text, text, text) to tenon_app, tenon_worker', search);
+    set local role tenon_owner;
+end
 $$;
 
-revoke execute on function tenon.search_contacts(text, text, text) from public;
-grant execute on function tenon.search_contacts(text, text, text) to tenon_app, tenon_worker;
-
-set role tenon_owner;
+select tenon.make_searchable(
+    'contacts', array['owner_id', 'user_id'], 'name', 'email', 'phone', 'company', 'title', 'lifecycle', 'externalId');

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use poem::Request;
 use poem::web::Data;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Header, Path};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tenon_common::account::role::Role;
 use tenon_common::crm::company::{self, Company, CompanyDraft};
-use tenon_common::id::{CompanyId, UserId};
+use tenon_common::crm::record;
+use tenon_common::id::UserId;
 use uuid::Uuid;
 
 use crate::actor::ActorBody;
@@ -18,8 +20,9 @@ use crate::app::App;
 use crate::body::{Body, FieldError, Rules};
 use crate::caller::{Caller, CompaniesDelete, CompaniesRead, CompaniesWrite};
 use crate::error::ApiError;
+use crate::lists::{self, Selected};
 use crate::params;
-use crate::response::{Created, Deleted, Fetched, Listed, Paging, Shown};
+use crate::response::{Created, Deleted, Fetched, Listed, Shown};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
@@ -210,9 +213,6 @@ fn replacement(draft: CompanyDraft, now: &CompanyDraft, owns_only: bool) -> Comp
     CompanyDraft { owner_id, ..draft }
 }
 
-/// What a cursor of the list belongs to.
-const LIST: &str = "companies sort=-createdAt";
-
 /// The operations.
 pub struct CompaniesApi;
 
@@ -220,29 +220,19 @@ pub struct CompaniesApi;
 impl CompaniesApi {
     /// List companies
     ///
-    /// Newest first. Page by number with `page` and `pageSize`, which also tells the total and reaches 10,000 companies, or by
-    /// cursor with `limit` and then `cursor`, which reaches all of them and costs the same at any depth.
-    /// Needs `companies:read`.
+    /// Newest first, unless `sort` says otherwise. Page by number with `page` and `pageSize`, which also tells the total and
+    /// reaches 10,000 companies, or by cursor with `limit` and then `cursor`, which reaches all of them. `filter`, `q`, `deleted`,
+    /// `updatedSince` and fields by their names narrow the list together. Needs `companies:read`.
     #[oai(path = "/", method = "get", operation_id = "list_companies")]
     async fn list(
         &self,
         caller: Caller<CompaniesRead>,
         app: Data<&Arc<App>>,
-        /// The page's number, from 1.
-        page: Query<Option<u32>>,
-        /// Companies on a page, 1 to 200; 20 if absent.
-        #[oai(name = "pageSize")]
-        page_size: Query<Option<u32>>,
-        /// Companies at most, 1 to 200, when paging by cursor.
-        limit: Query<Option<u32>>,
-        /// `pagination.nextCursor` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> Result<Listed<CompanyBody>, ApiError> {
-        let asked = params::paging(page.0, page_size.0, limit.0, cursor.0);
-        let window = Paging::window(&app.cursors, LIST, &asked)?;
-        let page = app.db.read(&caller.actor, async |tx| company::list(tx, &window).await).await?;
-        let paging = Paging { cursors: &app.cursors, query: LIST, window: &window };
-        Ok(paging.list(page, Company::sort_key, CompanyBody::from))
+        request: &Request,
+    ) -> Result<Listed<Selected<CompanyBody>>, ApiError> {
+        let query = lists::query(request, &company::LIST, &app.cursors)?;
+        let found = app.db.read(&caller.actor, async |tx| record::list::<Company>(tx, &query).await).await?;
+        Ok(lists::answer(request, &app.cursors, &query, found, CompanyBody::from))
     }
 
     /// Create a company
@@ -256,7 +246,8 @@ impl CompaniesApi {
         body: Body<CompanyInput, CompanyRules>,
     ) -> Result<Created<CompanyBody>, ApiError> {
         let fields = CompanyDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
-        let company = app.db.write(&caller.actor, async |tx| company::create(tx, fields).await).await?;
+        let company =
+            app.db.write(&caller.actor, async |tx| record::create::<Company>(tx, fields).await).await?;
         let location = format!("/api/v1/connection/companies/{}", company.id);
         Ok(Created { version: Some(company.version), location, data: company.into() })
     }
@@ -275,7 +266,7 @@ impl CompaniesApi {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Fetched<CompanyBody>, ApiError> {
-        let company = app.db.read(&caller.actor, async |tx| company::get(tx, CompanyId(id.0)).await).await?;
+        let company = app.db.read(&caller.actor, async |tx| record::get::<Company>(tx, id.0).await).await?;
         let version = company.version;
         Ok(Fetched::unless(if_none_match.as_deref(), company.into(), version))
     }
@@ -300,9 +291,9 @@ impl CompaniesApi {
         let draft = CompanyDraft::from(body.0);
         draft.clone().check().map_err(tenon_common::Error::Invalid)?;
         let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            company::update(tx, CompanyId(id.0), expected, |now| replacement(draft, &now, owns_only)).await
+            record::update(tx, id.0, expected, |now| replacement(draft, &now, owns_only)).await
         };
-        let company = app.db.write(&caller.actor, edit).await?;
+        let company: Company = app.db.write(&caller.actor, edit).await?;
         let version = company.version;
         Ok(Shown::versioned(company.into(), version))
     }
@@ -326,9 +317,9 @@ impl CompaniesApi {
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
         let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            company::update(tx, CompanyId(id.0), expected, |draft| patch.merge(draft)).await
+            record::update(tx, id.0, expected, |draft| patch.merge(draft)).await
         };
-        let company = app.db.write(&caller.actor, edit).await?;
+        let company: Company = app.db.write(&caller.actor, edit).await?;
         let version = company.version;
         Ok(Shown::versioned(company.into(), version))
     }
@@ -354,7 +345,7 @@ impl CompaniesApi {
         let expected = params::if_match(if_match.as_deref())?;
         let company = app
             .db
-            .write(&caller.actor, async |tx| company::delete(tx, CompanyId(id.0), expected).await)
+            .write(&caller.actor, async |tx| record::delete::<Company>(tx, id.0, expected).await)
             .await?;
         Ok(Deleted::as_preferred(prefer.as_deref(), || company.into()))
     }
@@ -372,7 +363,7 @@ impl CompaniesApi {
         id: Path<Uuid>,
     ) -> Result<Shown<CompanyBody>, ApiError> {
         let company =
-            app.db.write(&caller.actor, async |tx| company::restore(tx, CompanyId(id.0)).await).await?;
+            app.db.write(&caller.actor, async |tx| record::restore::<Company>(tx, id.0).await).await?;
         let version = company.version;
         Ok(Shown::versioned(company.into(), version))
     }

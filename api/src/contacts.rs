@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use tenon_common::TenantTx;
 use tenon_common::account::role::Role;
 use tenon_common::crm::contact::{self, Contact, ContactDraft};
-use tenon_common::id::{CompanyId, ContactId, UserId};
+use tenon_common::crm::record;
+use tenon_common::id::{CompanyId, UserId};
 use uuid::Uuid;
 
 use crate::actor::ActorBody;
@@ -288,7 +289,7 @@ impl ContactsApi {
         request: &Request,
     ) -> Result<Listed<Selected<ContactBody>>, ApiError> {
         let query = lists::query(request, &contact::LIST, &app.cursors)?;
-        let found = app.db.read(&caller.actor, async |tx| contact::list(tx, &query).await).await?;
+        let found = app.db.read(&caller.actor, async |tx| record::list::<Contact>(tx, &query).await).await?;
         Ok(lists::answer(request, &app.cursors, &query, found, ContactBody::from))
     }
 
@@ -304,7 +305,7 @@ impl ContactsApi {
         body: Body<SearchInput>,
     ) -> Result<Listed<Selected<ContactBody>>, ApiError> {
         let query = body.0.query(&contact::LIST, &app.cursors)?;
-        let found = app.db.read(&caller.actor, async |tx| contact::list(tx, &query).await).await?;
+        let found = app.db.read(&caller.actor, async |tx| record::list::<Contact>(tx, &query).await).await?;
         Ok(lists::page(&app.cursors, &query, found, ContactBody::from))
     }
 
@@ -325,7 +326,7 @@ impl ContactsApi {
         body: Body<ContactInput, ContactRules>,
     ) -> Result<Answered<Created<ContactBody>>, ApiError> {
         let fields = ContactDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
-        let create = async |tx: &mut TenantTx<'_>| Ok(created(contact::create(tx, fields).await?));
+        let create = async |tx: &mut TenantTx<'_>| Ok(created(record::create::<Contact>(tx, fields).await?));
         once.write(&app, &caller, prefer, create).await
     }
 
@@ -343,7 +344,7 @@ impl ContactsApi {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Fetched<ContactBody>, ApiError> {
-        let contact = app.db.read(&caller.actor, async |tx| contact::get(tx, ContactId(id.0)).await).await?;
+        let contact = app.db.read(&caller.actor, async |tx| record::get::<Contact>(tx, id.0).await).await?;
         let version = contact.version;
         Ok(Fetched::unless(if_none_match.as_deref(), contact.into(), version))
     }
@@ -375,9 +376,8 @@ impl ContactsApi {
         let draft = ContactDraft::from(body.0);
         draft.clone().check().map_err(tenon_common::Error::Invalid)?;
         let edit = |now| replacement(draft, &now, owns_only);
-        let replace = async |tx: &mut TenantTx<'_>| {
-            Ok(shown(contact::update(tx, ContactId(id.0), expected, edit).await?))
-        };
+        let replace =
+            async |tx: &mut TenantTx<'_>| Ok(shown(record::update(tx, id.0, expected, edit).await?));
         once.write(&app, &caller, prefer, replace).await
     }
 
@@ -407,7 +407,7 @@ impl ContactsApi {
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
         let update = async |tx: &mut TenantTx<'_>| {
-            Ok(shown(contact::update(tx, ContactId(id.0), expected, |draft| patch.merge(draft)).await?))
+            Ok(shown(record::update(tx, id.0, expected, |draft| patch.merge(draft)).await?))
         };
         once.write(&app, &caller, prefer, update).await
     }
@@ -435,7 +435,7 @@ impl ContactsApi {
     ) -> Result<Answered<Deleted<ContactBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let delete = async |tx: &mut TenantTx<'_>| {
-            let contact = contact::delete(tx, ContactId(id.0), expected).await?;
+            let contact = record::delete::<Contact>(tx, id.0, expected).await?;
             Ok(Deleted::preferring(prefer, || contact.into()))
         };
         once.write(&app, &caller, prefer, delete).await
@@ -459,7 +459,7 @@ impl ContactsApi {
         #[oai(name = "Prefer")]
         prefer: Prefer,
     ) -> Result<Answered<Shown<ContactBody>>, ApiError> {
-        let restore = async |tx: &mut TenantTx<'_>| Ok(shown(contact::restore(tx, ContactId(id.0)).await?));
+        let restore = async |tx: &mut TenantTx<'_>| Ok(shown(record::restore::<Contact>(tx, id.0).await?));
         once.write(&app, &caller, prefer, restore).await
     }
 
@@ -486,7 +486,7 @@ impl ContactsApi {
     ) -> Result<Answered<Deleted<ContactBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let purge = async |tx: &mut TenantTx<'_>| {
-            let contact = contact::purge(tx, ContactId(id.0), expected).await?;
+            let contact = record::purge::<Contact>(tx, id.0, expected).await?;
             Ok(Deleted::preferring(prefer, || contact.into()))
         };
         once.write(&app, &caller, prefer, purge).await

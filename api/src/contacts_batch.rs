@@ -7,9 +7,9 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use tenon_common::account::role::Role;
-use tenon_common::crm::contact::batch::{self, Edit, Upsert};
-use tenon_common::crm::contact::{Contact, ContactDraft, ContactFields, ContactKey, Upserted};
-use tenon_common::id::ContactId;
+use tenon_common::crm::contact::{Contact, ContactDraft, ContactFields};
+use tenon_common::crm::record::batch::{self, Edit, Upsert};
+use tenon_common::crm::record::{Key, Upserted};
 use tenon_common::{Error, TenantTx};
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ fn checked(input: ContactInput) -> Result<ContactFields, Refusal> {
 }
 
 /// The key of an item: a value that it must have.
-fn key_of(name: &str, input: &ContactInput) -> Result<ContactKey, Refusal> {
+fn key_of(name: &str, input: &ContactInput) -> Result<Key<Contact>, Refusal> {
     let value = match name {
         "email" => input.email.as_deref(),
         _ => input.external_id.as_deref(),
@@ -50,7 +50,7 @@ fn key_of(name: &str, input: &ContactInput) -> Result<ContactKey, Refusal> {
     let missing =
         || tenon_common::error::FieldError::new(name, "REQUIRED", "This field is the key of the batch");
     let value = value.ok_or_else(|| Error::Invalid(vec![missing()]))?;
-    Ok(ContactKey::parse(name, value)?)
+    Ok(Key::<Contact>::parse(name, value)?)
 }
 
 /// The operations.
@@ -68,7 +68,7 @@ impl ContactsBatchApi {
         app: Data<&Arc<App>>,
         body: BatchBody<BatchReference>,
     ) -> Result<Batched<BatchReadResult<ContactBody>>, ApiError> {
-        let asked = body.0.into_iter().map(|item| Ok(ContactId(item?.id)));
+        let asked = body.0.into_iter().map(|item| Ok(item?.id));
         let (items, ids) = Items::part(asked, false)?;
         let found = app.db.read(&caller.actor, async |tx| batch::get_each(tx, &ids).await).await?;
         let show = |index, outcome: Result<Contact, Refusal>| {
@@ -126,7 +126,7 @@ impl ContactsBatchApi {
     ) -> Result<Answered<Batched<BatchResult>>, ApiError> {
         let asked = body.0.into_iter().map(|item| {
             let BatchChange { id, version, changes } = item?;
-            Ok(Edit { id: ContactId(id), expected: version, edit: |draft| changes.merge(draft) })
+            Ok(Edit { id, expected: version, edit: |draft| changes.merge(draft) })
         });
         let (items, edits) = Items::part(asked, atomic.0.unwrap_or(false))?;
         let update = async |tx: &mut TenantTx<'_>| {
@@ -204,7 +204,7 @@ impl ContactsBatchApi {
     ) -> Result<Answered<Batched<BatchResult>>, ApiError> {
         let asked = body.0.into_iter().map(|item| {
             let item = item?;
-            Ok((ContactId(item.id), item.version))
+            Ok((item.id, item.version))
         });
         let (items, deletions) = Items::part(asked, atomic.0.unwrap_or(false))?;
         let delete = async |tx: &mut TenantTx<'_>| {

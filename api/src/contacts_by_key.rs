@@ -7,7 +7,8 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path};
 use tenon_common::TenantTx;
 use tenon_common::account::role::Role;
-use tenon_common::crm::contact::{self, ContactDraft, ContactKey, Precondition};
+use tenon_common::crm::contact::{Contact, ContactDraft};
+use tenon_common::crm::record::{self, Key, Precondition};
 
 use crate::app::App;
 use crate::body::Body;
@@ -41,8 +42,8 @@ impl ContactsByKeyApi {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Fetched<ContactBody>, ApiError> {
-        let key = ContactKey::parse(&key, &value)?;
-        let contact = app.db.read(&caller.actor, async |tx| contact::find_by(tx, &key).await).await?;
+        let key = Key::<Contact>::parse(&key, &value)?;
+        let contact = app.db.read(&caller.actor, async |tx| record::find_by(tx, &key).await).await?;
         let version = contact.version;
         Ok(Fetched::unless(if_none_match.as_deref(), contact.into(), version))
     }
@@ -76,15 +77,15 @@ impl ContactsByKeyApi {
         prefer: Prefer,
         body: Body<ContactInput, ContactRules>,
     ) -> Result<Answered<Upserted<ContactBody>>, ApiError> {
-        let key = ContactKey::parse(&key, &value)?;
+        let key = Key::<Contact>::parse(&key, &value)?;
         let precondition = precondition(if_match.as_deref(), if_none_match.as_deref())?;
         let draft = key.complete(ContactDraft::from(body.0))?;
         let owns_only = caller.actor.role < Role::Admin;
         let upsert = async |tx: &mut TenantTx<'_>| {
             let edit = |now| replacement(draft.clone(), &now, owns_only);
-            Ok(match contact::upsert(tx, &key, precondition, draft.clone(), edit).await? {
-                contact::Upserted::Created(contact) => Upserted::Created(created(contact)),
-                contact::Upserted::Updated(contact) => Upserted::Replaced(shown(contact)),
+            Ok(match record::upsert(tx, &key, precondition, draft.clone(), edit).await? {
+                record::Upserted::Created(contact) => Upserted::Created(created(contact)),
+                record::Upserted::Updated(contact) => Upserted::Replaced(shown(contact)),
             })
         };
         once.write(&app, &caller, prefer, upsert).await
@@ -115,12 +116,12 @@ impl ContactsByKeyApi {
         prefer: Prefer,
         body: Body<ContactPatch, ContactRules>,
     ) -> Result<Answered<Shown<ContactBody>>, ApiError> {
-        let key = ContactKey::parse(&key, &value)?;
+        let key = Key::<Contact>::parse(&key, &value)?;
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
         let update = async |tx: &mut TenantTx<'_>| {
-            let before = contact::lock_by(tx, &key).await?;
-            Ok(shown(contact::update_locked(tx, before, expected, |draft| patch.merge(draft)).await?))
+            let before = record::lock_by(tx, &key).await?;
+            Ok(shown(record::update_locked(tx, before, expected, |draft| patch.merge(draft)).await?))
         };
         once.write(&app, &caller, prefer, update).await
     }
@@ -148,11 +149,11 @@ impl ContactsByKeyApi {
         #[oai(name = "Prefer")]
         prefer: Prefer,
     ) -> Result<Answered<Deleted<ContactBody>>, ApiError> {
-        let key = ContactKey::parse(&key, &value)?;
+        let key = Key::<Contact>::parse(&key, &value)?;
         let expected = params::if_match(if_match.as_deref())?;
         let delete = async |tx: &mut TenantTx<'_>| {
-            let before = contact::lock_by(tx, &key).await?;
-            let contact = contact::delete_locked(tx, before, expected).await?;
+            let before = record::lock_by(tx, &key).await?;
+            let contact = record::delete_locked(tx, before, expected).await?;
             Ok(Deleted::preferring(prefer, || contact.into()))
         };
         once.write(&app, &caller, prefer, delete).await

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use poem::Request;
 use poem::web::Data;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Header, Path};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tenon_common::account::role::Role;
 use tenon_common::crm::lead::{self, Lead, LeadDraft, Status};
+use tenon_common::crm::record;
 use tenon_common::id::{CompanyId, ContactId, LeadId, PipelineId, StageId, UserId};
 use uuid::Uuid;
 
@@ -19,8 +21,9 @@ use crate::app::App;
 use crate::body::{Body, FieldError, Rules};
 use crate::caller::{Caller, LeadsDelete, LeadsRead, LeadsWrite};
 use crate::error::ApiError;
+use crate::lists::{self, Selected};
 use crate::params;
-use crate::response::{Created, Deleted, Fetched, Listed, Paging, Shown};
+use crate::response::{Created, Deleted, Fetched, Listed, Shown};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
@@ -312,9 +315,6 @@ fn replacement(draft: LeadDraft, now: &LeadDraft, owns_only: bool) -> LeadDraft 
     LeadDraft { owner_id, ..draft }
 }
 
-/// What a cursor of the list belongs to.
-const LIST: &str = "leads sort=-createdAt";
-
 /// The operations.
 pub struct LeadsApi;
 
@@ -322,29 +322,19 @@ pub struct LeadsApi;
 impl LeadsApi {
     /// List leads
     ///
-    /// Newest first. Page by number with `page` and `pageSize`, which also tells the total and reaches 10,000 leads, or by
-    /// cursor with `limit` and then `cursor`, which reaches all of them and costs the same at any depth.
-    /// Needs `leads:read`.
+    /// Newest first, unless `sort` says otherwise. Page by number with `page` and `pageSize`, which also tells the total and
+    /// reaches 10,000 leads, or by cursor with `limit` and then `cursor`, which reaches all of them. `filter`, `q`, `deleted`,
+    /// `updatedSince` and fields by their names narrow the list together. Needs `leads:read`.
     #[oai(path = "/", method = "get", operation_id = "list_leads")]
     async fn list(
         &self,
         caller: Caller<LeadsRead>,
         app: Data<&Arc<App>>,
-        /// The page's number, from 1.
-        page: Query<Option<u32>>,
-        /// Leads on a page, 1 to 200; 20 if absent.
-        #[oai(name = "pageSize")]
-        page_size: Query<Option<u32>>,
-        /// Leads at most, 1 to 200, when paging by cursor.
-        limit: Query<Option<u32>>,
-        /// `pagination.nextCursor` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> Result<Listed<LeadBody>, ApiError> {
-        let asked = params::paging(page.0, page_size.0, limit.0, cursor.0);
-        let window = Paging::window(&app.cursors, LIST, &asked)?;
-        let page = app.db.read(&caller.actor, async |tx| lead::list(tx, &window).await).await?;
-        let paging = Paging { cursors: &app.cursors, query: LIST, window: &window };
-        Ok(paging.list(page, Lead::sort_key, LeadBody::from))
+        request: &Request,
+    ) -> Result<Listed<Selected<LeadBody>>, ApiError> {
+        let query = lists::query(request, &lead::LIST, &app.cursors)?;
+        let found = app.db.read(&caller.actor, async |tx| record::list::<Lead>(tx, &query).await).await?;
+        Ok(lists::answer(request, &app.cursors, &query, found, LeadBody::from))
     }
 
     /// Create a lead
@@ -358,7 +348,7 @@ impl LeadsApi {
         body: Body<LeadInput, LeadRules>,
     ) -> Result<Created<LeadBody>, ApiError> {
         let fields = LeadDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
-        let lead = app.db.write(&caller.actor, async |tx| lead::create(tx, fields).await).await?;
+        let lead = app.db.write(&caller.actor, async |tx| record::create::<Lead>(tx, fields).await).await?;
         let location = format!("/api/v1/connection/leads/{}", lead.id);
         Ok(Created { version: Some(lead.version), location, data: lead.into() })
     }
@@ -377,7 +367,7 @@ impl LeadsApi {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Fetched<LeadBody>, ApiError> {
-        let lead = app.db.read(&caller.actor, async |tx| lead::get(tx, LeadId(id.0)).await).await?;
+        let lead = app.db.read(&caller.actor, async |tx| record::get::<Lead>(tx, id.0).await).await?;
         let version = lead.version;
         Ok(Fetched::unless(if_none_match.as_deref(), lead.into(), version))
     }
@@ -403,9 +393,9 @@ impl LeadsApi {
         let draft = LeadDraft::from(body.0);
         draft.clone().check().map_err(tenon_common::Error::Invalid)?;
         let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            lead::update(tx, LeadId(id.0), expected, |now| replacement(draft, &now, owns_only)).await
+            record::update(tx, id.0, expected, |now| replacement(draft, &now, owns_only)).await
         };
-        let lead = app.db.write(&caller.actor, edit).await?;
+        let lead: Lead = app.db.write(&caller.actor, edit).await?;
         let version = lead.version;
         Ok(Shown::versioned(lead.into(), version))
     }
@@ -430,9 +420,9 @@ impl LeadsApi {
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
         let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            lead::update(tx, LeadId(id.0), expected, |draft| patch.merge(draft)).await
+            record::update(tx, id.0, expected, |draft| patch.merge(draft)).await
         };
-        let lead = app.db.write(&caller.actor, edit).await?;
+        let lead: Lead = app.db.write(&caller.actor, edit).await?;
         let version = lead.version;
         Ok(Shown::versioned(lead.into(), version))
     }
@@ -456,7 +446,7 @@ impl LeadsApi {
     ) -> Result<Deleted<LeadBody>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let lead =
-            app.db.write(&caller.actor, async |tx| lead::delete(tx, LeadId(id.0), expected).await).await?;
+            app.db.write(&caller.actor, async |tx| record::delete::<Lead>(tx, id.0, expected).await).await?;
         Ok(Deleted::as_preferred(prefer.as_deref(), || lead.into()))
     }
 
@@ -472,7 +462,7 @@ impl LeadsApi {
         /// The lead's id.
         id: Path<Uuid>,
     ) -> Result<Shown<LeadBody>, ApiError> {
-        let lead = app.db.write(&caller.actor, async |tx| lead::restore(tx, LeadId(id.0)).await).await?;
+        let lead = app.db.write(&caller.actor, async |tx| record::restore::<Lead>(tx, id.0).await).await?;
         let version = lead.version;
         Ok(Shown::versioned(lead.into(), version))
     }

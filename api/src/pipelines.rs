@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::MaybeUndefined;
@@ -9,6 +10,7 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tenon_common::crm::pipeline::{self, Pipeline, PipelineDraft};
+use tenon_common::crm::record;
 use tenon_common::id::{PipelineId, StageId};
 use uuid::Uuid;
 
@@ -17,8 +19,9 @@ use crate::app::App;
 use crate::body::{Body, FieldError, Rules};
 use crate::caller::{Caller, PipelinesDelete, PipelinesRead, PipelinesWrite};
 use crate::error::ApiError;
+use crate::lists::{self, Selected};
 use crate::params;
-use crate::response::{Created, Deleted, Fetched, Listed, Paging, Shown};
+use crate::response::{Created, Deleted, Fetched, Listed, Shown};
 use crate::stages::{self, PipelineStageInput, StageBody};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
@@ -158,9 +161,6 @@ impl Rules for PipelineRules {
     }
 }
 
-/// What a cursor of the list belongs to.
-const LIST: &str = "pipelines sort=-createdAt";
-
 /// The operations.
 pub struct PipelinesApi;
 
@@ -168,29 +168,19 @@ pub struct PipelinesApi;
 impl PipelinesApi {
     /// List pipelines
     ///
-    /// Newest first. Page by number with `page` and `pageSize`, which also tells the total and reaches 10,000 pipelines, or by
-    /// cursor with `limit` and then `cursor`, which reaches all of them and costs the same at any depth.
-    /// Needs `pipelines:read`.
+    /// Newest first, unless `sort` says otherwise. Page by number with `page` and `pageSize`, which also tells the total and
+    /// reaches 10,000 pipelines, or by cursor with `limit` and then `cursor`, which reaches all of them. `filter`, `q`, `deleted`,
+    /// `updatedSince` and fields by their names narrow the list together. Needs `pipelines:read`.
     #[oai(path = "/", method = "get", operation_id = "list_pipelines")]
     async fn list(
         &self,
         caller: Caller<PipelinesRead>,
         app: Data<&Arc<App>>,
-        /// The page's number, from 1.
-        page: Query<Option<u32>>,
-        /// Pipelines on a page, 1 to 200; 20 if absent.
-        #[oai(name = "pageSize")]
-        page_size: Query<Option<u32>>,
-        /// Pipelines at most, 1 to 200, when paging by cursor.
-        limit: Query<Option<u32>>,
-        /// `pagination.nextCursor` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> Result<Listed<PipelineBody>, ApiError> {
-        let asked = params::paging(page.0, page_size.0, limit.0, cursor.0);
-        let window = Paging::window(&app.cursors, LIST, &asked)?;
-        let page = app.db.read(&caller.actor, async |tx| pipeline::list(tx, &window).await).await?;
-        let paging = Paging { cursors: &app.cursors, query: LIST, window: &window };
-        Ok(paging.list(page, Pipeline::sort_key, PipelineBody::from))
+        request: &Request,
+    ) -> Result<Listed<Selected<PipelineBody>>, ApiError> {
+        let query = lists::query(request, &pipeline::LIST, &app.cursors)?;
+        let found = app.db.read(&caller.actor, async |tx| record::list::<Pipeline>(tx, &query).await).await?;
+        Ok(lists::answer(request, &app.cursors, &query, found, PipelineBody::from))
     }
 
     /// Create a pipeline
@@ -204,7 +194,8 @@ impl PipelinesApi {
         body: Body<PipelineInput, PipelineRules>,
     ) -> Result<Created<PipelineBody>, ApiError> {
         let fields = PipelineDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
-        let pipeline = app.db.write(&caller.actor, async |tx| pipeline::create(tx, fields).await).await?;
+        let pipeline =
+            app.db.write(&caller.actor, async |tx| record::create::<Pipeline>(tx, fields).await).await?;
         let location = format!("/api/v1/connection/pipelines/{}", pipeline.id);
         Ok(Created { version: Some(pipeline.version), location, data: pipeline.into() })
     }
@@ -223,8 +214,7 @@ impl PipelinesApi {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Fetched<PipelineBody>, ApiError> {
-        let pipeline =
-            app.db.read(&caller.actor, async |tx| pipeline::get(tx, PipelineId(id.0)).await).await?;
+        let pipeline = app.db.read(&caller.actor, async |tx| record::get::<Pipeline>(tx, id.0).await).await?;
         let version = pipeline.version;
         Ok(Fetched::unless(if_none_match.as_deref(), pipeline.into(), version))
     }
@@ -337,7 +327,7 @@ impl PipelinesApi {
         id: Path<Uuid>,
     ) -> Result<Shown<PipelineBody>, ApiError> {
         let pipeline =
-            app.db.write(&caller.actor, async |tx| pipeline::restore(tx, PipelineId(id.0)).await).await?;
+            app.db.write(&caller.actor, async |tx| record::restore::<Pipeline>(tx, id.0).await).await?;
         let version = pipeline.version;
         Ok(Shown::versioned(pipeline.into(), version))
     }

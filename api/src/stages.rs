@@ -8,7 +8,8 @@ use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tenon_common::crm::pipeline::{self, Stage, StageDraft};
+use tenon_common::crm::pipeline::{self, Pipeline, Stage, StageDraft};
+use tenon_common::crm::record;
 use tenon_common::id::{PipelineId, StageId};
 use uuid::Uuid;
 
@@ -164,8 +165,7 @@ impl StagesApi {
         /// The pipeline's id.
         id: Path<Uuid>,
     ) -> Result<Shown<Vec<StageBody>>, ApiError> {
-        let pipeline =
-            app.db.read(&caller.actor, async |tx| pipeline::get(tx, PipelineId(id.0)).await).await?;
+        let pipeline = app.db.read(&caller.actor, async |tx| record::get::<Pipeline>(tx, id.0).await).await?;
         let version = pipeline.version;
         Ok(Shown::versioned(pipeline.stages.into_iter().map(StageBody::from).collect(), version))
     }
@@ -212,8 +212,7 @@ impl StagesApi {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<Fetched<StageBody>, ApiError> {
-        let pipeline =
-            app.db.read(&caller.actor, async |tx| pipeline::get(tx, PipelineId(id.0)).await).await?;
+        let pipeline = app.db.read(&caller.actor, async |tx| record::get::<Pipeline>(tx, id.0).await).await?;
         let stage = pipeline.stage(StageId(stage_id.0))?;
         Ok(Fetched::unless(if_none_match.as_deref(), stage.into(), pipeline.version))
     }

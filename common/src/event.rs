@@ -46,6 +46,7 @@ catalogue! {
     COMPANY_UPDATED = "company.updated", Company, "A company was changed; `changedFields` and `previous` say what.";
     COMPANY_DELETED = "company.deleted", Company, "A company was deleted; `data` is its last state.";
     COMPANY_RESTORED = "company.restored", Company, "A deleted company was brought back.";
+    COMPANY_PURGED = "company.purged", Company, "A deleted company was removed for good; `data` is its last state.";
     PIPELINE_CREATED = "pipeline.created", Pipeline, "A pipeline was created, with its stages.";
     PIPELINE_UPDATED = "pipeline.updated", Pipeline, "A pipeline's own fields were changed; `changedFields` and `previous` say what.";
     PIPELINE_STAGE_UPDATED = "pipeline.stage.updated", Pipeline, "Stages of a pipeline were added, changed or removed; `data` is the pipeline, `previous.stages` its stages before.";
@@ -57,6 +58,7 @@ catalogue! {
     LEAD_CONVERTED = "lead.converted", Lead, "A lead was converted; `data` names the contact and the company that it became.";
     LEAD_DELETED = "lead.deleted", Lead, "A lead was deleted; `data` is its last state.";
     LEAD_RESTORED = "lead.restored", Lead, "A deleted lead was brought back.";
+    LEAD_PURGED = "lead.purged", Lead, "A deleted lead was removed for good; `data` is its last state.";
     API_KEY_CREATED = "api_key.created", ApiKey, "An API key was created. The key itself is never in an event.";
     API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
     API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";
@@ -82,6 +84,8 @@ impl EventType {
     pub const ASSOCIATION_CREATED: Self = Self::internal("association.created", EntityKind::Association);
     /// An association of two records was ended.
     pub const ASSOCIATION_DELETED: Self = Self::internal("association.deleted", EntityKind::Association);
+    /// A deleted pipeline was removed for good.
+    pub const PIPELINE_PURGED: Self = Self::internal("pipeline.purged", EntityKind::Pipeline);
     /// An API key was changed.
     pub const API_KEY_UPDATED: Self = Self::internal("api_key.updated", EntityKind::ApiKey);
     /// A webhook was created.

@@ -1,12 +1,17 @@
 //! The parameters of lists in the document. They follow from what each list declares, so that no handler repeats them.
 
 use serde_json::{Value, json};
-use tenon_common::crm::contact;
+use tenon_common::crm::{company, contact, lead, pipeline};
 use tenon_common::filter::MAX_BYTES;
 use tenon_common::list::{Field, Kind, Listing};
 
 /// The operations that are lists, and of what. A new one is a line here.
-const LISTS: &[(&str, &Listing)] = &[("list_contacts", &contact::LIST)];
+const LISTS: &[(&str, &Listing)] = &[
+    ("list_contacts", &contact::LIST),
+    ("list_companies", &company::LIST),
+    ("list_leads", &lead::LIST),
+    ("list_pipelines", &pipeline::LIST),
+];
 
 /// The text of poem's document with the parameters of lists.
 pub fn with_parameters(spec: &str) -> String {
@@ -96,6 +101,7 @@ fn shorthand(field: &Field) -> Value {
         Kind::Instant => json!({"type": "string", "format": "date-time"}),
         Kind::Date => json!({"type": "string", "format": "date"}),
         Kind::Integer => json!({"type": "integer", "format": "int64"}),
+        Kind::Thousandths => json!({"type": "number", "format": "double"}),
         Kind::Boolean => json!({"type": "boolean"}),
     };
     parameter(field.name, &description, schema)

@@ -1,8 +1,9 @@
 //! The conversion of a lead: the contact and the company that it became are made in the same transaction.
 
-use crate::crm::company::{self, Company, CompanyDraft};
-use crate::crm::contact::{self, Contact, ContactDraft};
+use crate::crm::company::{Company, CompanyDraft};
+use crate::crm::contact::{Contact, ContactDraft};
 use crate::crm::lead::{self, Lead, Status};
+use crate::crm::record;
 use crate::db::TenantTx;
 use crate::error::{Error, FieldError, Result};
 use crate::id::LeadId;
@@ -27,10 +28,7 @@ pub async fn convert(
     contact: Option<ContactDraft>,
     company: Option<CompanyDraft>,
 ) -> Result<Conversion> {
-    let lead = lead::lock(tx, id, false).await?;
-    if expected.is_some_and(|expected| expected != lead.version) {
-        return Err(Error::Stale { current: lead.version });
-    }
+    let lead: Lead = record::lock_expected(tx, id.0, expected).await?;
     if lead.status == Status::Converted {
         return Err(Error::state("The lead is converted already"));
     }
@@ -48,7 +46,7 @@ pub async fn convert(
         None => None,
     };
     let contact_id = contact.as_ref().map(|contact| contact.id).or(lead.contact_id);
-    let lead = lead::convert(tx, &lead, contact_id, company_id).await?;
+    let lead = lead::convert(tx, lead, contact_id, company_id).await?;
     Ok(Conversion { lead, contact, company })
 }
 
@@ -67,13 +65,13 @@ fn refuse_second(lead: &Lead, contact: bool, company: bool) -> Result<()> {
 async fn make_company(tx: &mut TenantTx<'_>, lead: &Lead, draft: CompanyDraft) -> Result<Company> {
     let draft = CompanyDraft { owner_id: draft.owner_id.or(lead.owner_id), ..draft };
     let fields = draft.check().map_err(Error::Invalid)?;
-    company::create(tx, fields).await
+    record::create(tx, fields).await
 }
 
 async fn make_contact(tx: &mut TenantTx<'_>, lead: &Lead, draft: ContactDraft) -> Result<Contact> {
     let draft = ContactDraft { owner_id: draft.owner_id.or(lead.owner_id), ..draft };
     let fields = draft.check().map_err(Error::Invalid)?;
-    contact::create(tx, fields).await
+    record::create(tx, fields).await
 }
 
 /// Fields of a record stand below the record's own field.

@@ -11,6 +11,6 @@ pub mod linked;
 mod money;
 pub mod pipeline;
 pub mod record;
-mod references;
+mod release;
 pub mod rules;
 mod stage_removal;

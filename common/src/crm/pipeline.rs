@@ -1,25 +1,26 @@
 //! Pipelines: the stages that a tenant's leads go through. A pipeline and its stages are one record with one version.
 
 mod draft;
+mod fields;
+mod record;
 mod stage;
-mod store;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
 
 use crate::actor::ActorReference;
-use crate::change::{self, Change};
+use crate::crm::record::{self as records, Plan, Record};
 use crate::crm::stage_removal;
 use crate::db::TenantTx;
 use crate::db::record::record;
-use crate::entity::EntityKind;
-use crate::error::{ConflictCode, Error, FieldError, Result};
-use crate::event::EventType;
+use crate::error::{Error, FieldError, Result};
 use crate::id::{PipelineId, StageId, TenantId};
-use crate::page::{Page, SortKey, Window};
 use crate::wire;
 
 pub use draft::{MAX_DISPLAY_ORDER, MAX_STAGES, PipelineDraft, PipelineFields, StageDraft, StageFields};
+pub use fields::LIST;
 pub use stage::{Stage, create as create_stage, delete as delete_stage, update as update_stage};
 
 /// A pipeline without its stages: its row.
@@ -98,86 +99,15 @@ impl From<Row> for Pipeline {
     }
 }
 
-/// Creates one pipeline with its stages.
-pub async fn create(tx: &mut TenantTx<'_>, fields: PipelineFields) -> Result<Pipeline> {
-    let mut created = create_many(tx, vec![fields]).await?;
-    created.pop().ok_or_else(|| Error::internal("a pipeline was created and not answered"))
-}
-
-/// Creates pipelines, their stages and their events; three statements, whatever their number. The first that collides is
-/// refused, and with it all of them.
-pub async fn create_many(tx: &mut TenantTx<'_>, fields: Vec<PipelineFields>) -> Result<Vec<Pipeline>> {
-    let pipelines: Vec<Pipeline> = fields.into_iter().map(|fields| new(tx, fields)).collect::<Result<_>>()?;
-    store::insert(tx, &pipelines).await?;
-    let mut stages = Vec::new();
-    for pipeline in &pipelines {
-        stages.extend(pipeline.stages.iter().map(|stage| (pipeline.id, stage.clone())));
+impl<'r> FromRow<'r, PgRow> for Pipeline {
+    /// Without its stages, which are rows of their own.
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Row::from_row(row).map(Self::from)
     }
-    stage::write(tx, stages).await?;
-    let changes = pipelines
-        .iter()
-        .map(|pipeline| changed(EventType::PIPELINE_CREATED, None, pipeline))
-        .collect::<Result<Vec<_>>>()?;
-    change::record(tx, &changes).await?;
-    Ok(pipelines)
 }
 
-/// The pipeline, if there is one that is not deleted.
-pub async fn find(tx: &mut TenantTx<'_>, id: PipelineId) -> Result<Option<Pipeline>> {
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.pipelines where tenant_id = $1 and id = $2 and deleted_at is null"
-    );
-    let row: Option<Row> =
-        sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
-    let mut found: Vec<Pipeline> = row.into_iter().map(Pipeline::from).collect();
-    stage::fill(tx, &mut found).await?;
-    Ok(found.pop())
-}
-
-/// The pipeline, or the refusal that there is none.
-pub async fn get(tx: &mut TenantTx<'_>, id: PipelineId) -> Result<Pipeline> {
-    find(tx, id).await?.ok_or(Error::NotFound(EntityKind::Pipeline))
-}
-
-/// Pipelines that are not deleted, newest first.
-pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Pipeline>> {
-    let tenant = tx.actor().tenant;
-    let rows: Vec<Row> = match window.last() {
-        None => {
-            let statement = concat!(
-                "select ",
-                columns!(),
-                " from tenon.pipelines where tenant_id = $1 and deleted_at is null
-                 order by created_at desc, id desc limit $2 offset $3"
-            );
-            let query = sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(window.offset());
-            query.fetch_all(tx.conn()).await?
-        }
-        Some(last) => {
-            let statement = concat!(
-                "select ",
-                columns!(),
-                " from tenon.pipelines where tenant_id = $1 and deleted_at is null and (created_at, id) < ($3, $4)
-                 order by created_at desc, id desc limit $2"
-            );
-            let query =
-                sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(last.at).bind(last.id);
-            query.fetch_all(tx.conn()).await?
-        }
-    };
-    let total = match window.counts() {
-        true => {
-            let count = "select count(*) from tenon.pipelines where tenant_id = $1 and deleted_at is null";
-            Some(sqlx::query_scalar(count).bind(tenant).fetch_one(tx.conn()).await?)
-        }
-        false => None,
-    };
-    let mut pipelines: Vec<Pipeline> = rows.into_iter().map(Pipeline::from).collect();
-    stage::fill(tx, &mut pipelines).await?;
-    Ok(Page::of(pipelines, total, window))
-}
+/// The columns, for its list.
+const COLUMNS: &str = columns!();
 
 /// Changes a pipeline to what `edit` makes of it, under a row lock, if it has the expected version. Stages that `edit` leaves
 /// out are removed; the leads in them go to `move_to`, without which that is refused. A change that changes nothing writes
@@ -209,27 +139,18 @@ async fn change(
     stages: Stages,
     edit: impl FnOnce(PipelineDraft) -> Result<PipelineDraft>,
 ) -> Result<Pipeline> {
-    let before = lock(tx, id, false).await?;
-    if expected.is_some_and(|expected| expected != before.version) {
-        return Err(Error::Stale { current: before.version });
-    }
+    let before: Pipeline = records::lock_expected(tx, id.0, expected).await?;
     let fields = edit(PipelineDraft::from(&before))?.check().map_err(Error::Invalid)?;
     let mut after = before.clone();
     apply(&mut after, fields, stages.made)?;
-    let renamed = (&after.name, &after.external_id) != (&before.name, &before.external_id);
-    if !renamed && after.stages == before.stages {
+    if after.says_the_same(&before) {
         return Ok(before);
     }
-    stamp(tx, &mut after);
-    store::write(tx, &before, &after, None, ConflictCode::Duplicate).await?;
-    let differ = after.stages.iter().filter(|stage| !before.stages.contains(stage));
-    let differ = differ.map(|stage| (after.id, stage.clone())).collect();
-    stage::write(tx, differ).await?;
-    let removed = removed(&before, &after);
-    stage::remove(tx, &after, &removed).await?;
-    stage_removal::vacate(tx, &removed, stages.move_to).await?;
-    change::record(tx, &changes(&before, &after, renamed)?).await?;
-    Ok(after)
+    let plan = Plan::changed(tx, before, after);
+    records::put(tx, &plan).await?;
+    write_stages(tx, &[&plan], stages.move_to).await?;
+    records::tell(tx, &plan).await?;
+    Ok(plan.after)
 }
 
 /// Hides a pipeline with its stages and frees its external id; the leads in it go to `move_to`, without which that is refused.
@@ -240,62 +161,35 @@ pub async fn delete(
     expected: Option<i64>,
     move_to: Option<StageId>,
 ) -> Result<Pipeline> {
-    let before = lock(tx, id, false).await?;
-    if expected.is_some_and(|expected| expected != before.version) {
-        return Err(Error::Stale { current: before.version });
+    let before: Pipeline = records::lock_expected(tx, id.0, expected).await?;
+    let plan = Plan::deleted(tx, before);
+    records::put(tx, &plan).await?;
+    write_stages(tx, &[&plan], move_to).await?;
+    records::tell(tx, &plan).await?;
+    Ok(plan.after)
+}
+
+/// Writes the stages that are new or say something else than they did, and takes those out that are there no more; the leads in
+/// them go to `move_to`, without which that is refused. A few statements, whatever the number of pipelines.
+async fn write_stages(
+    tx: &mut TenantTx<'_>,
+    plans: &[&Plan<Pipeline>],
+    move_to: Option<StageId>,
+) -> Result<()> {
+    let mut differ = Vec::new();
+    let (mut removed, mut vacated) = (Vec::new(), Vec::new());
+    for Plan { before, after, .. } in plans {
+        let before = before.as_ref().map_or(&[][..], |before| &before.stages);
+        let others = after.stages.iter().filter(|stage| !before.contains(stage));
+        differ.extend(others.map(|stage| (after.id, stage.clone())));
+        let kept = |id| after.stages.iter().any(|stage| stage.id == id);
+        removed.extend(before.iter().map(|stage| stage.id).filter(|id| !kept(*id)));
+        vacated.extend(before.iter().map(|stage| stage.id).filter(|_| after.deleted_at.is_some()));
     }
-    let mut after = before.clone();
-    stamp(tx, &mut after);
-    after.deleted_at = Some(after.updated_at);
-    let batch = uuid::Uuid::now_v7();
-    store::write(tx, &before, &after, Some(batch), ConflictCode::Duplicate).await?;
-    store::hide_stages(tx, &after, batch).await?;
-    let stages: Vec<StageId> = before.stages.iter().map(|stage| stage.id).collect();
-    stage_removal::vacate(tx, &stages, move_to).await?;
-    change::record(tx, &[changed(EventType::PIPELINE_DELETED, Some(&before), &after)?]).await?;
-    Ok(after)
-}
-
-/// Brings a deleted pipeline back, with the stages that were hidden with it. Refused with the record that has its external id
-/// by now.
-pub async fn restore(tx: &mut TenantTx<'_>, id: PipelineId) -> Result<Pipeline> {
-    let mut before = lock(tx, id, true).await?;
-    store::show_stages(tx, &before).await?;
-    stage::fill(tx, std::slice::from_mut(&mut before)).await?;
-    let mut after = before.clone();
-    stamp(tx, &mut after);
-    after.deleted_at = None;
-    store::write(tx, &before, &after, None, ConflictCode::RestoreConflict).await?;
-    change::record(tx, &[changed(EventType::PIPELINE_RESTORED, Some(&before), &after)?]).await?;
-    Ok(after)
-}
-
-impl Pipeline {
-    /// Its place in the list.
-    pub fn sort_key(&self) -> SortKey {
-        SortKey { at: self.created_at, id: self.id.0 }
-    }
-}
-
-fn new(tx: &TenantTx<'_>, fields: PipelineFields) -> Result<Pipeline> {
-    let actor = tx.actor();
-    let now = wire::now();
-    let by = actor.principal.reference();
-    let mut pipeline = Pipeline {
-        id: PipelineId::new(),
-        tenant_id: actor.tenant,
-        external_id: None,
-        name: String::new(),
-        stages: Vec::new(),
-        version: 1,
-        created_at: now,
-        created_by: by,
-        updated_at: now,
-        updated_by: by,
-        deleted_at: None,
-    };
-    apply(&mut pipeline, fields, None)?;
-    Ok(pipeline)
+    stage::write(tx, differ).await?;
+    stage::remove(tx, &removed).await?;
+    vacated.append(&mut removed);
+    stage_removal::vacate(tx, &vacated, move_to).await
 }
 
 /// Takes over what was said. An id of a stage is one of the pipeline's own, or was `made` for a new one; all others are refused.
@@ -318,61 +212,4 @@ fn apply(pipeline: &mut Pipeline, fields: PipelineFields, made: Option<StageId>)
     pipeline.external_id = fields.external_id;
     pipeline.stages = stages;
     Ok(())
-}
-
-fn stamp(tx: &TenantTx<'_>, pipeline: &mut Pipeline) {
-    pipeline.version += 1;
-    pipeline.updated_at = wire::now().max(pipeline.updated_at);
-    pipeline.updated_by = tx.actor().principal.reference();
-}
-
-async fn lock(tx: &mut TenantTx<'_>, id: PipelineId, deleted: bool) -> Result<Pipeline> {
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.pipelines where tenant_id = $1 and id = $2 and (deleted_at is not null) = $3 for no key update"
-    );
-    let found: Option<Row> = sqlx::query_as(statement)
-        .bind(tx.actor().tenant)
-        .bind(id)
-        .bind(deleted)
-        .fetch_optional(tx.conn())
-        .await?;
-    let mut pipeline = Pipeline::from(found.ok_or(Error::NotFound(EntityKind::Pipeline))?);
-    if !deleted {
-        stage::fill(tx, std::slice::from_mut(&mut pipeline)).await?;
-    }
-    Ok(pipeline)
-}
-
-/// The stages that are there no more.
-fn removed(before: &Pipeline, after: &Pipeline) -> Vec<StageId> {
-    let kept = |id| after.stages.iter().any(|stage| stage.id == id);
-    before.stages.iter().map(|stage| stage.id).filter(|id| !kept(*id)).collect()
-}
-
-/// One event for what is the pipeline's own, one for its stages: receivers may listen to either.
-fn changes(before: &Pipeline, after: &Pipeline, renamed: bool) -> Result<Vec<Change>> {
-    let mut changes = Vec::new();
-    if renamed {
-        let own = Pipeline { stages: after.stages.clone(), ..before.clone() };
-        changes.push(changed(EventType::PIPELINE_UPDATED, Some(&own), after)?);
-    }
-    if after.stages != before.stages {
-        let stages = Pipeline { stages: before.stages.clone(), ..after.clone() };
-        changes.push(changed(EventType::PIPELINE_STAGE_UPDATED, Some(&stages), after)?);
-    }
-    Ok(changes)
-}
-
-fn changed(event: EventType, before: Option<&Pipeline>, after: &Pipeline) -> Result<Change> {
-    let show = |pipeline: &Pipeline| serde_json::to_value(pipeline).map_err(Error::internal);
-    Ok(Change {
-        event,
-        object: after.id.0,
-        version: after.version,
-        at: after.updated_at,
-        before: before.map(show).transpose()?,
-        after: show(after)?,
-    })
 }

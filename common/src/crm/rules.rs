@@ -32,6 +32,11 @@ pub fn external_id(value: &str) -> Result<String, Broken> {
     text(value, "External id", 255)
 }
 
+/// The same as it is kept and as it is compared, which is one.
+pub fn external_id_key(value: &str) -> Result<(String, String), Broken> {
+    external_id(value).map(|id| (id.clone(), id))
+}
+
 /// An e-mail address as it is kept, and its key: trimmed and case-folded, what uniqueness is about.
 pub fn email(value: &str) -> Result<(String, String), Broken> {
     let invalid = || ("INVALID_EMAIL", "Invalid email format".to_owned());

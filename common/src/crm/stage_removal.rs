@@ -1,9 +1,9 @@
 //! The removal of stages that leads are in: the leads move to another stage, or the removal is refused.
 
-use crate::crm::{lead, references};
+use crate::crm::lead;
 use crate::db::TenantTx;
 use crate::error::{Conflict, ConflictCode, Error, QueryCode, Result};
-use crate::id::StageId;
+use crate::id::{PipelineId, StageId};
 
 /// Empties stages that were removed in this transaction. Whoever puts a lead into a stage locks the stage first, so that no lead
 /// comes in any more.
@@ -20,7 +20,7 @@ pub(super) async fn vacate(
         let (code, field) = (ConflictCode::StageInUse, Some("moveTo"));
         return Err(Error::Conflict(Conflict { code, message, field, with: None }));
     };
-    let Some(pipeline) = references::stage(tx, stage).await? else {
+    let Some(pipeline) = pipeline_of(tx, stage).await? else {
         return Err(Error::Query {
             code: QueryCode::Parameter,
             parameter: "moveTo",
@@ -33,4 +33,10 @@ pub(super) async fn vacate(
 async fn in_use(tx: &mut TenantTx<'_>, stages: &[StageId]) -> Result<bool> {
     let statement = "select exists (select from tenon.leads where tenant_id = $1 and stage_id = any($2) and deleted_at is null)";
     Ok(sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(stages).fetch_one(tx.conn()).await?)
+}
+
+/// The pipeline of a stage that is not removed. The stage stays until the transaction ends.
+async fn pipeline_of(tx: &mut TenantTx<'_>, stage: StageId) -> Result<Option<PipelineId>> {
+    let statement = "select pipeline_id from tenon.pipeline_stages where tenant_id = $1 and id = $2 and deleted_at is null for share";
+    Ok(sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(stage).fetch_optional(tx.conn()).await?)
 }

@@ -48,7 +48,7 @@ impl Key {
             Kind::Uuid => known(row.try_get(column)?, Self::Uuid),
             Kind::Instant => known(row.try_get(column)?, Self::Instant),
             Kind::Date => known(row.try_get(column)?, Self::Date),
-            Kind::Integer => known(row.try_get(column)?, Self::Integer),
+            Kind::Integer | Kind::Thousandths => known(row.try_get(column)?, Self::Integer),
             Kind::Boolean => known(row.try_get(column)?, Self::Boolean),
         })
     }
@@ -73,7 +73,7 @@ impl Key {
             (Kind::Uuid, Json::String(text)) => Self::Uuid(text.parse().ok()?),
             (Kind::Instant, value) => Self::Instant(DateTime::from_timestamp_micros(value.as_i64()?)?),
             (Kind::Date, Json::String(text)) => Self::Date(text.parse().ok()?),
-            (Kind::Integer, value) => Self::Integer(value.as_i64()?),
+            (Kind::Integer | Kind::Thousandths, value) => Self::Integer(value.as_i64()?),
             (Kind::Boolean, Json::Bool(boolean)) => Self::Boolean(*boolean),
             _ => return None,
         })

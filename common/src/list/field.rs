@@ -15,6 +15,9 @@ pub enum Kind {
     Date,
     /// A whole number.
     Integer,
+    /// A number with at most three digits after the point, whose column has its thousandths: whole numbers are compared by
+    /// operators that are leakproof.
+    Thousandths,
     /// Yes or no.
     Boolean,
     /// Many texts, in a table of their own. `rows` are the table and the condition that joins it to the record; the field's

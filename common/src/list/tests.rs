@@ -2,8 +2,9 @@
 
 use super::compile::Condition;
 use super::statement::Statement;
+use super::value::Values;
 use super::*;
-use crate::filter::Placed;
+use crate::filter::{Placed, Value};
 
 static LIST: Listing = Listing {
     name: "things",
@@ -17,6 +18,7 @@ static LIST: Listing = Listing {
         Field::new("day", "day", Kind::Date),
         Field::new("open", "open", Kind::Boolean).required(),
         Field::new("amount", "amount_minor", Kind::Integer).sortable(),
+        Field::new("price", "price_thousandths", Kind::Thousandths).sortable(),
         Field::new("createdAt", "created_at", Kind::Instant).required().sortable(),
         Field::new("tags", "tag", Kind::Many { rows: "tenon.tags where tags.thing_id = things.id" }),
     ],
@@ -39,6 +41,7 @@ fn each_operator_becomes_its_sql_and_its_negation() {
         ("email = A", "email_key = $1", "email_key is distinct from $1"),
         ("email != a", "email_key is distinct from $1", "email_key = $1"),
         ("amount < 1", "amount_minor < $1", "(amount_minor >= $1 or amount_minor is null)"),
+        ("price >= 12.5", "price_thousandths >= $1", "(price_thousandths < $1 or price_thousandths is null)"),
         ("createdAt >= 2026-01-01", "created_at >= $1", "created_at < $1"),
         ("email in (a, b)", "email_key = any($1)", "(email_key <> all($1) or email_key is null)"),
         ("email not in (a)", "(email_key <> all($1) or email_key is null)", "email_key = any($1)"),
@@ -99,6 +102,10 @@ fn what_does_not_go_with_a_field_is_refused() {
         ("open > true", "an order"),
         ("open = perhaps", "true or false"),
         ("amount = 1.5", "a whole number"),
+        ("price = 1.2345", "at most 3 digits"),
+        ("price = 1e3", "a number"),
+        ("price > cheap", "a number"),
+        ("price = 99999999999999999999", "a number"),
         ("createdAt > yesterday", "an instant"),
         ("createdAt > 9999-01-01", "an instant"),
         ("day = 2026-02-30", "a day"),
@@ -110,5 +117,23 @@ fn what_does_not_go_with_a_field_is_refused() {
     ] {
         let refused = compiled(filter).expect_err(filter);
         assert!(refused.contains(says), "{filter}: {refused}");
+    }
+}
+
+#[test]
+fn numbers_with_a_fraction_are_exact() {
+    for (text, thousandths) in [
+        ("0", 0),
+        ("12", 12_000),
+        ("12.5", 12_500),
+        ("0.001", 1),
+        ("-1.25", -1_250),
+        ("9999999999999.99", 9_999_999_999_999_990),
+    ] {
+        let values = Values::of(Kind::Thousandths, &[Value::Text(text.to_owned())]);
+        assert_eq!(values, Ok(Values::Integer(vec![thousandths])), "{text}");
+    }
+    for wrong in ["", "-", ".", ".5", "5.", "1.2.3", "+1", "1,5", "--1", "1.-2", "٣"] {
+        assert!(Values::of(Kind::Thousandths, &[Value::Text(wrong.to_owned())]).is_err(), "{wrong}");
     }
 }

@@ -45,6 +45,10 @@ impl Values {
             }
             Kind::Date => Self::Date(each(values, "a day such as 2026-01-31", |text| text.parse().ok())?),
             Kind::Integer => Self::Integer(each(values, "a whole number", |text| text.parse().ok())?),
+            Kind::Thousandths => {
+                let expected = "a number such as 1250.5, with at most 3 digits after the point";
+                Self::Integer(each(values, expected, thousandths)?)
+            }
             Kind::Boolean => Self::Boolean(each(values, "true or false", |text| text.parse().ok())?),
         })
     }
@@ -103,6 +107,18 @@ pub(super) fn text(value: &Value) -> String {
         Value::Integer(number) => number.to_string(),
         Value::Boolean(boolean) => boolean.to_string(),
     }
+}
+
+/// The thousandths of a number in its usual writing.
+fn thousandths(text: &str) -> Option<i64> {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !number(whole) || !number(fraction) || fraction.len() > 3 {
+        return None;
+    }
+    let thousandths: i64 = format!("{whole}{fraction:0<3}").parse().ok()?;
+    Some(if negative { -thousandths } else { thousandths })
 }
 
 /// An instant of RFC 3339, or the beginning of a day; no further from 1970 than a thousand years.

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use crate::crm::contact::{Contact, ContactDraft, ContactFields, LIST};
 use crate::crm::record::{Birth, Column, Draft, Events, Record, Reference, Statements, Target, Unique, head};
-use crate::crm::rules;
+use crate::crm::{release, rules};
+use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{FieldError, Result};
 use crate::event::EventType;
@@ -59,7 +60,7 @@ impl Record for Contact {
             field: "externalId",
             column: "external_id",
             value: |contact| contact.external_id.clone(),
-            parse: |value| rules::external_id(value).map(|id| (id.clone(), id)),
+            parse: rules::external_id_key,
             draft: |draft| &mut draft.external_id,
         },
     ];
@@ -143,5 +144,55 @@ impl Record for Contact {
 
     fn set_owner(&mut self, owner: UserId) {
         self.owner_id = Some(owner);
+    }
+
+    async fn release(&self, tx: &mut TenantTx<'_>) -> Result<()> {
+        release::contact(tx, self.id).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crm::record::Key;
+    use crate::error::Error;
+
+    #[test]
+    fn a_key_completes_a_draft_and_contradicts_none() {
+        let key = Key::<Contact>::parse("email", "Ada@Example.com").expect("an address");
+        let completed = key.complete(ContactDraft::default()).expect("completed");
+        assert_eq!(completed.email.as_deref(), Some("Ada@Example.com"));
+        let written = |email: &str| ContactDraft { email: Some(email.to_owned()), ..ContactDraft::default() };
+        let kept = key.complete(written("ADA@example.com")).expect("the same address");
+        assert_eq!(kept.email.as_deref(), Some("ADA@example.com"));
+        assert!(key.complete(written("grace@example.com")).is_err());
+        let key = Key::<Contact>::parse("externalId", "crm-1").expect("an id");
+        let completed = key.complete(ContactDraft::default()).expect("completed");
+        assert_eq!(completed.external_id.as_deref(), Some("crm-1"));
+        let other = ContactDraft { external_id: Some("CRM-1".to_owned()), ..ContactDraft::default() };
+        assert!(key.complete(other).is_err());
+    }
+
+    #[test]
+    fn what_is_no_key_is_named() {
+        for (name, value, field) in
+            [("phone", "+1", "/key"), ("email", "nobody", "/value"), ("externalId", " ", "/value")]
+        {
+            let Err(Error::Invalid(errors)) = Key::<Contact>::parse(name, value) else {
+                panic!("{name} {value}")
+            };
+            assert_eq!(errors[0].pointer, field);
+        }
+    }
+
+    #[test]
+    fn a_draft_has_the_key_of_a_batch_or_is_refused() {
+        let draft = ContactDraft { email: Some("Ada@Example.com".to_owned()), ..ContactDraft::default() };
+        let key = Key::<Contact>::of("email", &draft).expect("a key");
+        assert_eq!(key.field(), "email");
+        let Err(Error::Invalid(errors)) = Key::<Contact>::of("externalId", &draft) else { panic!() };
+        assert_eq!((errors[0].pointer.as_str(), errors[0].code), ("/externalId", "REQUIRED"));
+        assert!(Key::<Contact>::of("phone", &draft).is_err());
+        assert_eq!(Key::<Contact>::names(), "email or externalId");
     }
 }

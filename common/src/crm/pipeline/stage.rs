@@ -9,6 +9,7 @@ use crate::db::record::by_position;
 use crate::entity::EntityKind;
 use crate::error::{Error, Result};
 use crate::id::{PipelineId, StageId};
+use crate::wire;
 
 /// A stage, as the API and events show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -109,16 +110,18 @@ impl Pipeline {
     }
 }
 
-/// Gives pipelines the stages that they have now. One statement, whatever their number.
+/// Gives pipelines their stages: those that they have now, or those that were hidden with them. One statement, whatever their
+/// number.
 pub(super) async fn fill(tx: &mut TenantTx<'_>, pipelines: &mut [Pipeline]) -> Result<()> {
     if pipelines.is_empty() {
         return Ok(());
     }
     let ids: Vec<PipelineId> = pipelines.iter().map(|pipeline| pipeline.id).collect();
     let rows: Vec<Row> = sqlx::query_as(
-        "select pipeline_id, id, name, display_order, probability from tenon.pipeline_stages
-         where tenant_id = $1 and pipeline_id = any($2) and deleted_at is null
-         order by display_order, id",
+        "select s.pipeline_id, s.id, s.name, s.display_order, s.probability
+         from tenon.pipelines p join tenon.pipeline_stages s on s.tenant_id = p.tenant_id and s.pipeline_id = p.id
+         where p.tenant_id = $1 and p.id = any ($2) and (s.deleted_at is null or s.delete_batch_id = p.delete_batch_id)
+         order by s.display_order, s.id",
     )
     .bind(tx.actor().tenant)
     .bind(ids)
@@ -133,7 +136,9 @@ pub(super) async fn fill(tx: &mut TenantTx<'_>, pipelines: &mut [Pipeline]) -> R
 }
 
 /// Writes the stages of pipelines that are new or say something else than they did. One statement, whatever their number.
-pub(super) async fn write(tx: &mut TenantTx<'_>, stages: Vec<(PipelineId, Stage)>) -> Result<()> {
+pub(super) async fn write(tx: &mut TenantTx<'_>, mut stages: Vec<(PipelineId, Stage)>) -> Result<()> {
+    // In the order in which those lock stages who put leads into them.
+    stages.sort_by_key(|(_, stage)| stage.id);
     let (mut pipelines, mut ids, mut names) = (Vec::new(), Vec::new(), Vec::new());
     let (mut orders, mut probabilities) = (Vec::new(), Vec::new());
     for (pipeline, stage) in stages {
@@ -166,19 +171,16 @@ pub(super) async fn write(tx: &mut TenantTx<'_>, stages: Vec<(PipelineId, Stage)
     Ok(())
 }
 
-/// Takes stages out of their pipeline.
-pub(super) async fn remove(tx: &mut TenantTx<'_>, pipeline: &Pipeline, ids: &[StageId]) -> Result<()> {
+/// Takes stages out of their pipelines.
+pub(super) async fn remove(tx: &mut TenantTx<'_>, ids: &[StageId]) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "update tenon.pipeline_stages set deleted_at = $4 where tenant_id = $1 and pipeline_id = $2 and id = any($3)",
-    )
-    .bind(pipeline.tenant_id)
-    .bind(pipeline.id)
-    .bind(ids)
-    .bind(pipeline.updated_at)
-    .execute(tx.conn())
-    .await?;
+    sqlx::query("update tenon.pipeline_stages set deleted_at = $3 where tenant_id = $1 and id = any($2)")
+        .bind(tx.actor().tenant)
+        .bind(ids)
+        .bind(wire::now())
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }

@@ -33,12 +33,9 @@ pub async fn update_locked<R: Record>(
     if !plan.stamp_if_changed(tx) {
         return Ok(plan.after);
     }
-    if plan.moves() {
-        tx.widen_to_tenant().await?;
-    }
-    store::store(tx, &plan, ConflictCode::Duplicate).await?;
+    store::put(tx, &plan).await?;
     R::written(tx, &[&plan]).await?;
-    store::record(tx, std::iter::once(&plan)).await?;
+    store::tell(tx, &plan).await?;
     Ok(plan.after)
 }
 
@@ -52,10 +49,9 @@ pub async fn delete<R: Record>(tx: &mut TenantTx<'_>, id: Uuid, expected: Option
 pub async fn delete_locked<R: Record>(tx: &mut TenantTx<'_>, before: R, expected: Option<i64>) -> Result<R> {
     expect(&before, expected)?;
     let plan = Plan::deleted(tx, before);
-    store::store(tx, &plan, ConflictCode::Duplicate).await?;
-    link::hide(tx, &[&plan]).await?;
+    store::put(tx, &plan).await?;
     R::written(tx, &[&plan]).await?;
-    store::record(tx, std::iter::once(&plan)).await?;
+    store::tell(tx, &plan).await?;
     Ok(plan.after)
 }
 

@@ -25,42 +25,42 @@ enum Value<R> {
 
 impl<R> Column<R> {
     /// Text that the record has.
-    pub(crate) const fn text(name: &'static str, value: fn(&R) -> Option<&str>) -> Self {
+    pub const fn text(name: &'static str, value: fn(&R) -> Option<&str>) -> Self {
         Self { name, value: Value::Text(value) }
     }
 
     /// Text that is made from what the record has.
-    pub(crate) const fn made(name: &'static str, value: fn(&R) -> Option<String>) -> Self {
+    pub const fn made(name: &'static str, value: fn(&R) -> Option<String>) -> Self {
         Self { name, value: Value::Made(value) }
     }
 
     /// An id.
-    pub(crate) const fn uuid(name: &'static str, value: fn(&R) -> Option<Uuid>) -> Self {
+    pub const fn uuid(name: &'static str, value: fn(&R) -> Option<Uuid>) -> Self {
         Self { name, value: Value::Uuid(value) }
     }
 
     /// A number of 32 bits.
-    pub(crate) const fn integer(name: &'static str, value: fn(&R) -> Option<i32>) -> Self {
+    pub const fn integer(name: &'static str, value: fn(&R) -> Option<i32>) -> Self {
         Self { name, value: Value::Integer(value) }
     }
 
     /// A number of 64 bits.
-    pub(crate) const fn bigint(name: &'static str, value: fn(&R) -> Option<i64>) -> Self {
+    pub const fn bigint(name: &'static str, value: fn(&R) -> Option<i64>) -> Self {
         Self { name, value: Value::Bigint(value) }
     }
 
     /// Yes or no.
-    pub(crate) const fn boolean(name: &'static str, value: fn(&R) -> Option<bool>) -> Self {
+    pub const fn boolean(name: &'static str, value: fn(&R) -> Option<bool>) -> Self {
         Self { name, value: Value::Boolean(value) }
     }
 
     /// A day.
-    pub(crate) const fn date(name: &'static str, value: fn(&R) -> Option<NaiveDate>) -> Self {
+    pub const fn date(name: &'static str, value: fn(&R) -> Option<NaiveDate>) -> Self {
         Self { name, value: Value::Date(value) }
     }
 
     /// An instant.
-    pub(crate) const fn instant(name: &'static str, value: fn(&R) -> Option<DateTime<Utc>>) -> Self {
+    pub const fn instant(name: &'static str, value: fn(&R) -> Option<DateTime<Utc>>) -> Self {
         Self { name, value: Value::Instant(value) }
     }
 

@@ -150,7 +150,7 @@ pub async fn upsert<R: Record>(
         };
     }
     R::written(tx, &[&plan]).await?;
-    store::record(tx, std::iter::once(&plan)).await?;
+    store::tell(tx, &plan).await?;
     Ok(Upserted::Created(plan.after))
 }
 

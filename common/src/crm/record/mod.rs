@@ -13,6 +13,7 @@ mod plan;
 mod purge;
 mod read;
 mod reference;
+mod rewrite;
 mod settle;
 mod statements;
 mod store;
@@ -46,10 +47,15 @@ pub use plan::Plan;
 pub use purge::purge;
 pub use read::{find, get, list, lock};
 pub use reference::{Reference, Target};
+pub use rewrite::Rows;
 pub use statements::Statements;
 pub use unique::Unique;
 
 pub(crate) use plan::changed;
+pub(crate) use read::lock_expected;
+pub(crate) use reference::unknown;
+pub(crate) use rewrite::{rewrite, save};
+pub(crate) use store::{put, tell};
 
 /// What a caller says of a record, not checked yet.
 pub trait Draft: Clone + Default + Send + Sync + 'static {

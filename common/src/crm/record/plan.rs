@@ -55,8 +55,14 @@ impl<R: Record> Plan<R> {
         Ok(Self { before: Some(before), after, batch: None })
     }
 
+    /// A record that somebody changed.
+    pub(crate) fn changed(tx: &TenantTx<'_>, before: R, mut after: R) -> Self {
+        stamp(tx, &mut after);
+        Self { before: Some(before), after, batch: None }
+    }
+
     /// A record that is hidden. Each is a delete batch with what hangs on it, and brought back by itself.
-    pub(super) fn deleted(tx: &TenantTx<'_>, before: R) -> Self {
+    pub(crate) fn deleted(tx: &TenantTx<'_>, before: R) -> Self {
         let mut after = before.clone();
         stamp(tx, &mut after);
         after.set_deleted_at(Some(after.updated_at()));

@@ -20,8 +20,8 @@ pub async fn purge<R: Record>(tx: &mut TenantTx<'_>, id: Uuid, expected: Option<
     expect(&before, expected)?;
     let mut last = before.clone();
     stamp(tx, &mut last);
-    link::remove(tx, &last).await?;
     last.release(tx).await?;
+    link::remove(tx, &last).await?;
     sqlx::query(R::statements().remove).bind(last.tenant()).bind(id).execute(tx.conn()).await?;
     change::record(tx, &[changed(R::EVENTS.purged, Some(&before), &last)?]).await?;
     Ok(last)

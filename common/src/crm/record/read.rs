@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Record, not_found};
+use super::{Record, expect, not_found};
 use crate::db::TenantTx;
 use crate::error::Result;
 use crate::list::{self, Found, ListQuery};
@@ -38,6 +38,17 @@ pub async fn lock<R: Record>(tx: &mut TenantTx<'_>, id: Uuid, deleted: bool) -> 
         .fetch_optional(tx.conn())
         .await?;
     filled(tx, found).await?.ok_or_else(not_found::<R>)
+}
+
+/// The record under a row lock, if it is not deleted and has the expected version.
+pub(crate) async fn lock_expected<R: Record>(
+    tx: &mut TenantTx<'_>,
+    id: Uuid,
+    expected: Option<i64>,
+) -> Result<R> {
+    let record = lock(tx, id, false).await?;
+    expect(&record, expected)?;
+    Ok(record)
 }
 
 /// What was found, with what belongs to it.

@@ -36,22 +36,22 @@ enum Refusal {
 
 impl Target {
     /// A user of the tenant. Naming another one moves a record out of somebody's scope, or into it.
-    pub(crate) const MEMBER: &'static Self = &Self {
+    pub const MEMBER: &'static Self = &Self {
         seen: "select user_id from tenon.memberships where tenant_id = $1 and user_id = any ($2)",
         refusal: Refusal::NotAMember,
     };
     /// A contact.
-    pub(crate) const CONTACT: &'static Self = &Self {
+    pub const CONTACT: &'static Self = &Self {
         seen: "select id from tenon.contacts where tenant_id = $1 and id = any ($2) and deleted_at is null",
         refusal: Refusal::Unknown("contact"),
     };
     /// A company.
-    pub(crate) const COMPANY: &'static Self = &Self {
+    pub const COMPANY: &'static Self = &Self {
         seen: "select id from tenon.companies where tenant_id = $1 and id = any ($2) and deleted_at is null",
         refusal: Refusal::Unknown("company"),
     };
     /// A lead.
-    pub(crate) const LEAD: &'static Self = &Self {
+    pub const LEAD: &'static Self = &Self {
         seen: "select id from tenon.leads where tenant_id = $1 and id = any ($2) and deleted_at is null",
         refusal: Refusal::Unknown("lead"),
     };

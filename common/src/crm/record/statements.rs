@@ -118,7 +118,8 @@ fn update<R: Record>(table: &str) -> String {
     let values = own::<R>(|place, name, _| format!("{name} = ${}", place + 8));
     format!(
         "update {table} set version = $3, updated_at = $4, updated_by = $5, deleted_at = $6,
-                deleted_by = case when $6::timestamptz is null then null else $5 end, delete_batch_id = $7, {values}
+                deleted_by = case when $6::timestamptz is null then null when $7::uuid is null then deleted_by else $5 end,
+                delete_batch_id = case when $6::timestamptz is null then null else coalesce($7, delete_batch_id) end, {values}
          where tenant_id = $1 and id = $2"
     )
 }
@@ -131,7 +132,8 @@ fn update_all<R: Record>(table: &str) -> String {
     let arrays = own::<R>(|place, _, kind| format!("${}::{kind}[]", place + 8));
     format!(
         "update {table} r set version = u.version, updated_at = u.updated_at, updated_by = $5, deleted_at = u.deleted_at,
-                deleted_by = case when u.deleted_at is null then null else $5 end, delete_batch_id = u.batch_id, {values}
+                deleted_by = case when u.deleted_at is null then null when u.batch_id is null then r.deleted_by else $5 end,
+                delete_batch_id = case when u.deleted_at is null then null else coalesce(u.batch_id, r.delete_batch_id) end, {values}
          from unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $6::timestamptz[], $7::uuid[], {arrays})
              as u (id, version, updated_at, deleted_at, batch_id, {names})
          where r.tenant_id = $1 and r.id = u.id"

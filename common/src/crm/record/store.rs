@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::unique::{self, Takers};
 use super::values::Values;
-use super::{Plan, Record};
+use super::{Plan, Record, link};
 use crate::change;
 use crate::db::TenantTx;
 use crate::error::{ConflictCode, Error, Result, broken_constraint};
@@ -15,10 +15,7 @@ use crate::wire;
 
 /// Inserts what collides with nothing; the ids of what it inserted. One statement.
 pub(super) async fn insert<R: Record>(tx: &mut TenantTx<'_>, records: &[&R]) -> Result<HashSet<Uuid>> {
-    let mut records = records.to_vec();
-    if records.len() > 1 {
-        records.sort_by_cached_key(|record| unique::order(*record));
-    }
+    let records = unique::in_order(records);
     let ids: Vec<Uuid> = records.iter().map(|record| record.id()).collect();
     let values = Values::new()
         .bind(tx.actor().tenant)
@@ -56,6 +53,20 @@ pub(super) async fn record<'p, R: Record>(
         changes.append(&mut plan.events()?);
     }
     change::record(tx, &changes).await
+}
+
+/// Writes a changed record and hides what hangs on it, where it is deleted; its events remain to be told.
+pub(crate) async fn put<R: Record>(tx: &mut TenantTx<'_>, plan: &Plan<R>) -> Result<()> {
+    if plan.moves() {
+        tx.widen_to_tenant().await?;
+    }
+    store(tx, plan, ConflictCode::Duplicate).await?;
+    link::hide(tx, &[plan]).await
+}
+
+/// Writes a plan's events.
+pub(crate) async fn tell<R: Record>(tx: &mut TenantTx<'_>, plan: &Plan<R>) -> Result<()> {
+    record(tx, std::iter::once(plan)).await
 }
 
 /// Writes all of a record that is there. Where it may collide, behind a savepoint, so that the collision can still be looked up.

@@ -1,12 +1,12 @@
 //! Unique values: which of them a record has, and who has them where it cannot have them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::Row;
 use uuid::Uuid;
 
+use super::Record;
 use super::values::Values;
-use super::{Draft, Record};
 use crate::crm::rules::Broken;
 use crate::db::TenantTx;
 use crate::error::{Conflict, ConflictCode, Error, Result};
@@ -37,9 +37,20 @@ pub(super) fn same<R: Record>(one: &R, other: &R) -> bool {
     R::UNIQUE.iter().all(|unique| (unique.value)(one) == (unique.value)(other))
 }
 
-/// A record's unique values, in one order for all, so that two transactions do not wait for each other.
-pub(super) fn order<R: Record>(record: &R) -> Vec<Option<String>> {
-    R::UNIQUE.iter().map(|unique| (unique.value)(record)).collect()
+/// Records in one order of their unique values, so that two transactions that insert the same do not wait for each other. Those
+/// that collide with each other stay as they are: the first of them is the one that is inserted.
+pub(super) fn in_order<'r, R: Record>(records: &[&'r R]) -> Vec<&'r R> {
+    let mut ordered = records.to_vec();
+    let collide = |unique: &Unique<R>| {
+        let mut seen = HashSet::new();
+        !records.iter().filter_map(|record| (unique.value)(record)).all(|value| seen.insert(value))
+    };
+    if records.len() > 1 && !R::UNIQUE.iter().any(collide) {
+        ordered.sort_by_cached_key(|record| {
+            R::UNIQUE.iter().map(|unique| (unique.value)(record)).collect::<Vec<_>>()
+        });
+    }
+    ordered
 }
 
 fn taken<R: Record>(unique: &Unique<R>, code: ConflictCode, with: Option<Uuid>) -> Error {
@@ -117,10 +128,7 @@ pub(super) fn names<R: Record>() -> String {
 }
 
 /// A draft's value of a key.
-pub(super) fn written<R: Record>(unique: &Unique<R>, draft: &R::Draft) -> Option<String>
-where
-    R::Draft: Draft,
-{
+pub(super) fn written<R: Record>(unique: &Unique<R>, draft: &R::Draft) -> Option<String> {
     let mut draft = draft.clone();
     (unique.draft)(&mut draft).take()
 }

@@ -1,0 +1,51 @@
+//! What leads are listed, filtered and sorted by.
+
+use crate::list::{Field, Kind, Listing};
+
+/// The list of leads. The search function and the indexes are in `migrations/0022_expand_lead_lists.sql`.
+pub static LIST: Listing = Listing {
+    name: "leads",
+    table: "tenon.leads",
+    columns: super::COLUMNS,
+    members: &[
+        "id",
+        "tenantId",
+        "externalId",
+        "title",
+        "status",
+        "value",
+        "currency",
+        "ownerId",
+        "contactId",
+        "companyId",
+        "pipelineId",
+        "stageId",
+        "expectedCloseDate",
+        "version",
+        "createdAt",
+        "createdBy",
+        "updatedAt",
+        "updatedBy",
+        "deletedAt",
+    ],
+    fields: &[
+        Field::new("id", "id", Kind::Uuid).required().sortable(),
+        Field::new("externalId", "external_id", Kind::Text).sortable().searched(),
+        Field::new("title", "title", Kind::Text).required().sortable().searched(),
+        Field::new("status", "status", Kind::Text).required().sortable(),
+        Field::new("value", "value_thousandths", Kind::Thousandths).sortable(),
+        Field::new("currency", "currency", Kind::Text).sortable(),
+        Field::new("ownerId", "owner_id", Kind::Uuid),
+        Field::new("contactId", "contact_id", Kind::Uuid),
+        Field::new("companyId", "company_id", Kind::Uuid),
+        Field::new("pipelineId", "pipeline_id", Kind::Uuid),
+        Field::new("stageId", "stage_id", Kind::Uuid),
+        Field::new("expectedCloseDate", "expected_close_date", Kind::Date).sortable(),
+        Field::new("version", "version", Kind::Integer).required(),
+        Field::new("createdAt", "created_at", Kind::Instant).required().sortable(),
+        Field::new("updatedAt", "updated_at", Kind::Instant).required().sortable(),
+        Field::new("deletedAt", "deleted_at", Kind::Instant).sortable(),
+    ],
+    search: Some("select id from tenon.search_leads"),
+    default_sort: "-createdAt",
+};
