@@ -4,8 +4,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use poem::web::Data;
+use poem::{IntoResponse, Response};
 use poem_openapi::param::{Path, Query};
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::payload::{Json, Payload};
+use poem_openapi::registry::{MetaResponses, Registry};
+use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::crm::association::{self, Association, Labels};
@@ -20,7 +23,7 @@ use crate::linked::{LinkedResource, LinkedType, may_read};
 use crate::once::{Answered, Once};
 use crate::params;
 use crate::prefer::Prefer;
-use crate::response::{Created, Deleted, Listed, Paging, Shown, Upserted};
+use crate::response::{Created, Deleted, Envelope, Listed, Paging, Shown, documented};
 use crate::timestamp::Timestamp;
 
 /// A labelled link to another record. It is seen from both of its ends, each of which shows the other.
@@ -64,21 +67,40 @@ impl AssociationBody {
     }
 }
 
+/// 201 with an association that was not there, or 200 with the one that was.
+pub enum Associated {
+    /// There was none.
+    Created(Created<AssociationBody>),
+    /// There was one.
+    There(Shown<AssociationBody>),
+}
+
+impl IntoResponse for Associated {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Created(created) => created.into_response(),
+            Self::There(shown) => shown.into_response(),
+        }
+    }
+}
+
+impl ApiResponse for Associated {
+    fn meta() -> MetaResponses {
+        type Answer = Json<Envelope<AssociationBody>>;
+        let location = ("Location", "Where the association can be put and deleted.");
+        let there = documented::<Answer>(200, "The records were associated so already.", &[]);
+        let created = documented::<Answer>(201, "The records are associated now.", &[location]);
+        MetaResponses { responses: vec![there, created] }
+    }
+
+    fn register(registry: &mut Registry) {
+        <Json<Envelope<AssociationBody>> as Payload>::register(registry);
+    }
+}
+
 /// The operations.
+#[derive(Debug, Default)]
 pub struct AssociationsApi<R>(PhantomData<R>);
-
-impl<R> AssociationsApi<R> {
-    /// Those of a resource.
-    pub fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<R> Default for AssociationsApi<R> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 #[OpenApi(prefix_path = R::PATH)]
 impl<R: LinkedResource> AssociationsApi<R> {
@@ -154,7 +176,7 @@ impl<R: LinkedResource> AssociationsApi<R> {
         /// `return=minimal` for the headers alone.
         #[oai(name = "Prefer")]
         prefer: Prefer,
-    ) -> Result<Answered<Upserted<AssociationBody>>, ApiError> {
+    ) -> Result<Answered<Associated>, ApiError> {
         let (from, to) = (Linked::new(R::KIND, id.0), Linked::new(kind.0.into(), to.0));
         let labels = Labels::check(label.0.as_deref(), inverse_label.0.as_deref())?;
         let put = async |tx: &mut TenantTx<'_>| {
@@ -162,8 +184,8 @@ impl<R: LinkedResource> AssociationsApi<R> {
             let (location, data) =
                 (location::<R>(from, &put.association), AssociationBody::of(&caller, put.association));
             Ok(match put.created {
-                true => Upserted::Created(Created { data, location, version: None }),
-                false => Upserted::Replaced(Shown::plain(data)),
+                true => Associated::Created(Created { data, location, version: None }),
+                false => Associated::There(Shown::plain(data)),
             })
         };
         once.write(&app, &caller, prefer, put).await

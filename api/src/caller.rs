@@ -5,14 +5,14 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use poem::http::{HeaderMap, header};
+use poem::http::{HeaderMap, Method, header};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use tenon_common::account::access::Ended;
+use tenon_common::account::access::{Admitted, Ended};
 use tenon_common::account::access_token::Refused;
 use tenon_common::account::api_key::{Grantor, KeyRefused, KeySecret};
-use tenon_common::account::role::{Permission, Role, scope_covers};
+use tenon_common::account::role::{Permission, scope_covers};
 use tenon_common::account::tenant::Plan;
 use tenon_common::actor::{Actor, Origin, Principal};
 
@@ -31,6 +31,8 @@ pub struct Identity {
     pub scopes: Option<Arc<[String]>>,
     /// The tenant's plan.
     pub plan: Plan,
+    /// Whether changes of a record must name its version: the tenant's setting `requireIfMatch`.
+    pub require_if_match: bool,
 }
 
 impl Identity {
@@ -45,6 +47,20 @@ impl Identity {
                 lacks(Code::InsufficientScope)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses a change that names no version, where the tenant's settings ask for one.
+    fn require_version(&self, request: &Request) -> Result<(), Refusal> {
+        let changes = matches!(*request.method(), Method::PUT | Method::PATCH | Method::DELETE);
+        if !self.require_if_match || !changes || request.headers().contains_key(header::IF_MATCH) {
+            return Ok(());
+        }
+        // An upsert that may only create overwrites nothing.
+        let upserts = request.method() == Method::PUT && request.original_uri().path().contains("/by/");
+        match upserts && request.headers().contains_key(header::IF_NONE_MATCH) {
+            true => Ok(()),
+            false => Err(Refusal::new(Code::PreconditionRequired)),
         }
     }
 
@@ -179,6 +195,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Caller<N> {
         if let Some(permission) = N::PERMISSION {
             identity.require(permission)?;
         }
+        identity.require_version(request)?;
         Ok(Self { identity, _needs: PhantomData })
     }
 }
@@ -243,7 +260,12 @@ async fn by_key(app: &App, key: &KeySecret, headers: &HeaderMap, facts: &Facts) 
         role: checked.role,
         origin: origin(headers, facts),
     };
-    Ok(Identity { actor, scopes: Some(checked.scopes), plan: checked.plan })
+    Ok(Identity {
+        actor,
+        scopes: Some(checked.scopes),
+        plan: checked.plan,
+        require_if_match: checked.require_if_match,
+    })
 }
 
 async fn by_token(app: &App, token: &str, headers: &HeaderMap, facts: &Facts) -> Result<Identity, Refusal> {
@@ -253,7 +275,7 @@ async fn by_token(app: &App, token: &str, headers: &HeaderMap, facts: &Facts) ->
             Refused::Invalid => Code::Unauthenticated,
         })
     })?;
-    let (role, plan): (Role, Plan) = app.access.check(&claims).await?.map_err(|ended| {
+    let admitted = app.access.check(&claims).await?.map_err(|ended| {
         Refusal::new(match ended {
             Ended::Revoked => Code::TokenRevoked,
             Ended::Suspended => Code::AccountSuspended,
@@ -262,10 +284,11 @@ async fn by_token(app: &App, token: &str, headers: &HeaderMap, facts: &Facts) ->
     let actor = Actor {
         tenant: claims.org,
         principal: Principal::User(claims.sub),
-        role,
+        role: admitted.role,
         origin: origin(headers, facts),
     };
-    Ok(Identity { actor, scopes: None, plan })
+    let Admitted { plan, require_if_match, .. } = admitted;
+    Ok(Identity { actor, scopes: None, plan, require_if_match })
 }
 
 fn origin(headers: &HeaderMap, facts: &Facts) -> Origin {

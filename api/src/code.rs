@@ -92,6 +92,8 @@ codes! {
         "The user is a member of several organizations; `details` lists their slugs and names. Send one as `organization`.";
     VersionConflict = "VERSION_CONFLICT", PRECONDITION_FAILED, "The record has changed since you read it", false,
         "`If-Match` names another version; `details.currentVersion` is the one it has.";
+    PreconditionRequired = "PRECONDITION_REQUIRED", PRECONDITION_REQUIRED, "A version is required", false,
+        "The organization's setting `requireIfMatch` asks for `If-Match`: the `ETag` that you have, or `*` for any version.";
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY, "The idempotency key was used for another request", false,
         "The `Idempotency-Key` was sent with another body or query within 24 hours; use a new one for a new request.";
     WebhookUrlRejected = "WEBHOOK_URL_REJECTED", UNPROCESSABLE_ENTITY, "The webhook's URL was rejected", false,

@@ -1,28 +1,17 @@
 //! `/connection/companies`.
 
-use std::sync::Arc;
-
-use poem::Request;
-use poem::web::Data;
-use poem_openapi::param::{Header, Path};
+use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
-use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tenon_common::account::role::Role;
-use tenon_common::crm::company::{self, Company, CompanyDraft};
-use tenon_common::crm::record;
+use tenon_common::crm::company::{Company, CompanyDraft};
 use tenon_common::id::UserId;
 use uuid::Uuid;
 
 use crate::actor::ActorBody;
-use crate::app::App;
-use crate::body::{Body, FieldError, Rules};
-use crate::caller::{Caller, CompaniesDelete, CompaniesRead, CompaniesWrite};
-use crate::error::ApiError;
-use crate::lists::{self, Selected};
-use crate::params;
-use crate::response::{Created, Deleted, Fetched, Listed, Shown};
+use crate::body::{FieldError, Rules};
+use crate::caller::{CompaniesDelete, CompaniesRead, CompaniesWrite};
+use crate::records::{Kind, Patch, Relation, Resource};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
@@ -172,7 +161,7 @@ impl From<CompanyInput> for CompanyDraft {
     }
 }
 
-impl CompanyPatch {
+impl Patch<CompanyDraft> for CompanyPatch {
     fn merge(self, mut draft: CompanyDraft) -> CompanyDraft {
         draft.name = self.name.or(draft.name);
         self.external_id.update_to(&mut draft.external_id);
@@ -207,164 +196,24 @@ impl Rules for CompanyRules {
     }
 }
 
-/// What a company is replaced with. An AGENT that names no owner keeps it: it would lose the company otherwise.
-fn replacement(draft: CompanyDraft, now: &CompanyDraft, owns_only: bool) -> CompanyDraft {
-    let owner_id = draft.owner_id.or(now.owner_id.filter(|_| owns_only));
-    CompanyDraft { owner_id, ..draft }
-}
+/// Companies.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Companies;
 
-/// The operations.
-pub struct CompaniesApi;
+impl Resource for Companies {
+    type Record = Company;
+    type Body = CompanyBody;
+    type Input = CompanyInput;
+    type Patch = CompanyPatch;
+    type Rules = CompanyRules;
+    type Read = CompaniesRead;
+    type Write = CompaniesWrite;
+    type Delete = CompaniesDelete;
 
-#[OpenApi(prefix_path = "/api/v1/connection/companies", tag = "Tags::Companies")]
-impl CompaniesApi {
-    /// List companies
-    ///
-    /// Newest first, unless `sort` says otherwise. Page by number with `page` and `pageSize`, which also tells the total and
-    /// reaches 10,000 companies, or by cursor with `limit` and then `cursor`, which reaches all of them. `filter`, `q`, `deleted`,
-    /// `updatedSince` and fields by their names narrow the list together. Needs `companies:read`.
-    #[oai(path = "/", method = "get", operation_id = "list_companies")]
-    async fn list(
-        &self,
-        caller: Caller<CompaniesRead>,
-        app: Data<&Arc<App>>,
-        request: &Request,
-    ) -> Result<Listed<Selected<CompanyBody>>, ApiError> {
-        let query = lists::query(request, &company::LIST, &app.cursors)?;
-        let found = app.db.read(&caller.actor, async |tx| record::list::<Company>(tx, &query).await).await?;
-        Ok(lists::answer(request, &app.cursors, &query, found, CompanyBody::from))
-    }
-
-    /// Create a company
-    ///
-    /// Needs `companies:write`. Emits `company.created`.
-    #[oai(path = "/", method = "post", operation_id = "create_company")]
-    async fn create(
-        &self,
-        caller: Caller<CompaniesWrite>,
-        app: Data<&Arc<App>>,
-        body: Body<CompanyInput, CompanyRules>,
-    ) -> Result<Created<CompanyBody>, ApiError> {
-        let fields = CompanyDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
-        let company =
-            app.db.write(&caller.actor, async |tx| record::create::<Company>(tx, fields).await).await?;
-        let location = format!("/api/v1/connection/companies/{}", company.id);
-        Ok(Created { version: Some(company.version), location, data: company.into() })
-    }
-
-    /// Get a company
-    ///
-    /// With `If-None-Match` 304 for the version that you have. Needs `companies:read`.
-    #[oai(path = "/:id", method = "get", operation_id = "get_company")]
-    async fn get(
-        &self,
-        caller: Caller<CompaniesRead>,
-        app: Data<&Arc<App>>,
-        /// The company's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have.
-        #[oai(name = "If-None-Match")]
-        if_none_match: Header<Option<String>>,
-    ) -> Result<Fetched<CompanyBody>, ApiError> {
-        let company = app.db.read(&caller.actor, async |tx| record::get::<Company>(tx, id.0).await).await?;
-        let version = company.version;
-        Ok(Fetched::unless(if_none_match.as_deref(), company.into(), version))
-    }
-
-    /// Replace a company
-    ///
-    /// Fields that are absent are cleared. Needs `companies:write`. Emits `company.updated`, unless nothing differs.
-    #[oai(path = "/:id", method = "put", operation_id = "replace_company")]
-    async fn replace(
-        &self,
-        caller: Caller<CompaniesWrite>,
-        app: Data<&Arc<App>>,
-        /// The company's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        body: Body<CompanyInput, CompanyRules>,
-    ) -> Result<Shown<CompanyBody>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let owns_only = caller.actor.role < Role::Admin;
-        let draft = CompanyDraft::from(body.0);
-        draft.clone().check().map_err(tenon_common::Error::Invalid)?;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            record::update(tx, id.0, expected, |now| replacement(draft, &now, owns_only)).await
-        };
-        let company: Company = app.db.write(&caller.actor, edit).await?;
-        let version = company.version;
-        Ok(Shown::versioned(company.into(), version))
-    }
-
-    /// Change a company
-    ///
-    /// JSON merge patch (RFC 7396): absent keeps a field, null clears it. Needs `companies:write`. Emits `company.updated`,
-    /// unless nothing differs.
-    #[oai(path = "/:id", method = "patch", operation_id = "update_company")]
-    async fn update(
-        &self,
-        caller: Caller<CompaniesWrite>,
-        app: Data<&Arc<App>>,
-        /// The company's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        body: Body<CompanyPatch, CompanyRules>,
-    ) -> Result<Shown<CompanyBody>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let patch = body.0;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            record::update(tx, id.0, expected, |draft| patch.merge(draft)).await
-        };
-        let company: Company = app.db.write(&caller.actor, edit).await?;
-        let version = company.version;
-        Ok(Shown::versioned(company.into(), version))
-    }
-
-    /// Delete a company
-    ///
-    /// It is hidden, its external id is free again, and it can be restored. Its contacts stay, and keep its id. Needs `companies:delete`.
-    /// Emits `company.deleted`.
-    #[oai(path = "/:id", method = "delete", operation_id = "delete_company")]
-    async fn delete(
-        &self,
-        caller: Caller<CompaniesDelete>,
-        app: Data<&Arc<App>>,
-        /// The company's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        /// `return=representation` for the last state in a 200.
-        #[oai(name = "Prefer")]
-        prefer: Header<Option<String>>,
-    ) -> Result<Deleted<CompanyBody>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let company = app
-            .db
-            .write(&caller.actor, async |tx| record::delete::<Company>(tx, id.0, expected).await)
-            .await?;
-        Ok(Deleted::as_preferred(prefer.as_deref(), || company.into()))
-    }
-
-    /// Restore a company
-    ///
-    /// Brings a deleted company back. Refused with `RESTORE_CONFLICT` where another company has its external id by now.
-    /// Needs `companies:write`. Emits `company.restored`.
-    #[oai(path = "/:id/restore", method = "post", operation_id = "restore_company")]
-    async fn restore(
-        &self,
-        caller: Caller<CompaniesWrite>,
-        app: Data<&Arc<App>>,
-        /// The company's id.
-        id: Path<Uuid>,
-    ) -> Result<Shown<CompanyBody>, ApiError> {
-        let company =
-            app.db.write(&caller.actor, async |tx| record::restore::<Company>(tx, id.0).await).await?;
-        let version = company.version;
-        Ok(Shown::versioned(company.into(), version))
-    }
+    const PATH: &'static str = "/api/v1/connection/companies";
+    const TAG: Tags = Tags::Companies;
+    const RELATIONS: &'static [Relation<Company>] =
+        &[Relation { name: "owner", kind: Kind::Users, id: |company| company.owner_id.map(|id| id.0) }];
+    const NOTES: &'static [(&'static str, &'static str)] =
+        &[("delete_company", "Its contacts and leads stay, and keep its id.")];
 }

@@ -1,31 +1,17 @@
 //! `/connection/contacts`.
 
-use std::sync::Arc;
-
-use poem::Request;
-use poem::web::Data;
-use poem_openapi::param::{Header, Path};
+use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
-use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tenon_common::TenantTx;
-use tenon_common::account::role::Role;
-use tenon_common::crm::contact::{self, Contact, ContactDraft};
-use tenon_common::crm::record;
+use tenon_common::crm::contact::{Contact, ContactDraft};
 use tenon_common::id::{CompanyId, UserId};
 use uuid::Uuid;
 
 use crate::actor::ActorBody;
-use crate::app::App;
-use crate::body::{Body, FieldError, Rules};
-use crate::caller::{Caller, ContactsDelete, ContactsRead, ContactsWrite};
-use crate::error::ApiError;
-use crate::lists::{self, SearchInput, Selected};
-use crate::once::{Answered, Once};
-use crate::params;
-use crate::prefer::Prefer;
-use crate::response::{Created, Deleted, Fetched, Listed, Shown};
+use crate::body::{FieldError, Rules};
+use crate::caller::{ContactsDelete, ContactsRead, ContactsWrite};
+use crate::records::{Kind, Patch, Relation, Resource};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
@@ -215,8 +201,8 @@ impl From<ContactInput> for ContactDraft {
     }
 }
 
-impl ContactPatch {
-    pub(crate) fn merge(self, mut draft: ContactDraft) -> ContactDraft {
+impl Patch<ContactDraft> for ContactPatch {
+    fn merge(self, mut draft: ContactDraft) -> ContactDraft {
         draft.name = self.name.or(draft.name);
         self.external_id.update_to(&mut draft.external_id);
         self.email.update_to(&mut draft.email);
@@ -255,240 +241,25 @@ impl Rules for ContactRules {
     }
 }
 
-/// What a contact is replaced with. An AGENT that names no owner keeps it: it would lose the contact otherwise.
-pub(crate) fn replacement(draft: ContactDraft, now: &ContactDraft, owns_only: bool) -> ContactDraft {
-    let owner_id = draft.owner_id.or(now.owner_id.filter(|_| owns_only));
-    ContactDraft { owner_id, ..draft }
-}
+/// Contacts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Contacts;
 
-pub(crate) fn created(contact: Contact) -> Created<ContactBody> {
-    let location = format!("/api/v1/connection/contacts/{}", contact.id);
-    Created { version: Some(contact.version), location, data: contact.into() }
-}
+impl Resource for Contacts {
+    type Record = Contact;
+    type Body = ContactBody;
+    type Input = ContactInput;
+    type Patch = ContactPatch;
+    type Rules = ContactRules;
+    type Read = ContactsRead;
+    type Write = ContactsWrite;
+    type Delete = ContactsDelete;
 
-pub(crate) fn shown(contact: Contact) -> Shown<ContactBody> {
-    let version = contact.version;
-    Shown::versioned(contact.into(), version)
-}
-
-/// The operations.
-pub struct ContactsApi;
-
-#[OpenApi(prefix_path = "/api/v1/connection/contacts", tag = "Tags::Contacts")]
-impl ContactsApi {
-    /// List contacts
-    ///
-    /// Newest first, unless `sort` says otherwise. Page by number with `page` and `pageSize`, which also tells the total and
-    /// reaches 10,000 contacts, or by cursor with `limit` and then `cursor`, which reaches all of them. `filter`, `q`, `deleted`,
-    /// `updatedSince` and fields by their names (`lifecycle=client`) narrow the list together. Needs `contacts:read`.
-    #[oai(path = "/", method = "get", operation_id = "list_contacts")]
-    async fn list(
-        &self,
-        caller: Caller<ContactsRead>,
-        app: Data<&Arc<App>>,
-        request: &Request,
-    ) -> Result<Listed<Selected<ContactBody>>, ApiError> {
-        let query = lists::query(request, &contact::LIST, &app.cursors)?;
-        let found = app.db.read(&caller.actor, async |tx| record::list::<Contact>(tx, &query).await).await?;
-        Ok(lists::answer(request, &app.cursors, &query, found, ContactBody::from))
-    }
-
-    /// Search contacts
-    ///
-    /// What the list answers, with the filter as JSON: for conditions that are too long for a URL. Pages by cursor.
-    /// Needs `contacts:read`.
-    #[oai(path = "/search", method = "post", operation_id = "search_contacts")]
-    async fn search(
-        &self,
-        caller: Caller<ContactsRead>,
-        app: Data<&Arc<App>>,
-        body: Body<SearchInput>,
-    ) -> Result<Listed<Selected<ContactBody>>, ApiError> {
-        let query = body.0.query(&contact::LIST, &app.cursors)?;
-        let found = app.db.read(&caller.actor, async |tx| record::list::<Contact>(tx, &query).await).await?;
-        Ok(lists::page(&app.cursors, &query, found, ContactBody::from))
-    }
-
-    /// Create a contact
-    ///
-    /// Needs `contacts:write`. Emits `contact.created`.
-    #[oai(path = "/", method = "post", operation_id = "create_contact")]
-    async fn create(
-        &self,
-        caller: Caller<ContactsWrite>,
-        app: Data<&Arc<App>>,
-        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
-        #[oai(name = "Idempotency-Key")]
-        once: Once,
-        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
-        #[oai(name = "Prefer")]
-        prefer: Prefer,
-        body: Body<ContactInput, ContactRules>,
-    ) -> Result<Answered<Created<ContactBody>>, ApiError> {
-        let fields = ContactDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
-        let create = async |tx: &mut TenantTx<'_>| Ok(created(record::create::<Contact>(tx, fields).await?));
-        once.write(&app, &caller, prefer, create).await
-    }
-
-    /// Get a contact
-    ///
-    /// With `If-None-Match` 304 for the version that you have. Needs `contacts:read`.
-    #[oai(path = "/:id", method = "get", operation_id = "get_contact")]
-    async fn get(
-        &self,
-        caller: Caller<ContactsRead>,
-        app: Data<&Arc<App>>,
-        /// The contact's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have.
-        #[oai(name = "If-None-Match")]
-        if_none_match: Header<Option<String>>,
-    ) -> Result<Fetched<ContactBody>, ApiError> {
-        let contact = app.db.read(&caller.actor, async |tx| record::get::<Contact>(tx, id.0).await).await?;
-        let version = contact.version;
-        Ok(Fetched::unless(if_none_match.as_deref(), contact.into(), version))
-    }
-
-    /// Replace a contact
-    ///
-    /// Fields that are absent are cleared. Needs `contacts:write`. Emits `contact.updated`, unless nothing differs.
-    #[oai(path = "/:id", method = "put", operation_id = "replace_contact")]
-    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
-    async fn replace(
-        &self,
-        caller: Caller<ContactsWrite>,
-        app: Data<&Arc<App>>,
-        /// The contact's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
-        #[oai(name = "Idempotency-Key")]
-        once: Once,
-        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
-        #[oai(name = "Prefer")]
-        prefer: Prefer,
-        body: Body<ContactInput, ContactRules>,
-    ) -> Result<Answered<Shown<ContactBody>>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let owns_only = caller.actor.role < Role::Admin;
-        let draft = ContactDraft::from(body.0);
-        draft.clone().check().map_err(tenon_common::Error::Invalid)?;
-        let edit = |now| replacement(draft, &now, owns_only);
-        let replace =
-            async |tx: &mut TenantTx<'_>| Ok(shown(record::update(tx, id.0, expected, edit).await?));
-        once.write(&app, &caller, prefer, replace).await
-    }
-
-    /// Change a contact
-    ///
-    /// JSON merge patch (RFC 7396): absent keeps a field, null clears it. Needs `contacts:write`. Emits `contact.updated`,
-    /// unless nothing differs.
-    #[oai(path = "/:id", method = "patch", operation_id = "update_contact")]
-    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
-    async fn update(
-        &self,
-        caller: Caller<ContactsWrite>,
-        app: Data<&Arc<App>>,
-        /// The contact's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
-        #[oai(name = "Idempotency-Key")]
-        once: Once,
-        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
-        #[oai(name = "Prefer")]
-        prefer: Prefer,
-        body: Body<ContactPatch, ContactRules>,
-    ) -> Result<Answered<Shown<ContactBody>>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let patch = body.0;
-        let update = async |tx: &mut TenantTx<'_>| {
-            Ok(shown(record::update(tx, id.0, expected, |draft| patch.merge(draft)).await?))
-        };
-        once.write(&app, &caller, prefer, update).await
-    }
-
-    /// Delete a contact
-    ///
-    /// It is hidden, its e-mail address and external id are free again, and it can be restored. Needs `contacts:delete`.
-    /// Emits `contact.deleted`.
-    #[oai(path = "/:id", method = "delete", operation_id = "delete_contact")]
-    async fn delete(
-        &self,
-        caller: Caller<ContactsDelete>,
-        app: Data<&Arc<App>>,
-        /// The contact's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
-        #[oai(name = "Idempotency-Key")]
-        once: Once,
-        /// `return=representation` for the last state in a 200.
-        #[oai(name = "Prefer")]
-        prefer: Prefer,
-    ) -> Result<Answered<Deleted<ContactBody>>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let delete = async |tx: &mut TenantTx<'_>| {
-            let contact = record::delete::<Contact>(tx, id.0, expected).await?;
-            Ok(Deleted::preferring(prefer, || contact.into()))
-        };
-        once.write(&app, &caller, prefer, delete).await
-    }
-
-    /// Restore a contact
-    ///
-    /// Brings a deleted contact back. Refused with `RESTORE_CONFLICT` where another contact has its e-mail address or external
-    /// id by now. Needs `contacts:write`. Emits `contact.restored`.
-    #[oai(path = "/:id/restore", method = "post", operation_id = "restore_contact")]
-    async fn restore(
-        &self,
-        caller: Caller<ContactsWrite>,
-        app: Data<&Arc<App>>,
-        /// The contact's id.
-        id: Path<Uuid>,
-        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
-        #[oai(name = "Idempotency-Key")]
-        once: Once,
-        /// `return=minimal` for the headers alone.
-        #[oai(name = "Prefer")]
-        prefer: Prefer,
-    ) -> Result<Answered<Shown<ContactBody>>, ApiError> {
-        let restore = async |tx: &mut TenantTx<'_>| Ok(shown(record::restore::<Contact>(tx, id.0).await?));
-        once.write(&app, &caller, prefer, restore).await
-    }
-
-    /// Purge a contact
-    ///
-    /// Removes a deleted contact for good: it cannot be restored. Refused with `STATE_CONFLICT` where it is not deleted. Needs
-    /// `contacts:delete`. Emits `contact.purged`.
-    #[oai(path = "/:id/purge", method = "post", operation_id = "purge_contact")]
-    async fn purge(
-        &self,
-        caller: Caller<ContactsDelete>,
-        app: Data<&Arc<App>>,
-        /// The contact's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
-        #[oai(name = "Idempotency-Key")]
-        once: Once,
-        /// `return=representation` for the last state in a 200.
-        #[oai(name = "Prefer")]
-        prefer: Prefer,
-    ) -> Result<Answered<Deleted<ContactBody>>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let purge = async |tx: &mut TenantTx<'_>| {
-            let contact = record::purge::<Contact>(tx, id.0, expected).await?;
-            Ok(Deleted::preferring(prefer, || contact.into()))
-        };
-        once.write(&app, &caller, prefer, purge).await
-    }
+    const PATH: &'static str = "/api/v1/connection/contacts";
+    const TAG: Tags = Tags::Contacts;
+    const RELATIONS: &'static [Relation<Contact>] = &[
+        Relation { name: "company", kind: Kind::Companies, id: |contact| contact.company_id.map(|id| id.0) },
+        Relation { name: "owner", kind: Kind::Users, id: |contact| contact.owner_id.map(|id| id.0) },
+        Relation { name: "user", kind: Kind::Users, id: |contact| contact.user_id.map(|id| id.0) },
+    ];
 }

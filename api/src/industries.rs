@@ -22,6 +22,7 @@ pub struct IndustryBody {
 }
 
 /// The operations.
+#[derive(Debug, Default)]
 pub struct IndustriesApi;
 
 #[OpenApi(prefix_path = "/api/v1/meta/industries", tag = "Tags::Meta")]

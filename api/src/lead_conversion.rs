@@ -7,6 +7,7 @@ use poem_openapi::param::{Header, Path};
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tenon_common::TenantTx;
 use tenon_common::account::role::Permission;
 use tenon_common::crm::lead_conversion::{self, Conversion};
 use tenon_common::id::LeadId;
@@ -19,7 +20,9 @@ use crate::companies::{CompanyBody, CompanyInput, CompanyRules};
 use crate::contacts::{ContactBody, ContactInput, ContactRules};
 use crate::error::ApiError;
 use crate::leads::LeadBody;
+use crate::once::{Answered, Once};
 use crate::params;
+use crate::prefer::Prefer;
 use crate::response::Shown;
 use crate::tags::Tags;
 
@@ -78,6 +81,7 @@ fn within<R: Rules>(body: &Map<String, Value>, field: &str) -> Vec<FieldError> {
 }
 
 /// The operation.
+#[derive(Debug, Default)]
 pub struct LeadConversionApi;
 
 #[OpenApi(prefix_path = "/api/v1/connection/leads", tag = "Tags::Leads")]
@@ -88,6 +92,7 @@ impl LeadConversionApi {
     /// `STATE_CONFLICT` where it is converted already. Needs `leads:write`, and `contacts:write` or `companies:write` for what
     /// is made. Emits `lead.converted`, and `contact.created` or `company.created` for what is made.
     #[oai(path = "/:id/convert", method = "post", operation_id = "convert_lead")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn convert(
         &self,
         caller: Caller<LeadsWrite>,
@@ -97,8 +102,14 @@ impl LeadConversionApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<LeadConversionInput, LeadConversionRules>,
-    ) -> Result<Shown<LeadConversionBody>, ApiError> {
+    ) -> Result<Answered<Shown<LeadConversionBody>>, ApiError> {
         let LeadConversionInput { contact, company } = body.0;
         if contact.is_some() {
             caller.require(Permission::CONTACTS_WRITE)?;
@@ -108,11 +119,11 @@ impl LeadConversionApi {
         }
         let expected = params::if_match(if_match.as_deref())?;
         let (contact, company) = (contact.map(Into::into), company.map(Into::into));
-        let convert = async |tx: &mut tenon_common::TenantTx<'_>| {
-            lead_conversion::convert(tx, LeadId(id.0), expected, contact, company).await
+        let convert = async |tx: &mut TenantTx<'_>| {
+            let conversion = lead_conversion::convert(tx, LeadId(id.0), expected, contact, company).await?;
+            let version = conversion.lead.version;
+            Ok(Shown::versioned(conversion.into(), version))
         };
-        let conversion = app.db.write(&caller.actor, convert).await?;
-        let version = conversion.lead.version;
-        Ok(Shown::versioned(conversion.into(), version))
+        once.write(&app, &caller, prefer, convert).await
     }
 }

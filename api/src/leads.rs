@@ -1,29 +1,18 @@
-//! `/connection/leads`. Their conversion is in `lead_conversion.rs`.
-
-use std::sync::Arc;
+//! `/connection/leads`. Where they go and what becomes of them: `lead_moves.rs`, `lead_conversion.rs`.
 
 use chrono::NaiveDate;
-use poem::Request;
-use poem::web::Data;
-use poem_openapi::param::{Header, Path};
 use poem_openapi::types::MaybeUndefined;
-use poem_openapi::{Enum, Object, OpenApi};
+use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tenon_common::account::role::Role;
-use tenon_common::crm::lead::{self, Lead, LeadDraft, Status};
-use tenon_common::crm::record;
-use tenon_common::id::{CompanyId, ContactId, LeadId, PipelineId, StageId, UserId};
+use tenon_common::crm::lead::{Lead, LeadDraft, Status};
+use tenon_common::id::{CompanyId, ContactId, PipelineId, StageId, UserId};
 use uuid::Uuid;
 
 use crate::actor::ActorBody;
-use crate::app::App;
-use crate::body::{Body, FieldError, Rules};
-use crate::caller::{Caller, LeadsDelete, LeadsRead, LeadsWrite};
-use crate::error::ApiError;
-use crate::lists::{self, Selected};
-use crate::params;
-use crate::response::{Created, Deleted, Fetched, Listed, Shown};
+use crate::body::{FieldError, Rules};
+use crate::caller::{LeadsDelete, LeadsRead, LeadsWrite};
+use crate::records::{Kind, Patch, Relation, Resource};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
@@ -215,14 +204,6 @@ pub struct LeadPatch {
     pub expected_close_date: MaybeUndefined<NaiveDate>,
 }
 
-/// Where a lead goes.
-#[derive(Object, Debug)]
-#[oai(rename = "LeadMove", rename_all = "camelCase")]
-pub struct LeadMove {
-    /// The id of the stage.
-    pub stage_id: Uuid,
-}
-
 impl From<Lead> for LeadBody {
     fn from(lead: Lead) -> Self {
         let value = lead.value();
@@ -268,7 +249,7 @@ impl From<LeadInput> for LeadDraft {
     }
 }
 
-impl LeadPatch {
+impl Patch<LeadDraft> for LeadPatch {
     fn merge(self, mut draft: LeadDraft) -> LeadDraft {
         draft.title = self.title.or(draft.title);
         draft.status = self.status.map(Status::from).or(draft.status);
@@ -309,186 +290,39 @@ impl Rules for LeadRules {
     }
 }
 
-/// What a lead is replaced with. An AGENT that names no owner keeps it: it would lose the lead otherwise.
-fn replacement(draft: LeadDraft, now: &LeadDraft, owns_only: bool) -> LeadDraft {
-    let owner_id = draft.owner_id.or(now.owner_id.filter(|_| owns_only));
-    LeadDraft { owner_id, ..draft }
+/// Leads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Leads;
+
+impl Resource for Leads {
+    type Record = Lead;
+    type Body = LeadBody;
+    type Input = LeadInput;
+    type Patch = LeadPatch;
+    type Rules = LeadRules;
+    type Read = LeadsRead;
+    type Write = LeadsWrite;
+    type Delete = LeadsDelete;
+
+    const PATH: &'static str = "/api/v1/connection/leads";
+    const TAG: Tags = Tags::Leads;
+    const RELATIONS: &'static [Relation<Lead>] = &[
+        Relation { name: "owner", kind: Kind::Users, id: |lead| lead.owner_id.map(|id| id.0) },
+        Relation { name: "contact", kind: Kind::Contacts, id: |lead| lead.contact_id.map(|id| id.0) },
+        Relation { name: "company", kind: Kind::Companies, id: |lead| lead.company_id.map(|id| id.0) },
+        Relation { name: "pipeline", kind: Kind::Pipelines, id: |lead| lead.pipeline_id.map(|id| id.0) },
+    ];
+    const NOTES: &'static [(&'static str, &'static str)] = &[
+        ("replace_lead", MOVES),
+        ("update_lead", CLEARS_AND_MOVES),
+        ("upsert_lead_by_key", MOVES),
+        ("update_lead_by_key", CLEARS_AND_MOVES),
+        ("update_leads", CLEARS_AND_MOVES),
+        ("upsert_leads", MOVES),
+        ("restore_lead", "It comes back without a stage where that was removed meanwhile."),
+    ];
 }
 
-/// The operations.
-pub struct LeadsApi;
-
-#[OpenApi(prefix_path = "/api/v1/connection/leads", tag = "Tags::Leads")]
-impl LeadsApi {
-    /// List leads
-    ///
-    /// Newest first, unless `sort` says otherwise. Page by number with `page` and `pageSize`, which also tells the total and
-    /// reaches 10,000 leads, or by cursor with `limit` and then `cursor`, which reaches all of them. `filter`, `q`, `deleted`,
-    /// `updatedSince` and fields by their names narrow the list together. Needs `leads:read`.
-    #[oai(path = "/", method = "get", operation_id = "list_leads")]
-    async fn list(
-        &self,
-        caller: Caller<LeadsRead>,
-        app: Data<&Arc<App>>,
-        request: &Request,
-    ) -> Result<Listed<Selected<LeadBody>>, ApiError> {
-        let query = lists::query(request, &lead::LIST, &app.cursors)?;
-        let found = app.db.read(&caller.actor, async |tx| record::list::<Lead>(tx, &query).await).await?;
-        Ok(lists::answer(request, &app.cursors, &query, found, LeadBody::from))
-    }
-
-    /// Create a lead
-    ///
-    /// Needs `leads:write`. Emits `lead.created`.
-    #[oai(path = "/", method = "post", operation_id = "create_lead")]
-    async fn create(
-        &self,
-        caller: Caller<LeadsWrite>,
-        app: Data<&Arc<App>>,
-        body: Body<LeadInput, LeadRules>,
-    ) -> Result<Created<LeadBody>, ApiError> {
-        let fields = LeadDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
-        let lead = app.db.write(&caller.actor, async |tx| record::create::<Lead>(tx, fields).await).await?;
-        let location = format!("/api/v1/connection/leads/{}", lead.id);
-        Ok(Created { version: Some(lead.version), location, data: lead.into() })
-    }
-
-    /// Get a lead
-    ///
-    /// With `If-None-Match` 304 for the version that you have. Needs `leads:read`.
-    #[oai(path = "/:id", method = "get", operation_id = "get_lead")]
-    async fn get(
-        &self,
-        caller: Caller<LeadsRead>,
-        app: Data<&Arc<App>>,
-        /// The lead's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have.
-        #[oai(name = "If-None-Match")]
-        if_none_match: Header<Option<String>>,
-    ) -> Result<Fetched<LeadBody>, ApiError> {
-        let lead = app.db.read(&caller.actor, async |tx| record::get::<Lead>(tx, id.0).await).await?;
-        let version = lead.version;
-        Ok(Fetched::unless(if_none_match.as_deref(), lead.into(), version))
-    }
-
-    /// Replace a lead
-    ///
-    /// Fields that are absent are cleared. Needs `leads:write`. Emits `lead.updated` where the lead's own fields differ, and
-    /// `lead.moved_to_stage` where its pipeline or stage does.
-    #[oai(path = "/:id", method = "put", operation_id = "replace_lead")]
-    async fn replace(
-        &self,
-        caller: Caller<LeadsWrite>,
-        app: Data<&Arc<App>>,
-        /// The lead's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        body: Body<LeadInput, LeadRules>,
-    ) -> Result<Shown<LeadBody>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let owns_only = caller.actor.role < Role::Admin;
-        let draft = LeadDraft::from(body.0);
-        draft.clone().check().map_err(tenon_common::Error::Invalid)?;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            record::update(tx, id.0, expected, |now| replacement(draft, &now, owns_only)).await
-        };
-        let lead: Lead = app.db.write(&caller.actor, edit).await?;
-        let version = lead.version;
-        Ok(Shown::versioned(lead.into(), version))
-    }
-
-    /// Change a lead
-    ///
-    /// JSON merge patch (RFC 7396): absent keeps a field, null clears it; clearing the pipeline or the stage clears both. Needs
-    /// `leads:write`. Emits `lead.updated` where the lead's own fields differ, and `lead.moved_to_stage` where its pipeline or
-    /// stage does.
-    #[oai(path = "/:id", method = "patch", operation_id = "update_lead")]
-    async fn update(
-        &self,
-        caller: Caller<LeadsWrite>,
-        app: Data<&Arc<App>>,
-        /// The lead's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        body: Body<LeadPatch, LeadRules>,
-    ) -> Result<Shown<LeadBody>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let patch = body.0;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            record::update(tx, id.0, expected, |draft| patch.merge(draft)).await
-        };
-        let lead: Lead = app.db.write(&caller.actor, edit).await?;
-        let version = lead.version;
-        Ok(Shown::versioned(lead.into(), version))
-    }
-
-    /// Delete a lead
-    ///
-    /// It is hidden, its external id is free again, and it can be restored. Needs `leads:delete`. Emits `lead.deleted`.
-    #[oai(path = "/:id", method = "delete", operation_id = "delete_lead")]
-    async fn delete(
-        &self,
-        caller: Caller<LeadsDelete>,
-        app: Data<&Arc<App>>,
-        /// The lead's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        /// `return=representation` for the last state in a 200.
-        #[oai(name = "Prefer")]
-        prefer: Header<Option<String>>,
-    ) -> Result<Deleted<LeadBody>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let lead =
-            app.db.write(&caller.actor, async |tx| record::delete::<Lead>(tx, id.0, expected).await).await?;
-        Ok(Deleted::as_preferred(prefer.as_deref(), || lead.into()))
-    }
-
-    /// Restore a lead
-    ///
-    /// Brings a deleted lead back; without a stage where that was removed meanwhile. Refused with `RESTORE_CONFLICT` where
-    /// another lead has its external id by now. Needs `leads:write`. Emits `lead.restored`.
-    #[oai(path = "/:id/restore", method = "post", operation_id = "restore_lead")]
-    async fn restore(
-        &self,
-        caller: Caller<LeadsWrite>,
-        app: Data<&Arc<App>>,
-        /// The lead's id.
-        id: Path<Uuid>,
-    ) -> Result<Shown<LeadBody>, ApiError> {
-        let lead = app.db.write(&caller.actor, async |tx| record::restore::<Lead>(tx, id.0).await).await?;
-        let version = lead.version;
-        Ok(Shown::versioned(lead.into(), version))
-    }
-
-    /// Move a lead to a stage
-    ///
-    /// Of its pipeline or of another one. Needs `leads:write`. Emits `lead.moved_to_stage`, unless it is there already.
-    #[oai(path = "/:id/move", method = "post", operation_id = "move_lead")]
-    async fn move_to_stage(
-        &self,
-        caller: Caller<LeadsWrite>,
-        app: Data<&Arc<App>>,
-        /// The lead's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have; another version is refused with 412.
-        #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
-        body: Body<LeadMove>,
-    ) -> Result<Shown<LeadBody>, ApiError> {
-        let expected = params::if_match(if_match.as_deref())?;
-        let stage = StageId(body.0.stage_id);
-        let move_to = async |tx: &mut tenon_common::TenantTx<'_>| {
-            lead::move_to(tx, LeadId(id.0), expected, stage).await
-        };
-        let lead = app.db.write(&caller.actor, move_to).await?;
-        let version = lead.version;
-        Ok(Shown::versioned(lead.into(), version))
-    }
-}
+const MOVES: &str = "Another pipeline or stage emits `lead.moved_to_stage`, and `lead.updated` only where other fields differ too.";
+const CLEARS_AND_MOVES: &str = "Clearing the pipeline or the stage clears both. Another pipeline or stage emits \
+                                `lead.moved_to_stage`, and `lead.updated` only where other fields differ too.";

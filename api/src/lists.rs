@@ -13,9 +13,12 @@ use crate::code::Code;
 use crate::refusal::Refusal;
 use crate::response::{Listed, Pagination, Shape};
 
-pub use document::with_parameters;
+pub use document::{parameter, parameters};
 pub use search::SearchInput;
 pub use selected::Selected;
+
+/// The parameter of [`include`].
+const INCLUDE: &str = "include";
 
 /// Reads and checks the query of a request. A parameter that is not known is refused, so that a misspelt one is not a list of
 /// everything.
@@ -54,6 +57,8 @@ fn set(asked: &mut ListRequest, listing: &Listing, name: &str, value: &str) -> R
         "count" => asked.count = text(),
         "deleted" => asked.deleted = text(),
         "updatedSince" => asked.updated_since = text(),
+        // What is answered beside the list is no part of the question.
+        INCLUDE => {}
         name => match listing.field(name) {
             Some(field) => asked.equal.push((field, value.to_owned())),
             None => {
@@ -65,6 +70,12 @@ fn set(asked: &mut ListRequest, listing: &Listing, name: &str, value: &str) -> R
         },
     }
     Ok(())
+}
+
+/// What is to be answered beside the list; see `records/include.rs`.
+pub fn include(request: &Request) -> Option<String> {
+    let parameters: Vec<(String, String)> = request.params().unwrap_or_default();
+    parameters.into_iter().find(|(name, _)| name == INCLUDE).map(|(_, names)| names)
 }
 
 fn refused(parameter: &str, message: String) -> Refusal {

@@ -15,15 +15,19 @@ use tenon_common::account::tenant::{self, Tenant, TenantDraft};
 use tenon_common::actor::Principal;
 use tenon_common::entity::EntityKind;
 use tenon_common::id::TenantId;
-use tenon_common::{Actor, Error};
+use tenon_common::{Actor, Error, TenantTx};
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::OrganizationSummary;
 use crate::body::{Body, FieldError, Rules};
-use crate::caller::{Authenticated, Caller, OrganizationsDelete, OrganizationsRead, OrganizationsWrite};
+use crate::caller::{
+    Authenticated, Caller, Identity, OrganizationsDelete, OrganizationsRead, OrganizationsWrite,
+};
 use crate::error::ApiError;
+use crate::once::{Answered, Once};
 use crate::params;
+use crate::prefer::Prefer;
 use crate::response::{Deleted, Fetched, Shown};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
@@ -41,7 +45,8 @@ pub struct OrganizationBody {
     pub slug: String,
     /// free, team, business or unlimited. Changed by the installation's operator.
     pub plan: String,
-    /// The organization's own settings.
+    /// The organization's own settings. With `requireIfMatch` true every `PUT`, `PATCH` and `DELETE` must name a version by
+    /// `If-Match`, and is 428 `PRECONDITION_REQUIRED` otherwise; it takes effect within 5 seconds.
     pub settings: HashMap<String, Any<Value>>,
     /// Counts changes, from 1. The `ETag` is made of it.
     pub version: i64,
@@ -62,7 +67,7 @@ pub struct OrganizationInput {
     pub name: String,
     /// 3 to 63 characters of `a-z`, `0-9` and single dashes, that begin with a letter and do not end with a dash.
     pub slug: String,
-    /// The organization's own settings, at most 16 KiB; none if absent.
+    /// The organization's own settings, at most 16 KiB; none if absent. `requireIfMatch` is true or false.
     pub settings: Option<HashMap<String, Any<Value>>>,
 }
 
@@ -199,6 +204,7 @@ impl OrganizationsApi {
     /// this organization had can be taken again. Needs `organizations:write`. Emits `tenant.settings.updated` where the settings
     /// differ.
     #[oai(path = "/:id", method = "put", operation_id = "replace_organization")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
         &self,
         caller: Caller<OrganizationsWrite>,
@@ -208,12 +214,21 @@ impl OrganizationsApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<OrganizationInput, OrganizationRules>,
-    ) -> Result<Shown<OrganizationBody>, ApiError> {
+    ) -> Result<Answered<Shown<OrganizationBody>>, ApiError> {
+        own(&caller.actor, id.0)?;
+        let expected = params::if_match(if_match.as_deref())?;
         let OrganizationInput { name, slug, settings } = body.0;
         let settings = settings.map(object).unwrap_or_default();
         let draft = TenantDraft { name: Some(name), slug: Some(slug), settings: Some(settings) };
-        changed(&caller.actor, &app, id.0, if_match.as_deref(), |_| draft).await
+        let replace = async |tx: &mut TenantTx<'_>| Ok(shown(tenant::update(tx, expected, |_| draft).await?));
+        once.write(&app, &caller, prefer, replace).await
     }
 
     /// Change an organization
@@ -221,6 +236,7 @@ impl OrganizationsApi {
     /// JSON merge patch (RFC 7396), of the settings too. Needs `organizations:write`. Emits `tenant.settings.updated` where the settings
     /// differ.
     #[oai(path = "/:id", method = "patch", operation_id = "update_organization")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
         &self,
         caller: Caller<OrganizationsWrite>,
@@ -230,10 +246,20 @@ impl OrganizationsApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<OrganizationPatch, OrganizationRules>,
-    ) -> Result<Shown<OrganizationBody>, ApiError> {
+    ) -> Result<Answered<Shown<OrganizationBody>>, ApiError> {
+        own(&caller.actor, id.0)?;
+        let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
-        changed(&caller.actor, &app, id.0, if_match.as_deref(), |draft| patch.merge(draft)).await
+        let merge = |draft| patch.merge(draft);
+        let update = async |tx: &mut TenantTx<'_>| Ok(shown(tenant::update(tx, expected, merge).await?));
+        once.write(&app, &caller, prefer, update).await
     }
 
     /// Delete an organization
@@ -250,14 +276,20 @@ impl OrganizationsApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
         /// `return=representation` for the last state in a 200.
         #[oai(name = "Prefer")]
-        prefer: Header<Option<String>>,
-    ) -> Result<Deleted<OrganizationBody>, ApiError> {
+        prefer: Prefer,
+    ) -> Result<Answered<Deleted<OrganizationBody>>, ApiError> {
         own(&caller.actor, id.0)?;
         let expected = params::if_match(if_match.as_deref())?;
-        let tenant = app.db.write(&caller.actor, async |tx| tenant::delete(tx, expected).await).await?;
-        Ok(Deleted::as_preferred(prefer.as_deref(), || tenant.into()))
+        let delete = async |tx: &mut TenantTx<'_>| {
+            let tenant = tenant::delete(tx, expected).await?;
+            Ok(Deleted::preferring(prefer, || tenant.into()))
+        };
+        once.write(&app, &caller, prefer, delete).await
     }
 
     /// Restore an organization
@@ -272,28 +304,25 @@ impl OrganizationsApi {
         app: Data<&Arc<App>>,
         /// The organization's id.
         id: Path<Uuid>,
-    ) -> Result<Shown<OrganizationBody>, ApiError> {
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+    ) -> Result<Answered<Shown<OrganizationBody>>, ApiError> {
         let missing = || Error::NotFound(EntityKind::Tenant);
         let Principal::User(user) = caller.actor.principal else { return Err(missing().into()) };
         let id = TenantId(id.0);
         let role = membership::role_in(&app.db, user, id).await?.filter(|role| *role >= Role::Admin);
         let actor = Actor { tenant: id, role: role.ok_or_else(missing)?, ..caller.actor.clone() };
-        let tenant = app.db.write(&actor, async |tx| tenant::restore(tx).await).await?;
-        let version = tenant.version;
-        Ok(Shown::versioned(tenant.into(), version))
+        let there = Identity { actor, ..(*caller).clone() };
+        let restore = async |tx: &mut TenantTx<'_>| Ok(shown(tenant::restore(tx).await?));
+        once.write(&app, &there, prefer, restore).await
     }
 }
 
-async fn changed(
-    actor: &Actor,
-    app: &App,
-    id: Uuid,
-    if_match: Option<&str>,
-    edit: impl FnOnce(TenantDraft) -> TenantDraft,
-) -> Result<Shown<OrganizationBody>, ApiError> {
-    own(actor, id)?;
-    let expected = params::if_match(if_match)?;
-    let tenant = app.db.write(actor, async |tx| tenant::update(tx, expected, edit).await).await?;
+fn shown(tenant: Tenant) -> Shown<OrganizationBody> {
     let version = tenant.version;
-    Ok(Shown::versioned(tenant.into(), version))
+    Shown::versioned(tenant.into(), version)
 }

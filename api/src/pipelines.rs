@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use poem::Request;
 use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tenon_common::TenantTx;
 use tenon_common::crm::pipeline::{self, Pipeline, PipelineDraft};
 use tenon_common::crm::record;
 use tenon_common::id::{PipelineId, StageId};
@@ -19,9 +19,12 @@ use crate::app::App;
 use crate::body::{Body, FieldError, Rules};
 use crate::caller::{Caller, PipelinesDelete, PipelinesRead, PipelinesWrite};
 use crate::error::ApiError;
-use crate::lists::{self, Selected};
+use crate::once::{Answered, Once};
 use crate::params;
-use crate::response::{Created, Deleted, Fetched, Listed, Shown};
+use crate::prefer::Prefer;
+use crate::records::answers::{created, shown};
+use crate::records::{Patch, Resource};
+use crate::response::{Created, Deleted, Shown};
 use crate::stages::{self, PipelineStageInput, StageBody};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
@@ -129,7 +132,7 @@ impl From<PipelineInput> for PipelineDraft {
     }
 }
 
-impl PipelinePatch {
+impl Patch<PipelineDraft> for PipelinePatch {
     fn merge(self, mut draft: PipelineDraft) -> PipelineDraft {
         draft.name = self.name.or(draft.name);
         self.external_id.update_to(&mut draft.external_id);
@@ -161,28 +164,39 @@ impl Rules for PipelineRules {
     }
 }
 
+/// Pipelines.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pipelines;
+
+impl Resource for Pipelines {
+    type Record = Pipeline;
+    type Body = PipelineBody;
+    type Input = PipelineInput;
+    type Patch = PipelinePatch;
+    type Rules = PipelineRules;
+    type Read = PipelinesRead;
+    type Write = PipelinesWrite;
+    type Delete = PipelinesDelete;
+
+    const PATH: &'static str = "/api/v1/connection/pipelines";
+    const TAG: Tags = Tags::Pipelines;
+    const NOTES: &'static [(&'static str, &'static str)] = &[
+        ("restore_pipeline", "It has the stages again that it had."),
+        ("upsert_pipeline_by_key", IN_USE),
+        ("update_pipeline_by_key", IN_USE),
+        ("delete_pipeline_by_key", IN_USE),
+    ];
+}
+
+const IN_USE: &str =
+    "A stage with leads in it is not removed: that is 409 `STAGE_IN_USE`; by id `moveTo` says where they go.";
+
 /// The operations.
+#[derive(Debug, Default)]
 pub struct PipelinesApi;
 
 #[OpenApi(prefix_path = "/api/v1/connection/pipelines", tag = "Tags::Pipelines")]
 impl PipelinesApi {
-    /// List pipelines
-    ///
-    /// Newest first, unless `sort` says otherwise. Page by number with `page` and `pageSize`, which also tells the total and
-    /// reaches 10,000 pipelines, or by cursor with `limit` and then `cursor`, which reaches all of them. `filter`, `q`, `deleted`,
-    /// `updatedSince` and fields by their names narrow the list together. Needs `pipelines:read`.
-    #[oai(path = "/", method = "get", operation_id = "list_pipelines")]
-    async fn list(
-        &self,
-        caller: Caller<PipelinesRead>,
-        app: Data<&Arc<App>>,
-        request: &Request,
-    ) -> Result<Listed<Selected<PipelineBody>>, ApiError> {
-        let query = lists::query(request, &pipeline::LIST, &app.cursors)?;
-        let found = app.db.read(&caller.actor, async |tx| record::list::<Pipeline>(tx, &query).await).await?;
-        Ok(lists::answer(request, &app.cursors, &query, found, PipelineBody::from))
-    }
-
     /// Create a pipeline
     ///
     /// Needs `pipelines:write`. Emits `pipeline.created`.
@@ -191,32 +205,18 @@ impl PipelinesApi {
         &self,
         caller: Caller<PipelinesWrite>,
         app: Data<&Arc<App>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<PipelineInput, PipelineRules>,
-    ) -> Result<Created<PipelineBody>, ApiError> {
+    ) -> Result<Answered<Created<PipelineBody>>, ApiError> {
         let fields = PipelineDraft::from(body.0).check().map_err(tenon_common::Error::Invalid)?;
-        let pipeline =
-            app.db.write(&caller.actor, async |tx| record::create::<Pipeline>(tx, fields).await).await?;
-        let location = format!("/api/v1/connection/pipelines/{}", pipeline.id);
-        Ok(Created { version: Some(pipeline.version), location, data: pipeline.into() })
-    }
-
-    /// Get a pipeline
-    ///
-    /// With `If-None-Match` 304 for the version that you have. Needs `pipelines:read`.
-    #[oai(path = "/:id", method = "get", operation_id = "get_pipeline")]
-    async fn get(
-        &self,
-        caller: Caller<PipelinesRead>,
-        app: Data<&Arc<App>>,
-        /// The pipeline's id.
-        id: Path<Uuid>,
-        /// The `ETag` that you have.
-        #[oai(name = "If-None-Match")]
-        if_none_match: Header<Option<String>>,
-    ) -> Result<Fetched<PipelineBody>, ApiError> {
-        let pipeline = app.db.read(&caller.actor, async |tx| record::get::<Pipeline>(tx, id.0).await).await?;
-        let version = pipeline.version;
-        Ok(Fetched::unless(if_none_match.as_deref(), pipeline.into(), version))
+        let create =
+            async |tx: &mut TenantTx<'_>| Ok(created::<Pipelines>(record::create(tx, fields).await?));
+        once.write(&app, &caller, prefer, create).await
     }
 
     /// Replace a pipeline
@@ -226,6 +226,7 @@ impl PipelinesApi {
     /// go to, and without it that is 409 `STAGE_IN_USE`. Needs `pipelines:write`. Emits `pipeline.updated` where the
     /// pipeline's own fields differ, and `pipeline.stage.updated` where its stages do.
     #[oai(path = "/:id", method = "put", operation_id = "replace_pipeline")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
         &self,
         caller: Caller<PipelinesWrite>,
@@ -238,17 +239,22 @@ impl PipelinesApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<PipelineInput, PipelineRules>,
-    ) -> Result<Shown<PipelineBody>, ApiError> {
+    ) -> Result<Answered<Shown<PipelineBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let draft = PipelineDraft::from(body.0);
         draft.clone().check().map_err(tenon_common::Error::Invalid)?;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            pipeline::update(tx, PipelineId(id.0), expected, move_to.map(StageId), |_| draft).await
+        let (id, move_to) = (PipelineId(id.0), move_to.map(StageId));
+        let replace = async |tx: &mut TenantTx<'_>| {
+            Ok(shown::<Pipelines>(pipeline::update(tx, id, expected, move_to, |_| draft).await?))
         };
-        let pipeline = app.db.write(&caller.actor, edit).await?;
-        let version = pipeline.version;
-        Ok(Shown::versioned(pipeline.into(), version))
+        once.write(&app, &caller, prefer, replace).await
     }
 
     /// Change a pipeline
@@ -257,6 +263,7 @@ impl PipelinesApi {
     /// `pipelines:write`. Emits `pipeline.updated` where the pipeline's own fields differ, and `pipeline.stage.updated` where
     /// its stages do.
     #[oai(path = "/:id", method = "patch", operation_id = "update_pipeline")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
         &self,
         caller: Caller<PipelinesWrite>,
@@ -269,17 +276,22 @@ impl PipelinesApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<PipelinePatch, PipelineRules>,
-    ) -> Result<Shown<PipelineBody>, ApiError> {
+    ) -> Result<Answered<Shown<PipelineBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            pipeline::update(tx, PipelineId(id.0), expected, move_to.map(StageId), |draft| patch.merge(draft))
-                .await
+        let (id, move_to) = (PipelineId(id.0), move_to.map(StageId));
+        let update = async |tx: &mut TenantTx<'_>| {
+            let merge = |draft| patch.merge(draft);
+            Ok(shown::<Pipelines>(pipeline::update(tx, id, expected, move_to, merge).await?))
         };
-        let pipeline = app.db.write(&caller.actor, edit).await?;
-        let version = pipeline.version;
-        Ok(Shown::versioned(pipeline.into(), version))
+        once.write(&app, &caller, prefer, update).await
     }
 
     /// Delete a pipeline
@@ -288,6 +300,7 @@ impl PipelinesApi {
     /// `moveTo` says which stage of another pipeline they go to; without it that is 409 `STAGE_IN_USE`. Needs
     /// `pipelines:delete`. Emits `pipeline.deleted`, and `lead.moved_to_stage` for each lead that moves.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_pipeline")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn delete(
         &self,
         caller: Caller<PipelinesDelete>,
@@ -300,35 +313,19 @@ impl PipelinesApi {
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
         /// `return=representation` for the last state in a 200.
         #[oai(name = "Prefer")]
-        prefer: Header<Option<String>>,
-    ) -> Result<Deleted<PipelineBody>, ApiError> {
+        prefer: Prefer,
+    ) -> Result<Answered<Deleted<PipelineBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
-        let pipeline = app
-            .db
-            .write(&caller.actor, async |tx| {
-                pipeline::delete(tx, PipelineId(id.0), expected, move_to.map(StageId)).await
-            })
-            .await?;
-        Ok(Deleted::as_preferred(prefer.as_deref(), || pipeline.into()))
-    }
-
-    /// Restore a pipeline
-    ///
-    /// Brings a deleted pipeline back, with the stages that it had. Refused with `RESTORE_CONFLICT` where another pipeline has
-    /// its external id by now. Needs `pipelines:write`. Emits `pipeline.restored`.
-    #[oai(path = "/:id/restore", method = "post", operation_id = "restore_pipeline")]
-    async fn restore(
-        &self,
-        caller: Caller<PipelinesWrite>,
-        app: Data<&Arc<App>>,
-        /// The pipeline's id.
-        id: Path<Uuid>,
-    ) -> Result<Shown<PipelineBody>, ApiError> {
-        let pipeline =
-            app.db.write(&caller.actor, async |tx| record::restore::<Pipeline>(tx, id.0).await).await?;
-        let version = pipeline.version;
-        Ok(Shown::versioned(pipeline.into(), version))
+        let (id, move_to) = (PipelineId(id.0), move_to.map(StageId));
+        let delete = async |tx: &mut TenantTx<'_>| {
+            let pipeline = pipeline::delete(tx, id, expected, move_to).await?;
+            Ok(Deleted::preferring(prefer, || pipeline.into()))
+        };
+        once.write(&app, &caller, prefer, delete).await
     }
 }

@@ -33,7 +33,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    fn now() -> Self {
+    pub(crate) fn now() -> Self {
         Self { timestamp: chrono::Utc::now().into(), request_id: request::id() }
     }
 }
@@ -108,6 +108,11 @@ impl<T: Shape> Listed<T> {
     /// The same, whose link to the next page keeps these parameters, each with an `&` after it.
     pub fn linked(self, kept: String) -> Self {
         Self { kept, ..self }
+    }
+
+    /// The page, and what the link keeps.
+    pub(crate) fn into_parts(self) -> (List<T>, String) {
+        (self.list, self.kept)
     }
 }
 
@@ -210,15 +215,18 @@ pub enum Fetched<T: Shape> {
 impl<T: Shape> Fetched<T> {
     /// The record, unless the client has this version of it.
     pub fn unless(if_none_match: Option<&str>, data: T, version: i64) -> Self {
-        let etag = etag(version);
-        let has = |list: &str| {
-            list.split(',').any(|tag| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == etag)
-        };
-        match if_none_match.is_some_and(has) {
+        match has(if_none_match, version) {
             true => Self::NotModified(version),
             false => Self::Changed(Shown::versioned(data, version)),
         }
     }
+}
+
+/// Whether `If-None-Match` names the version.
+pub(crate) fn has(if_none_match: Option<&str>, version: i64) -> bool {
+    let etag = etag(version);
+    let names = |tag: &str| tag.trim() == "*" || tag.trim().trim_start_matches("W/") == etag;
+    if_none_match.is_some_and(|list| list.split(',').any(names))
 }
 
 /// 201 with a record and its address.
@@ -249,11 +257,6 @@ pub enum Deleted<T: Shape> {
 
 impl<T: Shape> Deleted<T> {
     /// What the client prefers (RFC 7240).
-    pub fn as_preferred(prefer: Option<&str>, data: impl FnOnce() -> T) -> Self {
-        Self::preferring(Prefer::of_values(prefer), data)
-    }
-
-    /// The same.
     pub fn preferring(prefer: Prefer, data: impl FnOnce() -> T) -> Self {
         match prefer.returns {
             Some(Returns::Representation) => Self::Shown(data()),
@@ -267,14 +270,14 @@ pub fn etag(version: i64) -> String {
     format!("\"v{version}\"")
 }
 
-fn with(mut response: Response, name: HeaderName, value: &str) -> Response {
+pub(crate) fn with(mut response: Response, name: HeaderName, value: &str) -> Response {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }
     response
 }
 
-fn written<T: Shape>(payload: &T) -> Response {
+pub(crate) fn written<T: Shape>(payload: &T) -> Response {
     debug_assert_eq!(
         serde_json::to_value(payload).ok(),
         payload.to_json(),
@@ -304,17 +307,19 @@ fn json<T: Shape>(data: T, version: Option<i64>) -> Response {
 
 impl<T: Shape> IntoResponse for Listed<T> {
     fn into_response(self) -> Response {
-        let next = self.list.pagination.next_cursor.clone();
-        let limit = self.list.pagination.page_size;
-        let kept = self.kept;
-        let response = written(&self.list);
-        match next {
-            // A relative reference (RFC 8288) with the same path.
-            Some(cursor) => {
-                with(response, header::LINK, &format!("<?{kept}limit={limit}&cursor={cursor}>; rel=\"next\""))
-            }
-            None => response,
+        linked(written(&self.list), &self.list.pagination, &self.kept)
+    }
+}
+
+/// A page with the link to what follows it.
+pub(crate) fn linked(response: Response, pagination: &Pagination, kept: &str) -> Response {
+    let limit = pagination.page_size;
+    match &pagination.next_cursor {
+        // A relative reference (RFC 8288) with the same path.
+        Some(cursor) => {
+            with(response, header::LINK, &format!("<?{kept}limit={limit}&cursor={cursor}>; rel=\"next\""))
         }
+        None => response,
     }
 }
 
@@ -328,11 +333,14 @@ impl<T: Shape> IntoResponse for Fetched<T> {
     fn into_response(self) -> Response {
         match self {
             Self::Changed(shown) => shown.into_response(),
-            Self::NotModified(version) => {
-                with(StatusCode::NOT_MODIFIED.into_response(), header::ETAG, &etag(version))
-            }
+            Self::NotModified(version) => not_modified(version),
         }
     }
+}
+
+/// 304.
+pub(crate) fn not_modified(version: i64) -> Response {
+    with(StatusCode::NOT_MODIFIED.into_response(), header::ETAG, &etag(version))
 }
 
 impl<T: Shape> IntoResponse for Created<T> {
@@ -362,7 +370,12 @@ impl<T: Shape> IntoResponse for Deleted<T> {
     }
 }
 
-fn documented<P: Payload>(status: u16, description: &'static str, headers: &[(&str, &str)]) -> MetaResponse {
+/// An answer with a body, in the document.
+pub(crate) fn documented<P: Payload>(
+    status: u16,
+    description: &'static str,
+    headers: &[(&str, &str)],
+) -> MetaResponse {
     MetaResponse {
         description,
         status: Some(status),
@@ -372,7 +385,8 @@ fn documented<P: Payload>(status: u16, description: &'static str, headers: &[(&s
     }
 }
 
-fn silent(status: u16, description: &'static str, headers: &[(&str, &str)]) -> MetaResponse {
+/// An answer without one.
+pub(crate) fn silent(status: u16, description: &'static str, headers: &[(&str, &str)]) -> MetaResponse {
     let headers = headers.iter().map(|(name, says)| documented_header(name, says)).collect();
     MetaResponse { description, status: Some(status), status_range: None, content: vec![], headers }
 }
@@ -387,7 +401,7 @@ fn documented_header(name: &str, says: &str) -> MetaHeader {
     }
 }
 
-const ETAG: (&str, &str) = ("ETag", "The record's version, for `If-Match` and `If-None-Match`.");
+pub(crate) const ETAG: (&str, &str) = ("ETag", "The record's version, for `If-Match` and `If-None-Match`.");
 const LOCATION: (&str, &str) = ("Location", "The new record's path.");
 
 macro_rules! documented {

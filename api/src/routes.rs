@@ -17,49 +17,49 @@ use crate::associations::AssociationsApi;
 use crate::auth::AuthApi;
 use crate::body::BodyError;
 use crate::code::Code;
-use crate::companies::CompaniesApi;
-use crate::contacts::ContactsApi;
-use crate::contacts_batch::ContactsBatchApi;
-use crate::contacts_by_key::ContactsByKeyApi;
+use crate::companies::Companies;
+use crate::contacts::Contacts;
 use crate::deliveries::DeliveriesApi;
 use crate::industries::IndustriesApi;
 use crate::layers::{Outermost, Routes};
 use crate::lead_conversion::LeadConversionApi;
-use crate::leads::LeadsApi;
+use crate::lead_moves::LeadMovesApi;
+use crate::leads::Leads;
 use crate::limit_operations::LimitsApi;
-use crate::linked::{Companies, Contacts, Leads, LinkedType, Of};
+use crate::linked::LinkedType;
 use crate::meta::MetaApi;
 use crate::openapi::Documents;
 use crate::organizations::OrganizationsApi;
-use crate::pipelines::PipelinesApi;
+use crate::pipelines::{Pipelines, PipelinesApi};
+use crate::records::{Named, Records, RecordsBinApi, RecordsByKeyApi, RecordsReadApi};
 use crate::refusal::Refusal;
 use crate::request;
 use crate::stages::StagesApi;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
-/// poem-openapi takes sixteen in a tuple, and tuples in tuples.
+/// Changes of pipelines say where leads go, and so have operations of their own.
+type PipelinesParts =
+    (RecordsReadApi<Pipelines>, PipelinesApi, RecordsBinApi<Pipelines>, RecordsByKeyApi<Pipelines>);
+
+/// The records of the CRM. A new resource is a line here. poem-openapi takes sixteen in a tuple, and tuples in tuples.
 type Crm = (
-    ContactsApi,
-    ContactsByKeyApi,
-    ContactsBatchApi,
-    CompaniesApi,
-    PipelinesApi,
+    Records<Contacts>,
+    Records<Companies>,
+    Named<Pipelines, PipelinesParts>,
     StagesApi,
-    LeadsApi,
+    Records<Leads>,
+    LeadMovesApi,
     LeadConversionApi,
     IndustriesApi,
 );
 /// What hangs on contacts, companies and leads alike.
-type Linked = (
-    Of<AssociationsApi<Contacts>, Contacts>,
-    Of<AssociationsApi<Companies>, Companies>,
-    Of<AssociationsApi<Leads>, Leads>,
-);
+type Linked<R> = Named<R, AssociationsApi<R>>;
+type Links = (Linked<Contacts>, Linked<Companies>, Linked<Leads>);
 type Resources = (
     AuthApi,
     Crm,
-    Linked,
+    Links,
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -69,25 +69,12 @@ type Resources = (
     OrganizationsApi,
 );
 
-/// Every resource. A new one is a line here.
+/// Every resource.
 pub fn service() -> OpenApiService<Resources, ()> {
-    let crm = (
-        ContactsApi,
-        ContactsByKeyApi,
-        ContactsBatchApi,
-        CompaniesApi,
-        PipelinesApi,
-        StagesApi,
-        LeadsApi,
-        LeadConversionApi,
-        IndustriesApi,
-    );
-    let linked =
-        (Of::new(AssociationsApi::new()), Of::new(AssociationsApi::new()), Of::new(AssociationsApi::new()));
     let resources = (
         AuthApi,
-        crm,
-        linked,
+        Crm::default(),
+        Links::default(),
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,

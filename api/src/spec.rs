@@ -6,14 +6,13 @@ use tenon_common::entity::EntityKind;
 use tenon_common::event::{CATALOGUE, EventType};
 
 use crate::body::parse_strict;
-use crate::lists;
 use crate::openapi::{DocumentError, Documents, EventDescription, documents};
 use crate::{limits, routes};
 
 /// Both documents. Needs no server and no database. Fails where an operation has no class of rate limits, so that none is served
 /// without a limit.
 pub fn spec() -> Result<Documents, DocumentError> {
-    let documents = documents(&lists::with_parameters(&routes::service().spec()), &events())?;
+    let documents = documents(&routes::service().spec(), &events())?;
     let document =
         parse_strict(documents.v31.as_bytes()).map_err(|error| DocumentError(vec![error.to_string()]))?;
     let problems = limits::class::problems(&document);

@@ -8,6 +8,7 @@ use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tenon_common::TenantTx;
 use tenon_common::crm::pipeline::{self, Pipeline, Stage, StageDraft};
 use tenon_common::crm::record;
 use tenon_common::id::{PipelineId, StageId};
@@ -17,7 +18,9 @@ use crate::app::App;
 use crate::body::{Body, FieldError, Rules};
 use crate::caller::{Caller, PipelinesRead, PipelinesWrite};
 use crate::error::ApiError;
+use crate::once::{Answered, Once};
 use crate::params;
+use crate::prefer::Prefer;
 use crate::response::{Created, Deleted, Fetched, Shown};
 use crate::tags::Tags;
 
@@ -150,6 +153,7 @@ impl Rules for StageRules {
 }
 
 /// The operations.
+#[derive(Debug, Default)]
 pub struct StagesApi;
 
 #[OpenApi(prefix_path = "/api/v1/connection/pipelines", tag = "Tags::Pipelines")]
@@ -174,6 +178,7 @@ impl StagesApi {
     ///
     /// Needs `pipelines:write`. Emits `pipeline.stage.updated`.
     #[oai(path = "/:id/stages", method = "post", operation_id = "create_stage")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn create(
         &self,
         caller: Caller<PipelinesWrite>,
@@ -183,16 +188,22 @@ impl StagesApi {
         /// The pipeline's `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<StageInput, StageRules>,
-    ) -> Result<Created<StageBody>, ApiError> {
+    ) -> Result<Answered<Created<StageBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let draft = StageDraft::from(body.0);
-        let add = async |tx: &mut tenon_common::TenantTx<'_>| {
-            pipeline::create_stage(tx, PipelineId(id.0), expected, draft).await
+        let add = async |tx: &mut TenantTx<'_>| {
+            let (stage, pipeline) = pipeline::create_stage(tx, PipelineId(id.0), expected, draft).await?;
+            let location = format!("/api/v1/connection/pipelines/{}/stages/{}", pipeline.id, stage.id);
+            Ok(Created { version: Some(pipeline.version), location, data: stage.into() })
         };
-        let (stage, pipeline) = app.db.write(&caller.actor, add).await?;
-        let location = format!("/api/v1/connection/pipelines/{}/stages/{}", pipeline.id, stage.id);
-        Ok(Created { version: Some(pipeline.version), location, data: stage.into() })
+        once.write(&app, &caller, prefer, add).await
     }
 
     /// Get a stage
@@ -221,6 +232,7 @@ impl StagesApi {
     ///
     /// Fields that are absent are cleared. Needs `pipelines:write`. Emits `pipeline.stage.updated`, unless nothing differs.
     #[oai(path = "/:id/stages/:stageId", method = "put", operation_id = "replace_stage")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
         &self,
         caller: Caller<PipelinesWrite>,
@@ -233,15 +245,22 @@ impl StagesApi {
         /// The pipeline's `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<StageInput, StageRules>,
-    ) -> Result<Shown<StageBody>, ApiError> {
+    ) -> Result<Answered<Shown<StageBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let draft = StageDraft::from(body.0);
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
-            pipeline::update_stage(tx, PipelineId(id.0), StageId(stage_id.0), expected, |_| draft).await
+        let (pipeline, stage) = (PipelineId(id.0), StageId(stage_id.0));
+        let replace = async |tx: &mut TenantTx<'_>| {
+            let (stage, pipeline) = pipeline::update_stage(tx, pipeline, stage, expected, |_| draft).await?;
+            Ok(Shown::versioned(stage.into(), pipeline.version))
         };
-        let (stage, pipeline) = app.db.write(&caller.actor, edit).await?;
-        Ok(Shown::versioned(stage.into(), pipeline.version))
+        once.write(&app, &caller, prefer, replace).await
     }
 
     /// Change a stage
@@ -249,6 +268,7 @@ impl StagesApi {
     /// JSON merge patch (RFC 7396): absent keeps a field, null clears it. Needs `pipelines:write`. Emits
     /// `pipeline.stage.updated`, unless nothing differs.
     #[oai(path = "/:id/stages/:stageId", method = "patch", operation_id = "update_stage")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
         &self,
         caller: Caller<PipelinesWrite>,
@@ -261,16 +281,23 @@ impl StagesApi {
         /// The pipeline's `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
         body: Body<StagePatch, StageRules>,
-    ) -> Result<Shown<StageBody>, ApiError> {
+    ) -> Result<Answered<Shown<StageBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
-        let edit = async |tx: &mut tenon_common::TenantTx<'_>| {
+        let (pipeline, stage) = (PipelineId(id.0), StageId(stage_id.0));
+        let update = async |tx: &mut TenantTx<'_>| {
             let merge = |now| patch.merge(now);
-            pipeline::update_stage(tx, PipelineId(id.0), StageId(stage_id.0), expected, merge).await
+            let (stage, pipeline) = pipeline::update_stage(tx, pipeline, stage, expected, merge).await?;
+            Ok(Shown::versioned(stage.into(), pipeline.version))
         };
-        let (stage, pipeline) = app.db.write(&caller.actor, edit).await?;
-        Ok(Shown::versioned(stage.into(), pipeline.version))
+        once.write(&app, &caller, prefer, update).await
     }
 
     /// Delete a stage
@@ -279,7 +306,7 @@ impl StagesApi {
     /// is 409 `STAGE_IN_USE`. Needs `pipelines:write`. Emits `pipeline.stage.updated`, and `lead.moved_to_stage` for each lead
     /// that moves.
     #[oai(path = "/:id/stages/:stageId", method = "delete", operation_id = "delete_stage")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn delete(
         &self,
         caller: Caller<PipelinesWrite>,
@@ -295,16 +322,20 @@ impl StagesApi {
         /// The pipeline's `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
         /// `return=representation` for the last state in a 200.
         #[oai(name = "Prefer")]
-        prefer: Header<Option<String>>,
-    ) -> Result<Deleted<StageBody>, ApiError> {
+        prefer: Prefer,
+    ) -> Result<Answered<Deleted<StageBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
         let move_to = move_to.map(StageId);
-        let remove = async |tx: &mut tenon_common::TenantTx<'_>| {
-            pipeline::delete_stage(tx, PipelineId(id.0), StageId(stage_id.0), expected, move_to).await
+        let (pipeline, stage) = (PipelineId(id.0), StageId(stage_id.0));
+        let remove = async |tx: &mut TenantTx<'_>| {
+            let stage = pipeline::delete_stage(tx, pipeline, stage, expected, move_to).await?;
+            Ok(Deleted::preferring(prefer, || stage.into()))
         };
-        let stage = app.db.write(&caller.actor, remove).await?;
-        Ok(Deleted::as_preferred(prefer.as_deref(), || stage.into()))
+        once.write(&app, &caller, prefer, remove).await
     }
 }

@@ -1,6 +1,7 @@
 //! Companies: their life, their industries, who sees them, and the contacts that belong to them.
 
 mod contacts;
+mod lists;
 mod scope;
 
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! Leads: their life, what they are worth, who sees them, and the stages and records that they name.
 
 mod conversion;
+mod lists;
 mod stages;
 
 use serde_json::{Value, json};

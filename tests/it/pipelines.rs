@@ -1,5 +1,6 @@
 //! Pipelines: their life, and their stages as a whole.
 
+mod lists;
 mod stages;
 
 use serde_json::{Value, json};

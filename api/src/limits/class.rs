@@ -18,15 +18,16 @@ pub enum Class {
     Qr,
 }
 
-/// Operations whose class their method does not tell: POSTs that only read, and all without a credential.
+/// Operations whose class neither their method nor their verb tells: those without a credential.
 const NAMED: &[(&str, Class)] = &[
     ("create_login", Class::Login),
     ("list_error_codes", Class::Public),
     ("list_event_types", Class::Public),
     ("get_key_set", Class::Public),
-    ("read_contacts", Class::Read),
-    ("search_contacts", Class::Read),
 ];
+
+/// What the ids of POSTs that only read begin with.
+const READING: [&str; 2] = ["read_", "search_"];
 
 impl Class {
     /// The class of an operation of the document; none for one without a credential that is not named above.
@@ -36,7 +37,8 @@ impl Class {
             return Some(*class);
         }
         let secured = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
-        secured.then(|| if method.eq_ignore_ascii_case("get") { Self::Read } else { Self::Write })
+        let reads = method.eq_ignore_ascii_case("get") || READING.iter().any(|verb| id.starts_with(verb));
+        secured.then_some(if reads { Self::Read } else { Self::Write })
     }
 
     /// The class of a request with a credential that fits no operation.
@@ -84,6 +86,8 @@ mod tests {
         let secured = json!({"operationId": "do_this", "security": [{"bearer": []}]});
         assert_eq!(Class::of("get", &secured), Some(Class::Read));
         assert_eq!(Class::of("delete", &secured), Some(Class::Write));
+        let search = json!({"operationId": "search_these", "security": [{"bearer": []}]});
+        assert_eq!(Class::of("post", &search), Some(Class::Read));
         let named = json!({"operationId": "create_login", "security": []});
         assert_eq!(Class::of("post", &named), Some(Class::Login));
     }

@@ -1,36 +1,13 @@
 //! The parameters of lists in the document. They follow from what each list declares, so that no handler repeats them.
 
-use serde_json::{Value, json};
-use tenon_common::crm::{company, contact, lead, pipeline};
+use poem_openapi::registry::{MetaOperationParam, MetaParamIn, MetaSchema, MetaSchemaRef};
 use tenon_common::filter::MAX_BYTES;
 use tenon_common::list::{Field, Kind, Listing};
 
-/// The operations that are lists, and of what. A new one is a line here.
-const LISTS: &[(&str, &Listing)] = &[
-    ("list_contacts", &contact::LIST),
-    ("list_companies", &company::LIST),
-    ("list_leads", &lead::LIST),
-    ("list_pipelines", &pipeline::LIST),
-];
-
-/// The text of poem's document with the parameters of lists.
-pub fn with_parameters(spec: &str) -> String {
-    let Ok(mut document) = serde_json::from_str::<Value>(spec) else { return spec.to_owned() };
-    let paths = document["paths"].as_object_mut().into_iter().flatten();
-    let operations = paths.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
-    for (_, operation) in operations {
-        let listing = LISTS.iter().find(|(id, _)| operation["operationId"] == *id);
-        if let (Some((_, listing)), Some(operation)) = (listing, operation.as_object_mut()) {
-            let known = operation.entry("parameters").or_insert_with(|| json!([]));
-            known.as_array_mut().into_iter().for_each(|known| known.extend(parameters(listing)));
-        }
-    }
-    document.to_string()
-}
-
-fn parameters(listing: &Listing) -> Vec<Value> {
-    let text = json!({"type": "string"});
-    let number = json!({"type": "integer", "format": "uint32"});
+/// The parameters of a list.
+pub fn parameters(listing: &Listing) -> Vec<MetaOperationParam> {
+    let text = MetaSchema::new("string");
+    let number = MetaSchema::new_with_format("integer", "uint32");
     let fields = listing.filterable().join("`, `");
     let sortable = listing.sortable().join("`, `");
     let members = listing.members.join("`, `");
@@ -38,9 +15,9 @@ fn parameters(listing: &Listing) -> Vec<Value> {
         parameter(
             "filter",
             &format!(
-                "A condition such as `name startsWith \"J\" and not (email is null)`; its grammar is in `openapi/filters.md`. Fields: `{fields}`."
+                "A condition such as `createdAt >= 2026-01-31 and not (version = 1)`; its grammar is in `openapi/filters.md`. Fields: `{fields}`."
             ),
-            json!({"type": "string", "maxLength": MAX_BYTES}),
+            MetaSchema { max_length: Some(MAX_BYTES), ..text.clone() },
         ),
         parameter(
             "q",
@@ -73,40 +50,54 @@ fn parameters(listing: &Listing) -> Vec<Value> {
         parameter(
             "count",
             "How `pagination.total` is told. If absent: with `page` counted up to 100,000 and estimated beyond, with `cursor` not at all.",
-            json!({"type": "string", "enum": ["none", "estimated", "exact"]}),
+            one_of(["none", "estimated", "exact"]),
         ),
         parameter(
             "deleted",
             "Whether deleted records are shown: not, too, or only these. `exclude` if absent.",
-            json!({"type": "string", "enum": ["exclude", "include", "only"]}),
+            one_of(["exclude", "include", "only"]),
         ),
         parameter(
             "updatedSince",
             "Records that were changed at that instant or later.",
-            json!({"type": "string", "format": "date-time"}),
+            MetaSchema::new_with_format("string", "date-time"),
         ),
     ];
     all.extend(listing.fields.iter().map(shorthand));
     all
 }
 
-fn shorthand(field: &Field) -> Value {
+fn shorthand(field: &Field) -> MetaOperationParam {
     let description = match field.kind {
         Kind::Many { .. } => format!("Records with this value among their `{}`.", field.name),
         _ => format!("Records with this `{}`.", field.name),
     };
     let schema = match field.kind {
-        Kind::Text | Kind::Folded | Kind::Many { .. } => json!({"type": "string"}),
-        Kind::Uuid => json!({"type": "string", "format": "uuid"}),
-        Kind::Instant => json!({"type": "string", "format": "date-time"}),
-        Kind::Date => json!({"type": "string", "format": "date"}),
-        Kind::Integer => json!({"type": "integer", "format": "int64"}),
-        Kind::Thousandths => json!({"type": "number", "format": "double"}),
-        Kind::Boolean => json!({"type": "boolean"}),
+        Kind::Text | Kind::Folded | Kind::Many { .. } => MetaSchema::new("string"),
+        Kind::Uuid => MetaSchema::new_with_format("string", "uuid"),
+        Kind::Instant => MetaSchema::new_with_format("string", "date-time"),
+        Kind::Date => MetaSchema::new_with_format("string", "date"),
+        Kind::Integer => MetaSchema::new_with_format("integer", "int64"),
+        Kind::Thousandths => MetaSchema::new_with_format("number", "double"),
+        Kind::Boolean => MetaSchema::new("boolean"),
     };
     parameter(field.name, &description, schema)
 }
 
-fn parameter(name: &str, description: &str, schema: Value) -> Value {
-    json!({"name": name, "schema": schema, "in": "query", "description": description, "required": false})
+fn one_of(values: [&str; 3]) -> MetaSchema {
+    MetaSchema { enum_items: values.into_iter().map(Into::into).collect(), ..MetaSchema::new("string") }
+}
+
+/// A parameter of the query that may be left out.
+pub fn parameter(name: &str, description: &str, schema: MetaSchema) -> MetaOperationParam {
+    MetaOperationParam {
+        name: name.to_owned(),
+        schema: MetaSchemaRef::Inline(Box::new(schema)),
+        in_type: MetaParamIn::Query,
+        description: Some(description.to_owned()),
+        required: false,
+        deprecated: false,
+        explode: true,
+        style: None,
+    }
 }

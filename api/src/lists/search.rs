@@ -25,6 +25,8 @@ pub struct SearchInput {
     pub sort: Option<Vec<String>>,
     /// Members of the records to answer; the others are absent.
     pub fields: Option<Vec<String>>,
+    /// Records that the records name, to be answered beside them: the relations of the list's `include`.
+    pub include: Option<Vec<String>>,
     /// Records at most, 1 to 200; 20 if absent.
     pub limit: Option<u32>,
     /// `pagination.nextCursor` of the page before, with the same filter, words, sort and `deleted`.

@@ -26,6 +26,18 @@ struct Access {
     user_epoch: i64,
     tenant_epoch: i64,
     tenant_deleted: bool,
+    require_if_match: bool,
+}
+
+/// What a member is let in with.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted {
+    /// The member's role now.
+    pub role: Role,
+    /// The tenant's plan.
+    pub plan: Plan,
+    /// The tenant's setting [`REQUIRE_IF_MATCH`](crate::account::tenant::REQUIRE_IF_MATCH).
+    pub require_if_match: bool,
 }
 
 /// Why a token is not good any more.
@@ -50,8 +62,8 @@ impl AccessCheck {
         Self { db, cache: Cache::builder().max_capacity(100_000).time_to_live(BELIEVED_FOR).build() }
     }
 
-    /// The member's role and plan now, or why the token is not good any more.
-    pub async fn check(&self, claims: &Claims) -> Result<Result<(Role, Plan), Ended>> {
+    /// With what the member is let in now, or why the token is not good any more.
+    pub async fn check(&self, claims: &Claims) -> Result<Result<Admitted, Ended>> {
         let key = (claims.sub, claims.org);
         let access = match self.cache.get(&key).await {
             Some(access) => access,
@@ -69,8 +81,11 @@ impl AccessCheck {
         if access.tenant_deleted || epochs.iter().zip(claims.ver).any(|(now, then)| *now > then) {
             return Ok(Err(Ended::Revoked));
         }
-        let plan = Plan::parse(&access.plan).map_err(Error::internal)?;
-        Ok(Ok((Role::parse(&access.role)?, plan)))
+        Ok(Ok(Admitted {
+            role: Role::parse(&access.role)?,
+            plan: Plan::parse(&access.plan).map_err(Error::internal)?,
+            require_if_match: access.require_if_match,
+        }))
     }
 }
 

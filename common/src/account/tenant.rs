@@ -17,7 +17,7 @@ use crate::id::TenantId;
 use crate::wire;
 
 pub use changes::{RESTORED_WITHIN, delete, restore, set_plan, update};
-pub use draft::{MOST_SETTINGS, TenantDraft, merge};
+pub use draft::{MOST_SETTINGS, REQUIRE_IF_MATCH, TenantDraft, merge};
 
 /// What a tenant pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -115,3 +115,22 @@ pub async fn get(tx: &mut TenantTx<'_>, id: UserId) -> Result<Member> {
     .await?
     .ok_or(Error::NotFound(EntityKind::User))
 }
+
+/// Who somebody is, for others.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Name {
+    /// The user's id.
+    pub id: UserId,
+    /// The name.
+    pub name: String,
+    /// The login address.
+    pub email: String,
+}
+
+/// Who these members of the transaction's tenant are; in the order of their ids, without those who are none.
+pub async fn names(tx: &mut TenantTx<'_>, ids: &[UserId]) -> Result<Vec<Name>> {
+    let statement = "select u.id, u.name, u.email
+         from tenon.memberships m join tenon.users u on u.id = m.user_id
+         where m.tenant_id = $1 and m.user_id = any ($2) order by u.id";
+    Ok(sqlx::query_as(statement).bind(tx.actor().tenant).bind(ids).fetch_all(tx.conn()).await?)
+}

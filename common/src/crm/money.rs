@@ -108,6 +108,19 @@ mod tests {
         }
     }
 
+    /// Leads are compared by thousandths, which the database makes of minor units.
+    #[test]
+    fn the_database_knows_the_same_digits() {
+        let migration = include_str!("../../../migrations/0022_expand_lead_lists.sql");
+        for (list, times) in [(WITHOUT, "1000"), (WITH_THREE, "1")] {
+            let quoted = format!("'{}'", list.replace(' ', "', '"));
+            let (_, after) = migration.split_once(&quoted).unwrap_or_else(|| panic!("{quoted}"));
+            let then = after.split("then").nth(1).and_then(|then| then.split_whitespace().next());
+            assert_eq!(then, Some(times), "{list}");
+        }
+        assert!(migration.contains("else 10"));
+    }
+
     proptest! {
         #[test]
         fn minor_units_survive_the_wire(minor in 0..=MAX_MINOR) {

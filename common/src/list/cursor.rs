@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value as Json;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{Column, Row, Type};
 use uuid::Uuid;
 
 use crate::list::field::Kind;
@@ -48,7 +48,7 @@ impl Key {
             Kind::Uuid => known(row.try_get(column)?, Self::Uuid),
             Kind::Instant => known(row.try_get(column)?, Self::Instant),
             Kind::Date => known(row.try_get(column)?, Self::Date),
-            Kind::Integer | Kind::Thousandths => known(row.try_get(column)?, Self::Integer),
+            Kind::Integer | Kind::Thousandths => known(integer(row, column)?, Self::Integer),
             Kind::Boolean => known(row.try_get(column)?, Self::Boolean),
         })
     }
@@ -78,6 +78,14 @@ impl Key {
             _ => return None,
         })
     }
+}
+
+/// A number of 32 or of 64 bits.
+fn integer(row: &PgRow, column: usize) -> Result<Option<i64>, sqlx::Error> {
+    if i32::compatible(row.try_column(column)?.type_info()) {
+        return Ok(row.try_get::<Option<i32>, _>(column)?.map(i64::from));
+    }
+    row.try_get(column)
 }
 
 impl Keys {

@@ -32,6 +32,8 @@ pub struct Checked {
     pub scopes: Arc<[String]>,
     /// The tenant's plan.
     pub plan: Plan,
+    /// The tenant's setting [`REQUIRE_IF_MATCH`](crate::account::tenant::REQUIRE_IF_MATCH).
+    pub require_if_match: bool,
 }
 
 /// Why a key is not accepted.
@@ -62,6 +64,7 @@ struct Row {
     tenant_deleted: bool,
     member_active: bool,
     member_role: Option<String>,
+    require_if_match: bool,
 }
 
 struct Known {
@@ -196,6 +199,7 @@ fn known(row: Row) -> Result<Known> {
             role,
             scopes: row.scopes.into(),
             plan: Plan::parse(&row.plan).map_err(Error::internal)?,
+            require_if_match: row.require_if_match,
         },
     })
 }

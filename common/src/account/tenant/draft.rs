@@ -9,6 +9,9 @@ use crate::error::FieldError;
 /// The settings of a tenant take so many bytes at most, as JSON.
 pub const MOST_SETTINGS: usize = 16 * 1024;
 
+/// The setting by which changes of a record must name its version; true or false. The others are the tenant's own.
+pub const REQUIRE_IF_MATCH: &str = "requireIfMatch";
+
 /// What a caller says of a tenant. What is absent was not said.
 #[derive(Clone, Debug, Default)]
 pub struct TenantDraft {
@@ -25,7 +28,10 @@ impl TenantDraft {
     pub fn broken(&self) -> Vec<FieldError> {
         let name = self.name.as_deref().and_then(|name| rules::text(name, "Name", 100).err());
         let slug = self.slug.as_deref().and_then(|slug| check_slug(slug).err());
-        let settings = self.settings.as_ref().and_then(too_long);
+        let settings = self
+            .settings
+            .iter()
+            .flat_map(|settings| too_long(settings).into_iter().chain(no_switch(settings)));
         let name = name.map(|(code, message)| FieldError::new("name", code, message));
         name.into_iter().chain(slug).chain(settings).collect()
     }
@@ -49,6 +55,12 @@ fn too_long(settings: &Map<String, Value>) -> Option<FieldError> {
     let length = serde_json::to_vec(settings).map_or(usize::MAX, |bytes| bytes.len());
     let message = format!("Settings must take {MOST_SETTINGS} bytes of JSON at most");
     (length > MOST_SETTINGS).then(|| FieldError::new("settings", "INVALID_LENGTH", message))
+}
+
+fn no_switch(settings: &Map<String, Value>) -> Option<FieldError> {
+    let wrong = settings.get(REQUIRE_IF_MATCH).is_some_and(|value| !value.is_boolean() && !value.is_null());
+    let field = format!("settings/{REQUIRE_IF_MATCH}");
+    wrong.then(|| FieldError::new(&field, "INVALID_TYPE", "Expected true or false"))
 }
 
 /// Merges a patch into an object (RFC 7396): null takes a member away, objects are merged, all else is replaced.

@@ -1,72 +1,81 @@
-//! `/connection/contacts/by/{key}/{value}`: contacts by what another system knows them by.
+//! `…/by/{key}/{value}`: records by what another system knows them by.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path};
+use poem_openapi::param::{Header, Path, Query};
 use tenon_common::TenantTx;
-use tenon_common::account::role::Role;
-use tenon_common::crm::contact::{Contact, ContactDraft};
-use tenon_common::crm::record::{self, Key, Precondition};
+use tenon_common::crm::record::{self, Head, Key, Precondition};
 
 use crate::app::App;
 use crate::body::Body;
-use crate::caller::{Caller, ContactsDelete, ContactsRead, ContactsWrite};
-use crate::contacts::{ContactBody, ContactInput, ContactPatch, ContactRules, created, replacement, shown};
+use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::once::{Answered, Once};
 use crate::params;
 use crate::prefer::Prefer;
-use crate::response::{Deleted, Fetched, Shown, Upserted};
-use crate::tags::Tags;
+use crate::records::answers::{created, shown};
+use crate::records::change::replacement;
+use crate::records::{DraftOf, Include, Patch, RecordAnswer, Resource};
+use crate::response::{Deleted, Shown, Upserted};
 
 /// The operations.
-pub struct ContactsByKeyApi;
+#[derive(Debug, Default)]
+pub struct RecordsByKeyApi<R>(PhantomData<R>);
 
-#[OpenApi(prefix_path = "/api/v1/connection/contacts/by", tag = "Tags::Contacts")]
-impl ContactsByKeyApi {
-    /// Get a contact by key
+#[OpenApi(prefix_path = R::PATH)]
+impl<R: Resource> RecordsByKeyApi<R> {
+    /// Get {a record} by key
     ///
-    /// With `If-None-Match` 304 for the version that you have. Needs `contacts:read`.
-    #[oai(path = "/:key/:value", method = "get", operation_id = "get_contact_by_key")]
+    /// With `If-None-Match` 304 for the version that you have. {note} Needs `{read}`.
+    #[oai(path = "/by/:key/:value", method = "get", operation_id = "get_{record}_by_key")]
     async fn get(
         &self,
-        caller: Caller<ContactsRead>,
+        caller: Caller<R::Read>,
         app: Data<&Arc<App>>,
-        /// `email` or `externalId`.
+        /// {keys}.
         key: Path<String>,
         /// The value, percent-encoded.
         value: Path<String>,
+        /// Records that it names, to be answered beside it, parted by commas: {relations}. Then there is no 304.
+        include: Query<Option<String>>,
         /// The `ETag` that you have.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
-    ) -> Result<Fetched<ContactBody>, ApiError> {
-        let key = Key::<Contact>::parse(&key, &value)?;
-        let contact = app.db.read(&caller.actor, async |tx| record::find_by(tx, &key).await).await?;
-        let version = contact.version;
-        Ok(Fetched::unless(if_none_match.as_deref(), contact.into(), version))
+    ) -> Result<RecordAnswer<R::Body>, ApiError> {
+        let key: Key<R::Record> = Key::parse(&key, &value)?;
+        let include = Include::of_text(R::RELATIONS, include.as_deref(), &caller)?;
+        let get = async |tx: &mut TenantTx<'_>| {
+            let record = record::find_by(tx, &key).await?;
+            let included = include.load(tx, std::slice::from_ref(&record)).await?;
+            Ok((record, included))
+        };
+        let (record, included) = app.db.read(&caller.actor, get).await?;
+        let version = record.version();
+        Ok(RecordAnswer::unless(if_none_match.as_deref(), record.into(), version, included))
     }
 
-    /// Create or replace a contact by key
+    /// Create or replace {a record} by key
     ///
-    /// 201 where no contact has the value, which need not be in the body; 200 where one has it and is replaced: fields that are
+    /// 201 where no {record} has the value, which need not be in the body; 200 where one has it and is replaced: fields that are
     /// absent are cleared. Of several at once one creates. With `If-None-Match: *` it only creates, with `If-Match` it only
-    /// replaces. Needs `contacts:write`. Emits `contact.created` or `contact.updated`.
-    #[oai(path = "/:key/:value", method = "put", operation_id = "upsert_contact_by_key")]
+    /// replaces. {note} Needs `{write}`. Emits `{record}.created` or `{record}.updated`.
+    #[oai(path = "/by/:key/:value", method = "put", operation_id = "upsert_{record}_by_key")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn upsert(
         &self,
-        caller: Caller<ContactsWrite>,
+        caller: Caller<R::Write>,
         app: Data<&Arc<App>>,
-        /// `email` or `externalId`.
+        /// {keys}.
         key: Path<String>,
         /// The value, percent-encoded.
         value: Path<String>,
         /// The `ETag` that you have; another version is refused with 412.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        /// `*`: a contact that has the value is refused with 412.
+        /// `*`: {a record} that has the value is refused with 412.
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
         /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
@@ -75,33 +84,32 @@ impl ContactsByKeyApi {
         /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
         #[oai(name = "Prefer")]
         prefer: Prefer,
-        body: Body<ContactInput, ContactRules>,
-    ) -> Result<Answered<Upserted<ContactBody>>, ApiError> {
-        let key = Key::<Contact>::parse(&key, &value)?;
+        body: Body<R::Input, R::Rules>,
+    ) -> Result<Answered<Upserted<R::Body>>, ApiError> {
+        let key: Key<R::Record> = Key::parse(&key, &value)?;
         let precondition = precondition(if_match.as_deref(), if_none_match.as_deref())?;
-        let draft = key.complete(ContactDraft::from(body.0))?;
-        let owns_only = caller.actor.role < Role::Admin;
+        let draft: DraftOf<R> = key.complete(body.0.into())?;
+        let edit = replacement(draft.clone(), caller.actor.role);
         let upsert = async |tx: &mut TenantTx<'_>| {
-            let edit = |now| replacement(draft.clone(), &now, owns_only);
-            Ok(match record::upsert(tx, &key, precondition, draft.clone(), edit).await? {
-                record::Upserted::Created(contact) => Upserted::Created(created(contact)),
-                record::Upserted::Updated(contact) => Upserted::Replaced(shown(contact)),
+            Ok(match record::upsert(tx, &key, precondition, draft, edit).await? {
+                record::Upserted::Created(record) => Upserted::Created(created::<R>(record)),
+                record::Upserted::Updated(record) => Upserted::Replaced(shown::<R>(record)),
             })
         };
         once.write(&app, &caller, prefer, upsert).await
     }
 
-    /// Change a contact by key
+    /// Change {a record} by key
     ///
-    /// JSON merge patch (RFC 7396): absent keeps a field, null clears it. The value itself can be changed too. Needs
-    /// `contacts:write`. Emits `contact.updated`, unless nothing differs.
-    #[oai(path = "/:key/:value", method = "patch", operation_id = "update_contact_by_key")]
+    /// JSON merge patch (RFC 7396): absent keeps a field, null clears it. The value itself can be changed too. {note} Needs
+    /// `{write}`. Emits `{record}.updated`, unless nothing differs.
+    #[oai(path = "/by/:key/:value", method = "patch", operation_id = "update_{record}_by_key")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
         &self,
-        caller: Caller<ContactsWrite>,
+        caller: Caller<R::Write>,
         app: Data<&Arc<App>>,
-        /// `email` or `externalId`.
+        /// {keys}.
         key: Path<String>,
         /// The value, percent-encoded.
         value: Path<String>,
@@ -114,28 +122,29 @@ impl ContactsByKeyApi {
         /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
         #[oai(name = "Prefer")]
         prefer: Prefer,
-        body: Body<ContactPatch, ContactRules>,
-    ) -> Result<Answered<Shown<ContactBody>>, ApiError> {
-        let key = Key::<Contact>::parse(&key, &value)?;
+        body: Body<R::Patch, R::Rules>,
+    ) -> Result<Answered<Shown<R::Body>>, ApiError> {
+        let key: Key<R::Record> = Key::parse(&key, &value)?;
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
         let update = async |tx: &mut TenantTx<'_>| {
             let before = record::lock_by(tx, &key).await?;
-            Ok(shown(record::update_locked(tx, before, expected, |draft| patch.merge(draft)).await?))
+            let merge = |draft| patch.merge(draft);
+            Ok(shown::<R>(record::update_locked(tx, before, expected, merge).await?))
         };
         once.write(&app, &caller, prefer, update).await
     }
 
-    /// Delete a contact by key
+    /// Delete {a record} by key
     ///
-    /// As by id. Needs `contacts:delete`. Emits `contact.deleted`.
-    #[oai(path = "/:key/:value", method = "delete", operation_id = "delete_contact_by_key")]
+    /// As by id. {note} Needs `{delete}`. Emits `{record}.deleted`.
+    #[oai(path = "/by/:key/:value", method = "delete", operation_id = "delete_{record}_by_key")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn delete(
         &self,
-        caller: Caller<ContactsDelete>,
+        caller: Caller<R::Delete>,
         app: Data<&Arc<App>>,
-        /// `email` or `externalId`.
+        /// {keys}.
         key: Path<String>,
         /// The value, percent-encoded.
         value: Path<String>,
@@ -148,13 +157,13 @@ impl ContactsByKeyApi {
         /// `return=representation` for the last state in a 200.
         #[oai(name = "Prefer")]
         prefer: Prefer,
-    ) -> Result<Answered<Deleted<ContactBody>>, ApiError> {
-        let key = Key::<Contact>::parse(&key, &value)?;
+    ) -> Result<Answered<Deleted<R::Body>>, ApiError> {
+        let key: Key<R::Record> = Key::parse(&key, &value)?;
         let expected = params::if_match(if_match.as_deref())?;
         let delete = async |tx: &mut TenantTx<'_>| {
             let before = record::lock_by(tx, &key).await?;
-            let contact = record::delete_locked(tx, before, expected).await?;
-            Ok(Deleted::preferring(prefer, || contact.into()))
+            let record = record::delete_locked(tx, before, expected).await?;
+            Ok(Deleted::preferring(prefer, || record.into()))
         };
         once.write(&app, &caller, prefer, delete).await
     }
