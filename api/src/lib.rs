@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod activities;
 pub mod actor;
 pub mod api_keys;
 pub mod app;
@@ -40,6 +41,7 @@ pub mod serve;
 pub mod spec;
 pub mod stages;
 pub mod tags;
+pub mod timelines;
 pub mod timestamp;
 pub mod webhook_operations;
 pub mod webhooks;

@@ -11,6 +11,7 @@ use poem_openapi::error::{ParseParamError, ParsePathError};
 use poem_openapi::types::Type;
 use poem_openapi::{OpenApiService, ServerObject};
 
+use crate::activities::Activities;
 use crate::api_keys::ApiKeysApi;
 use crate::app::App;
 use crate::associations::AssociationsApi;
@@ -35,6 +36,7 @@ use crate::records::{Named, Records, RecordsBinApi, RecordsByKeyApi, RecordsRead
 use crate::refusal::Refusal;
 use crate::request;
 use crate::stages::StagesApi;
+use crate::timelines::TimelinesApi;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
@@ -51,10 +53,11 @@ type Crm = (
     Records<Leads>,
     LeadMovesApi,
     LeadConversionApi,
+    Records<Activities>,
     IndustriesApi,
 );
 /// What hangs on contacts, companies and leads alike.
-type Linked<R> = Named<R, AssociationsApi<R>>;
+type Linked<R> = Named<R, (AssociationsApi<R>, TimelinesApi<R>)>;
 type Links = (Linked<Contacts>, Linked<Companies>, Linked<Leads>);
 type Resources = (
     AuthApi,

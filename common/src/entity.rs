@@ -19,6 +19,8 @@ pub enum EntityKind {
     Stage,
     /// A lead.
     Lead,
+    /// An activity.
+    Activity,
     /// An association of two records.
     Association,
     /// A webhook.
@@ -39,6 +41,7 @@ impl EntityKind {
             Self::Pipeline => "pipeline",
             Self::Stage => "stage",
             Self::Lead => "lead",
+            Self::Activity => "activity",
             Self::Association => "association",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
@@ -56,6 +59,7 @@ impl EntityKind {
             Self::Pipeline => "Pipeline",
             Self::Stage => "Stage",
             Self::Lead => "Lead",
+            Self::Activity => "Activity",
             Self::Association => "Association",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",

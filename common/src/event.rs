@@ -59,6 +59,11 @@ catalogue! {
     LEAD_DELETED = "lead.deleted", Lead, "A lead was deleted; `data` is its last state.";
     LEAD_RESTORED = "lead.restored", Lead, "A deleted lead was brought back.";
     LEAD_PURGED = "lead.purged", Lead, "A deleted lead was removed for good; `data` is its last state.";
+    ACTIVITY_CREATED = "activity.created", Activity, "An activity was created, with its links.";
+    ACTIVITY_UPDATED = "activity.updated", Activity, "An activity was changed, or its links were; `changedFields` and `previous` say what.";
+    ACTIVITY_DELETED = "activity.deleted", Activity, "An activity was deleted; `data` is its last state.";
+    ACTIVITY_RESTORED = "activity.restored", Activity, "A deleted activity was brought back.";
+    ACTIVITY_PURGED = "activity.purged", Activity, "A deleted activity was removed for good; `data` is its last state.";
     API_KEY_CREATED = "api_key.created", ApiKey, "An API key was created. The key itself is never in an event.";
     API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
     API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";

@@ -50,6 +50,8 @@ ids! {
     StageId,
     /// A lead.
     LeadId,
+    /// An activity.
+    ActivityId,
     /// An association of two records.
     AssociationId,
     /// A webhook: a receiver's address and what it subscribed to.

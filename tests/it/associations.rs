@@ -1,9 +1,10 @@
 //! Associations: labelled links between contacts, companies and leads, seen from both ends.
 
+mod ends;
 mod scope;
 
 use serde_json::{Value, json};
-use tenon_tests::{Client, Person, TestApp, factory};
+use tenon_tests::{Client, Person, TestApp, eventually, factory};
 use uuid::Uuid;
 
 use crate::log;
@@ -279,4 +280,23 @@ async fn every_change_writes_one_event_and_keys_make_it_once() {
         let webhook = json!({"url": "http://127.0.0.1:9/hook", "events": [event]});
         admin.post("/webhooks", webhook).await.status(400);
     }
+}
+
+#[tokio::test]
+async fn an_association_has_no_version_to_ask_for() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let admin = acme.admin();
+    let Records { contact, company, .. } = records(&admin).await;
+    let settings = json!({"settings": {"requireIfMatch": true}});
+    admin.patch(&format!("/organizations/{}", acme.id), settings).await.status(200);
+    eventually("the setting takes effect", async || {
+        let unguarded =
+            admin.patch(&format!("{CONTACTS}/{}", factory::id(&contact)), json!({"name": "x"})).await;
+        unguarded.status == 428
+    })
+    .await;
+    let there = to(CONTACTS, &contact, "company", &company);
+    admin.put(&there, Value::Null).await.status(201);
+    admin.delete(&there).await.no_content();
 }

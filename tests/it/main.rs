@@ -1,5 +1,6 @@
 //! One test program for the whole product, so that it is linked once.
 
+mod activities;
 mod api_keys;
 mod associations;
 mod auth;
@@ -22,5 +23,6 @@ mod processes;
 mod queue;
 mod raw;
 mod records;
+mod timelines;
 mod webhook_operations;
 mod writes;

@@ -1,6 +1,7 @@
 //! The records of the CRM. A module of this folder does not call another one: what needs two has a file of its own, named for
 //! what it does.
 
+pub mod activity;
 pub mod association;
 pub mod company;
 pub mod contact;
@@ -14,3 +15,4 @@ pub mod record;
 mod release;
 pub mod rules;
 mod stage_removal;
+pub mod timeline;

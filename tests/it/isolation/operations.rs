@@ -51,12 +51,15 @@ fn entries() -> Vec<(String, Needs, Value)> {
         ("list_contact_associations", Scope("contacts:read"), Value::Null),
         ("create_contact_association", Scope("contacts:write"), Value::Null),
         ("delete_contact_association", Scope("contacts:write"), Value::Null),
+        ("get_contact_timeline", Scope("contacts:read"), Value::Null),
         ("list_company_associations", Scope("companies:read"), Value::Null),
         ("create_company_association", Scope("companies:write"), Value::Null),
         ("delete_company_association", Scope("companies:write"), Value::Null),
+        ("get_company_timeline", Scope("companies:read"), Value::Null),
         ("list_lead_associations", Scope("leads:read"), Value::Null),
         ("create_lead_association", Scope("leads:write"), Value::Null),
         ("delete_lead_association", Scope("leads:write"), Value::Null),
+        ("get_lead_timeline", Scope("leads:read"), Value::Null),
         ("list_webhooks", Scope("webhooks:read"), Value::Null),
         ("create_webhook", Scope("webhooks:write"), webhook.clone()),
         ("get_webhook", Scope("webhooks:read"), Value::Null),
@@ -286,6 +289,8 @@ impl Operation {
 async fn snapshot(admin: &mut PgConnection, tenant: &Tenant) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     for table in [
+        "activities",
+        "activity_links",
         "api_keys",
         "associations",
         "companies",

@@ -66,6 +66,7 @@ async fn filled() -> (TestApp, Tenant, Tenant) {
         tenant.admin().put(&association, serde_json::Value::Null).await.status(201);
         factory::pipelines(&tenant.admin(), 2).await;
         factory::leads(&tenant.admin(), 2).await;
+        factory::activities(&tenant.admin(), 1, "contact", &contacts[0]).await;
         factory::webhook(&tenant.admin()).await;
         let keyed = tenant.admin().with_header("idempotency-key", "once");
         keyed.post("/connection/contacts", factory::contact(2)).await.status(201);
