@@ -6,6 +6,7 @@ mod by_key;
 mod changes;
 mod includes;
 mod lists;
+mod others;
 mod versions;
 
 use serde_json::{Value, json};

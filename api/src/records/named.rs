@@ -111,3 +111,56 @@ fn kept(text: String) -> &'static str {
     known.insert(text);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::companies::Companies;
+    use crate::contacts::Contacts;
+    use crate::leads::Leads;
+    use crate::pipelines::Pipelines;
+
+    /// The operations of the document by their ids.
+    fn operations() -> HashMap<String, Value> {
+        let document: Value = serde_json::from_str(&crate::spec().expect("a document").v31).expect("JSON");
+        let paths = document["paths"].as_object().expect("paths").values();
+        let operations = paths.flat_map(|methods| methods.as_object().expect("methods").values());
+        let by_id =
+            |operation: &Value| Some((operation["operationId"].as_str()?.to_owned(), operation.clone()));
+        operations.filter_map(by_id).collect()
+    }
+
+    /// What stands in braces and blanks, as the words do.
+    fn has_a_word(text: &str) -> bool {
+        text.split('{').skip(1).any(|rest| {
+            let word = rest.split('}').next().unwrap_or_default();
+            word.len() < rest.len() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b' ')
+        })
+    }
+
+    #[test]
+    fn no_word_is_left_for_the_reader() {
+        for (id, operation) in operations() {
+            let texts = [&operation["summary"], &operation["description"]];
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let texts = texts.into_iter().chain(parameters.map(|parameter| &parameter["description"]));
+            for text in texts.filter_map(Value::as_str) {
+                assert!(!has_a_word(text), "{id}: {text}");
+            }
+        }
+        assert!(has_a_word("Create {a record}") && !has_a_word("`{\"a\": 1}`, {"));
+    }
+
+    #[test]
+    fn every_note_is_read() {
+        let operations = operations();
+        let notes = [Contacts::NOTES, Companies::NOTES, Leads::NOTES, Pipelines::NOTES].concat();
+        assert!(!notes.is_empty());
+        for (id, note) in notes {
+            let description = operations.get(id).and_then(|operation| operation["description"].as_str());
+            assert!(description.is_some_and(|text| text.contains(note)), "{id} does not say: {note}");
+        }
+    }
+}
