@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod activities;
 pub mod actor;
 pub mod api_keys;
 pub mod app;
+pub mod associations;
 pub mod auth;
 pub mod batch;
 pub mod body;
@@ -21,6 +23,7 @@ pub mod lead_moves;
 pub mod leads;
 pub mod limit_operations;
 pub mod limits;
+pub mod linked;
 pub mod lists;
 pub mod meta;
 pub mod once;
@@ -38,6 +41,7 @@ pub mod serve;
 pub mod spec;
 pub mod stages;
 pub mod tags;
+pub mod timelines;
 pub mod timestamp;
 pub mod webhook_operations;
 pub mod webhooks;

@@ -8,10 +8,13 @@ use poem::http::{StatusCode, header};
 use poem::middleware::Compression;
 use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route};
 use poem_openapi::error::{ParseParamError, ParsePathError};
+use poem_openapi::types::Type;
 use poem_openapi::{OpenApiService, ServerObject};
 
+use crate::activities::Activities;
 use crate::api_keys::ApiKeysApi;
 use crate::app::App;
+use crate::associations::AssociationsApi;
 use crate::auth::AuthApi;
 use crate::body::BodyError;
 use crate::code::Code;
@@ -24,6 +27,7 @@ use crate::lead_conversion::LeadConversionApi;
 use crate::lead_moves::LeadMovesApi;
 use crate::leads::Leads;
 use crate::limit_operations::LimitsApi;
+use crate::linked::LinkedType;
 use crate::meta::MetaApi;
 use crate::openapi::Documents;
 use crate::organizations::OrganizationsApi;
@@ -32,6 +36,7 @@ use crate::records::{Named, Records, RecordsBinApi, RecordsByKeyApi, RecordsRead
 use crate::refusal::Refusal;
 use crate::request;
 use crate::stages::StagesApi;
+use crate::timelines::TimelinesApi;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
@@ -48,11 +53,16 @@ type Crm = (
     Records<Leads>,
     LeadMovesApi,
     LeadConversionApi,
+    Records<Activities>,
     IndustriesApi,
 );
+/// What hangs on contacts, companies and leads alike.
+type Linked<R> = Named<R, (AssociationsApi<R>, TimelinesApi<R>)>;
+type Links = (Linked<Contacts>, Linked<Companies>, Linked<Leads>);
 type Resources = (
     AuthApi,
     Crm,
+    Links,
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -67,6 +77,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
     let resources = (
         AuthApi,
         Crm::default(),
+        Links::default(),
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,
@@ -127,8 +138,10 @@ fn of_framework(error: &poem::Error) -> Refusal {
         return body.clone().into();
     }
     if let Some(path) = error.downcast_ref::<ParsePathError>() {
-        // Path parameters bind by position: the error's own name for it says nothing to a client.
-        let _ = path;
+        // Path parameters bind by position: the error's own name for it says nothing to a client, but its type does.
+        if path.reason.contains(LinkedType::name().as_ref()) {
+            return Refusal::new(Code::ValidationError).detail("type", "Expected contact, company or lead");
+        }
         return Refusal::new(Code::InvalidId).detail("id", "Expected a UUID");
     }
     if let Some(parameter) = error.downcast_ref::<ParseParamError>() {

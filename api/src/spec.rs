@@ -27,6 +27,8 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::Pipeline => "Pipeline",
         EntityKind::Stage => "Stage",
         EntityKind::Lead => "Lead",
+        EntityKind::Activity => "Activity",
+        EntityKind::Association => "Association",
         EntityKind::ApiKey => "ApiKey",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
@@ -74,6 +76,12 @@ fn example(kind: EntityKind) -> serde_json::Value {
             "currency": "EUR", "ownerId": null, "contactId": null, "companyId": null, "pipelineId": null, "stageId": null,
             "expectedCloseDate": "2025-12-31", "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by,
             "deletedAt": null
+        }),
+        EntityKind::Activity => json!({
+            "id": id, "tenantId": tenant, "externalId": null, "kind": "call", "subject": "Asked for a quote", "body": null,
+            "occurredAt": at, "dueAt": null, "completedAt": null,
+            "links": [{"type": "contact", "id": "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60"}], "ownerId": null, "version": 1,
+            "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by, "deletedAt": null
         }),
         EntityKind::ApiKey => json!({
             "id": id, "tenantId": tenant, "name": "Newsletter", "key": null, "prefix": "tenon_live_3f9KpQ2mXa7B", "last4": "x7Qe",

@@ -13,6 +13,8 @@ pub enum Tags {
     Pipelines,
     /// What may become business.
     Leads,
+    /// What was done with contacts, companies and leads, and what is to be done.
+    Activities,
     /// Receivers of signed events, and what was delivered to them.
     Webhooks,
     /// Credentials for programs.

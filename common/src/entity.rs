@@ -19,6 +19,10 @@ pub enum EntityKind {
     Stage,
     /// A lead.
     Lead,
+    /// An activity.
+    Activity,
+    /// An association of two records.
+    Association,
     /// A webhook.
     Webhook,
     /// The delivery of an event to a webhook.
@@ -37,6 +41,8 @@ impl EntityKind {
             Self::Pipeline => "pipeline",
             Self::Stage => "stage",
             Self::Lead => "lead",
+            Self::Activity => "activity",
+            Self::Association => "association",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
         }
@@ -53,6 +59,8 @@ impl EntityKind {
             Self::Pipeline => "Pipeline",
             Self::Stage => "Stage",
             Self::Lead => "Lead",
+            Self::Activity => "Activity",
+            Self::Association => "Association",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
         }

@@ -59,6 +59,11 @@ catalogue! {
     LEAD_DELETED = "lead.deleted", Lead, "A lead was deleted; `data` is its last state.";
     LEAD_RESTORED = "lead.restored", Lead, "A deleted lead was brought back.";
     LEAD_PURGED = "lead.purged", Lead, "A deleted lead was removed for good; `data` is its last state.";
+    ACTIVITY_CREATED = "activity.created", Activity, "An activity was created, with its links.";
+    ACTIVITY_UPDATED = "activity.updated", Activity, "An activity was changed, or its links were; `changedFields` and `previous` say what.";
+    ACTIVITY_DELETED = "activity.deleted", Activity, "An activity was deleted; `data` is its last state.";
+    ACTIVITY_RESTORED = "activity.restored", Activity, "A deleted activity was brought back.";
+    ACTIVITY_PURGED = "activity.purged", Activity, "A deleted activity was removed for good; `data` is its last state.";
     API_KEY_CREATED = "api_key.created", ApiKey, "An API key was created. The key itself is never in an event.";
     API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
     API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";
@@ -69,7 +74,8 @@ catalogue! {
     WEBHOOK_ENDPOINT_DISABLED = "webhook.endpoint.disabled", Webhook, "A webhook was disabled; `data.disabledReason` says why.";
 }
 
-/// Types that are recorded and cannot be subscribed to: the affairs of the webhooks themselves, and the tenant's birth.
+/// Types that are recorded and cannot be subscribed to: the affairs of the webhooks themselves, those of the tenant,
+/// and what links records.
 impl EventType {
     /// A tenant was created.
     pub const TENANT_CREATED: Self = Self::internal("tenant.created", EntityKind::Tenant);
@@ -79,6 +85,10 @@ impl EventType {
     pub const TENANT_DELETED: Self = Self::internal("tenant.deleted", EntityKind::Tenant);
     /// A deleted tenant was brought back.
     pub const TENANT_RESTORED: Self = Self::internal("tenant.restored", EntityKind::Tenant);
+    /// Two records were associated.
+    pub const ASSOCIATION_CREATED: Self = Self::internal("association.created", EntityKind::Association);
+    /// An association of two records was ended.
+    pub const ASSOCIATION_DELETED: Self = Self::internal("association.deleted", EntityKind::Association);
     /// A deleted pipeline was removed for good.
     pub const PIPELINE_PURGED: Self = Self::internal("pipeline.purged", EntityKind::Pipeline);
     /// An API key was changed.

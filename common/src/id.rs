@@ -50,6 +50,10 @@ ids! {
     StageId,
     /// A lead.
     LeadId,
+    /// An activity.
+    ActivityId,
+    /// An association of two records.
+    AssociationId,
     /// A webhook: a receiver's address and what it subscribed to.
     WebhookId,
     /// The delivery of one event to one webhook.

@@ -30,7 +30,7 @@ pub(crate) struct Resource {
 }
 
 /// Every resource.
-pub(crate) const ALL: [Resource; 4] = [
+pub(crate) const ALL: [Resource; 5] = [
     Resource {
         record: "contact",
         records: "contacts",
@@ -61,6 +61,14 @@ pub(crate) const ALL: [Resource; 4] = [
         body: factory::lead,
         text: "title",
         shared: Some(("currency", "EUR")),
+        batches: true,
+    },
+    Resource {
+        record: "activity",
+        records: "activities",
+        body: factory::activity,
+        text: "subject",
+        shared: Some(("kind", "call")),
         batches: true,
     },
 ];
@@ -94,8 +102,10 @@ impl Resource {
     /// A body with nothing but what is required.
     pub(crate) fn required(&self, text: &str) -> Value {
         let mut body = json!({self.text: text});
-        if let Some(status) = (self.body)(0).get("status") {
-            body["status"] = status.clone();
+        for field in ["status", "kind"] {
+            if let Some(value) = (self.body)(0).get(field) {
+                body[field] = value.clone();
+            }
         }
         body
     }

@@ -1,6 +1,8 @@
 //! One test program for the whole product, so that it is linked once.
 
+mod activities;
 mod api_keys;
+mod associations;
 mod auth;
 mod companies;
 mod contacts;
@@ -24,5 +26,6 @@ mod queue;
 mod raw;
 mod records;
 mod retention;
+mod timelines;
 mod webhook_operations;
 mod writes;

@@ -7,6 +7,7 @@ mod releases;
 
 use sqlx::PgConnection;
 use tenon_common::actor::Principal;
+use tenon_common::crm::activity::{Activity, ActivityDraft, ActivityKind};
 use tenon_common::crm::company::{Company, CompanyDraft};
 use tenon_common::crm::contact::{Contact, ContactDraft};
 use tenon_common::crm::lead::{Lead, LeadDraft, Status};
@@ -55,6 +56,25 @@ sample!(Contact, ContactDraft, name, ..ContactDraft::default());
 sample!(Company, CompanyDraft, name, employees: Some(12), ..CompanyDraft::default());
 sample!(Lead, LeadDraft, title, status: Some(Status::New), value: Some(12.5), ..LeadDraft::default());
 sample!(Pipeline, PipelineDraft, name, stages: vec![stage("New", 1), stage("Won", 2)],);
+
+impl Sample for Activity {
+    fn draft(number: usize) -> ActivityDraft {
+        let (subject, external_id) = (Some(format!("Record {number}")), Some(format!("x-{number}")));
+        ActivityDraft { kind: Some(ActivityKind::Call), subject, external_id, ..ActivityDraft::default() }
+    }
+
+    fn renamed(draft: ActivityDraft, name: &str) -> ActivityDraft {
+        ActivityDraft { subject: Some(name.to_owned()), ..draft }
+    }
+
+    fn known_as(draft: ActivityDraft, external_id: Option<&str>) -> ActivityDraft {
+        ActivityDraft { external_id: external_id.map(str::to_owned), ..draft }
+    }
+
+    fn name(&self) -> &str {
+        self.subject.as_deref().unwrap_or_default()
+    }
+}
 
 fn stage(name: &str, order: i32) -> StageDraft {
     StageDraft { name: Some(name.to_owned()), display_order: Some(order), ..StageDraft::default() }

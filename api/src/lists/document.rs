@@ -69,12 +69,14 @@ pub fn parameters(listing: &Listing) -> Vec<MetaOperationParam> {
 
 fn shorthand(field: &Field) -> MetaOperationParam {
     let description = match field.kind {
-        Kind::Many { .. } => format!("Records with this value among their `{}`.", field.name),
+        Kind::Many { .. } | Kind::ManyIds { .. } => {
+            format!("Records with this value among their `{}`.", field.name)
+        }
         _ => format!("Records with this `{}`.", field.name),
     };
     let schema = match field.kind {
         Kind::Text | Kind::Folded | Kind::Many { .. } => MetaSchema::new("string"),
-        Kind::Uuid => MetaSchema::new_with_format("string", "uuid"),
+        Kind::Uuid | Kind::ManyIds { .. } => MetaSchema::new_with_format("string", "uuid"),
         Kind::Instant => MetaSchema::new_with_format("string", "date-time"),
         Kind::Date => MetaSchema::new_with_format("string", "date"),
         Kind::Integer => MetaSchema::new_with_format("integer", "int64"),

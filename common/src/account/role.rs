@@ -83,6 +83,12 @@ impl Permission {
     pub const LEADS_WRITE: Self = Self("leads:write", Role::Agent);
     /// Delete leads.
     pub const LEADS_DELETE: Self = Self("leads:delete", Role::Agent);
+    /// Read activities.
+    pub const ACTIVITIES_READ: Self = Self("activities:read", Role::Agent);
+    /// Create, change and restore activities.
+    pub const ACTIVITIES_WRITE: Self = Self("activities:write", Role::Agent);
+    /// Delete activities.
+    pub const ACTIVITIES_DELETE: Self = Self("activities:delete", Role::Agent);
     /// Read webhooks and their deliveries.
     pub const WEBHOOKS_READ: Self = Self("webhooks:read", Role::Admin);
     /// Create, change and resend webhooks.
@@ -100,7 +106,7 @@ impl Permission {
     pub const ORGANIZATIONS_DELETE: Self = Self("organizations:delete", Role::Admin);
 
     /// Every permission there is.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
@@ -113,6 +119,9 @@ impl Permission {
         Self::LEADS_READ,
         Self::LEADS_WRITE,
         Self::LEADS_DELETE,
+        Self::ACTIVITIES_READ,
+        Self::ACTIVITIES_WRITE,
+        Self::ACTIVITIES_DELETE,
         Self::WEBHOOKS_READ,
         Self::WEBHOOKS_WRITE,
         Self::WEBHOOKS_DELETE,

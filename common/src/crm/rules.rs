@@ -1,6 +1,7 @@
 //! What a value must be, the same for the API, batches and imports. Each rule answers the value as it is kept, or the code and
 //! the words of what is wrong.
 
+use chrono::{DateTime, Datelike, SubsecRound, Utc};
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
@@ -25,6 +26,28 @@ pub fn text(value: &str, what: &str, max: usize) -> Result<String, Broken> {
         return Err(("INVALID_LENGTH", format!("{what} must have 1 to {max} characters")));
     }
     Ok(value)
+}
+
+/// Text of several lines: 1 to `max` characters after trimming.
+pub fn lines(value: &str, what: &str, max: usize) -> Result<String, Broken> {
+    let value = clean(value);
+    let length = value.chars().count();
+    if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        let message = format!("{what} must not contain control characters beside line breaks and tabs");
+        return Err(("INVALID_CHARACTERS", message));
+    }
+    if length == 0 || length > max {
+        return Err(("INVALID_LENGTH", format!("{what} must have 1 to {max} characters")));
+    }
+    Ok(value)
+}
+
+/// An instant of the years 1900 to 2199, to the millisecond: what is stored is what is shown.
+pub fn instant(at: DateTime<Utc>) -> Result<DateTime<Utc>, Broken> {
+    match (1900..2200).contains(&at.year()) {
+        true => Ok(at.trunc_subsecs(3)),
+        false => Err(("OUT_OF_RANGE", "Must be in the years 1900 to 2199".to_owned())),
+    }
 }
 
 /// The key of another system: 1 to 255 characters, kept as sent.
@@ -165,6 +188,23 @@ mod tests {
         assert!(text(&"ü".repeat(101), "Name", 100).is_err());
         assert!(text("   ", "Name", 100).is_err());
         assert!(text("a\u{0}b", "Name", 100).is_err());
+    }
+
+    #[test]
+    fn lines_may_break_and_nothing_else() {
+        assert_eq!(lines(" a\r\n\tb\n", "Body", 6).as_deref(), Ok("a\r\n\tb"));
+        assert!(lines("a\u{0}b", "Body", 6).is_err());
+        assert!(lines(" \n ", "Body", 6).is_err());
+        assert!(lines("abcdefg", "Body", 6).is_err());
+    }
+
+    #[test]
+    fn instants_are_kept_to_the_millisecond() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().expect("an instant");
+        assert_eq!(instant(at("2026-01-31T09:30:00.123999Z")), Ok(at("2026-01-31T09:30:00.123Z")));
+        for wrong in ["1899-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "9999-01-01T00:00:00Z"] {
+            assert!(instant(at(wrong)).is_err(), "{wrong}");
+        }
     }
 
     #[test]

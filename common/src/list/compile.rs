@@ -29,7 +29,7 @@ impl Condition {
 
     /// A field has this value, as in `?lifecycle=client`.
     pub(super) fn equal(field: &'static Field, text: &str) -> Result<Self, String> {
-        let operator = if matches!(field.kind, Kind::Many { .. }) { Operator::Any } else { Operator::Equal };
+        let operator = if field.kind.rows().is_some() { Operator::Any } else { Operator::Equal };
         let values = Values::of(field.kind, &[Value::Text(text.to_owned())])?;
         Ok(Self::Is { field, operator, values })
     }
@@ -119,7 +119,7 @@ fn equal_text(listing: &Listing, field: &Field, operator: Operator, values: &Val
 }
 
 fn compare(statement: &mut Statement, field: &Field, operator: Operator, values: &Values, negated: bool) {
-    if let Kind::Many { rows } = field.kind {
+    if let Some(rows) = field.kind.rows() {
         return among(statement, field, rows, operator, values, negated);
     }
     let column = field.column;
@@ -221,7 +221,7 @@ fn resolve_one(listing: &Listing, predicate: &Predicate) -> Result<Condition, St
         return Err(format!("There is no field {shown:?}; there are: {}", listing.filterable().join(", ")));
     };
     let word = operator.word();
-    let many = matches!(field.kind, Kind::Many { .. });
+    let many = field.kind.rows().is_some();
     match operator {
         Operator::Contains | Operator::StartsWith if field.searched && listing.search.is_some() => {
             let text = values.first().map(value::text).unwrap_or_default();

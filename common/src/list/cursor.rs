@@ -45,7 +45,7 @@ impl Key {
         }
         Ok(match kind {
             Kind::Text | Kind::Folded | Kind::Many { .. } => known(row.try_get(column)?, Self::Text),
-            Kind::Uuid => known(row.try_get(column)?, Self::Uuid),
+            Kind::Uuid | Kind::ManyIds { .. } => known(row.try_get(column)?, Self::Uuid),
             Kind::Instant => known(row.try_get(column)?, Self::Instant),
             Kind::Date => known(row.try_get(column)?, Self::Date),
             Kind::Integer | Kind::Thousandths => known(integer(row, column)?, Self::Integer),
@@ -70,7 +70,7 @@ impl Key {
         Some(match (kind, value) {
             (_, Json::Null) => Self::Null,
             (Kind::Text | Kind::Folded | Kind::Many { .. }, Json::String(text)) => Self::Text(text.clone()),
-            (Kind::Uuid, Json::String(text)) => Self::Uuid(text.parse().ok()?),
+            (Kind::Uuid | Kind::ManyIds { .. }, Json::String(text)) => Self::Uuid(text.parse().ok()?),
             (Kind::Instant, value) => Self::Instant(DateTime::from_timestamp_micros(value.as_i64()?)?),
             (Kind::Date, Json::String(text)) => Self::Date(text.parse().ok()?),
             (Kind::Integer | Kind::Thousandths, value) => Self::Integer(value.as_i64()?),

@@ -26,6 +26,21 @@ pub enum Kind {
         /// `tenon.contact_tags where contact_tags.tenant_id = contacts.tenant_id and contact_tags.contact_id = contacts.id`
         rows: &'static str,
     },
+    /// Many ids, likewise.
+    ManyIds {
+        /// As of [`Kind::Many`].
+        rows: &'static str,
+    },
+}
+
+impl Kind {
+    /// Where the values are, if there are many.
+    pub fn rows(self) -> Option<&'static str> {
+        match self {
+            Self::Many { rows } | Self::ManyIds { rows } => Some(rows),
+            _ => None,
+        }
+    }
 }
 
 /// A field that lists can be filtered by.

@@ -37,7 +37,7 @@ impl Values {
         Ok(match kind {
             Kind::Text | Kind::Many { .. } => Self::Text(values.iter().map(text).collect()),
             Kind::Folded => Self::Text(values.iter().map(|value| text(value).to_lowercase()).collect()),
-            Kind::Uuid => Self::Uuid(each(values, "an id", |text| text.parse().ok())?),
+            Kind::Uuid | Kind::ManyIds { .. } => Self::Uuid(each(values, "an id", |text| text.parse().ok())?),
             Kind::Instant => {
                 let expected =
                     "an instant such as 2026-01-31T09:30:00Z, or a day, which begins at 00:00 in UTC";

@@ -50,6 +50,18 @@ fn entries() -> Vec<(String, Needs, Value)> {
         ("delete_stage", Scope("pipelines:write"), Value::Null),
         ("move_lead", Scope("leads:write"), json!({"stageId": STAGE})),
         ("convert_lead", Scope("leads:write"), json!({})),
+        ("list_contact_associations", Scope("contacts:read"), Value::Null),
+        ("create_contact_association", Scope("contacts:write"), Value::Null),
+        ("delete_contact_association", Scope("contacts:write"), Value::Null),
+        ("get_contact_timeline", Scope("contacts:read"), Value::Null),
+        ("list_company_associations", Scope("companies:read"), Value::Null),
+        ("create_company_association", Scope("companies:write"), Value::Null),
+        ("delete_company_association", Scope("companies:write"), Value::Null),
+        ("get_company_timeline", Scope("companies:read"), Value::Null),
+        ("list_lead_associations", Scope("leads:read"), Value::Null),
+        ("create_lead_association", Scope("leads:write"), Value::Null),
+        ("delete_lead_association", Scope("leads:write"), Value::Null),
+        ("get_lead_timeline", Scope("leads:read"), Value::Null),
         ("list_webhooks", Scope("webhooks:read"), Value::Null),
         ("create_webhook", Scope("webhooks:write"), webhook.clone()),
         ("get_webhook", Scope("webhooks:read"), Value::Null),
@@ -192,6 +204,13 @@ pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
         admin.delete(&format!("{}/{}", of.path(), factory::id(&gone))).await.no_content();
         deleted.insert(of.records, gone);
     }
+    for of in ["contacts", "leads"] {
+        let [one, other] = [of, "companies"].map(|of| factory::id(&whole[of]));
+        admin
+            .put(&format!("/connection/{of}/{one}/associations/company/{other}"), Value::Null)
+            .await
+            .status(201);
+    }
     let keys: Vec<Value> = admin.get("/api-keys").await.ok();
     let event: uuid::Uuid = sqlx::query_scalar(
         "insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, status)
@@ -245,6 +264,10 @@ impl Operation {
         let by_key = self.template.replace("{key}", "externalId").replace("{value}", external_id);
         let path =
             by_key.replace("{id}", id).replace("{eventId}", &of.event).replace("{stageId}", of.stage());
+        // Companies are associated with the contact, all others with the company.
+        let (kind, other) =
+            if path.contains("/companies/") { ("contact", "contacts") } else { ("company", "companies") };
+        let path = path.replace("{type}", kind).replace("{toId}", factory::id(&of.whole[other]));
         let query = if self.template.ends_with("/batch/upsert") { "?key=externalId" } else { "" };
         let path = format!("{path}{query}");
         assert!(!path.contains('{'), "a parameter that this test does not know: {path}");
@@ -390,7 +413,7 @@ async fn without_the_scope_nothing_is_done_or_told() {
         let key = if other(scope) == "contacts:read" { &contacts } else { &webhooks };
         let headers = format!("Authorization: Bearer {key}\r\n");
         // Whether the record exists is not told either.
-        let nobodys = ["{id}", "{eventId}", "{stageId}", "{key}", "{value}"]
+        let nobodys = ["{id}", "{eventId}", "{stageId}", "{key}", "{value}", "{type}", "{toId}"]
             .into_iter()
             .fold(operation.template.clone(), |path, parameter| path.replace(parameter, "x"));
         for path in [operation.path(&records), nobodys] {

@@ -59,10 +59,14 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
     let tenants = [app.tenant("acme").await, app.tenant("globex").await];
     for tenant in &tenants {
         tenant.agent().await;
-        factory::contacts(&tenant.admin(), 2).await;
+        let contacts = factory::contacts(&tenant.admin(), 2).await;
         factory::companies(&tenant.admin(), 2).await;
+        let [one, other] = [0, 1].map(|at| factory::id(&contacts[at]));
+        let association = format!("/connection/contacts/{one}/associations/contact/{other}?label=friend");
+        tenant.admin().put(&association, serde_json::Value::Null).await.status(201);
         factory::pipelines(&tenant.admin(), 2).await;
         factory::leads(&tenant.admin(), 2).await;
+        factory::activities(&tenant.admin(), 1, "contact", &contacts[0]).await;
         factory::webhook(&tenant.admin()).await;
         let keyed = tenant.admin().with_header("idempotency-key", "once");
         keyed.post("/connection/contacts", factory::contact(2)).await.status(201);

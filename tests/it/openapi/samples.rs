@@ -7,9 +7,10 @@ use tenon_common::id::EventId;
 use tenon_tests::{Tenant, TestApp};
 use tokio::process::Command;
 
-/// What the samples call a record, a stage, an event, and where their webhooks go.
+/// What the samples call a record, a stage, another record, an event, and where their webhooks go.
 const ID: &str = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f";
 const STAGE: &str = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60";
+const OTHER: &str = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e62";
 const EVENT: &str = "evt_01JCF0Q6M8R2W9Z4T7K3N5P1XV";
 pub(super) const RECEIVER: &str = "https://example.com/webhook";
 
@@ -71,6 +72,16 @@ impl Run<'_> {
         found["stages"][0]["id"].as_str().expect("a stage").to_owned()
     }
 
+    /// A contact that the record is associated with.
+    async fn associated(&self, collection: &str, record: &str) -> String {
+        let admin = self.tenant.admin();
+        let contact: Value = admin.post("/connection/contacts", json!({"name": "Grace"})).await.created();
+        let contact = contact["id"].as_str().expect("an id").to_owned();
+        let path = collection.strip_prefix("/api/v1").expect("a path of v1");
+        admin.put(&format!("{path}/{record}/associations/contact/{contact}"), json!({})).await.status(201);
+        contact
+    }
+
     /// The sample with records that are there in place of those that it names.
     async fn with_records(&self, path: &str, source: &str) -> String {
         let mut source = source.replace(RECEIVER, "http://127.0.0.1:9/hook");
@@ -87,6 +98,10 @@ impl Run<'_> {
         if source.contains(STAGE) {
             let pipeline = record.as_deref().filter(|_| path.contains("/pipelines/"));
             source = source.replace(STAGE, &self.stage(pipeline).await);
+        }
+        if source.contains(OTHER) {
+            let record = record.as_deref().expect("a record");
+            source = source.replace(OTHER, &self.associated(collection, record).await);
         }
         if source.contains(EVENT) {
             source = source.replace(

@@ -1,6 +1,7 @@
 //! Many records in one transaction, each with an outcome of its own.
 
 use tenon_common::Result;
+use tenon_common::crm::activity::Activity;
 use tenon_common::crm::company::{Company, CompanyDraft};
 use tenon_common::crm::contact::Contact;
 use tenon_common::crm::lead::{Lead, LeadDraft};
@@ -109,6 +110,7 @@ for_each_record!(each_has_an_outcome_of_its_own:
     each_contact_of_a_batch_has_its_outcome = Contact,
     each_company_of_a_batch_has_its_outcome = Company,
     each_lead_of_a_batch_has_its_outcome = Lead,
+    each_activity_of_a_batch_has_its_outcome = Activity,
 );
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Records by a unique value.
 
+use tenon_common::crm::activity::Activity;
 use tenon_common::crm::company::Company;
 use tenon_common::crm::contact::Contact;
 use tenon_common::crm::lead::Lead;
@@ -89,6 +90,7 @@ for_each_record!(is_known_by_its_key:
     a_contact_is_known_by_its_external_id = Contact,
     a_company_is_known_by_its_external_id = Company,
     a_lead_is_known_by_its_external_id = Lead,
+    an_activity_is_known_by_its_external_id = Activity,
 );
 
 /// A pipeline's stages are replaced as a whole, under new ids.
@@ -125,6 +127,7 @@ async fn of_many_at_once_one_creates<R: Sample>() {
 for_each_record!(of_many_at_once_one_creates:
     of_many_companies_at_once_one_is_created = Company,
     of_many_leads_at_once_one_is_created = Lead,
+    of_many_activities_at_once_one_is_created = Activity,
 );
 
 #[tokio::test]

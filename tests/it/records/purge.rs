@@ -2,6 +2,7 @@
 
 use sqlx::PgConnection;
 use tenon_common::Result;
+use tenon_common::crm::activity::Activity;
 use tenon_common::crm::company::Company;
 use tenon_common::crm::contact::Contact;
 use tenon_common::crm::lead::Lead;
@@ -44,6 +45,7 @@ for_each_record!(is_removed_for_good:
     a_purged_contact_is_gone = Contact,
     a_purged_company_is_gone = Company,
     a_purged_lead_is_gone = Lead,
+    a_purged_activity_is_gone = Activity,
     a_purged_pipeline_is_gone = Pipeline,
 );
 

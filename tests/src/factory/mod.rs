@@ -88,6 +88,30 @@ pub async fn leads(client: &Client, count: usize) -> Vec<Value> {
     created
 }
 
+/// The `number`th activity: all fields that a client can fill without naming other records, unlike those of any other number.
+pub fn activity(number: usize) -> Value {
+    json!({
+        "kind": "call",
+        "subject": format!("Activity {number}"),
+        "body": "Asked for a quote.",
+        "externalId": format!("activity-{number}"),
+        "occurredAt": "2026-01-31T09:30:00Z",
+        "dueAt": "2026-02-01T09:30:00Z",
+        "completedAt": "2026-02-02T09:30:00Z",
+    })
+}
+
+/// Creates activities 0 to `count - 1`, in that order, linked with a record of this kind; what the API answered.
+pub async fn activities(client: &Client, count: usize, kind: &str, record: &Value) -> Vec<Value> {
+    let mut created = Vec::with_capacity(count);
+    for number in 0..count {
+        let mut body = activity(number);
+        body["links"] = json!([{"type": kind, "id": record["id"]}]);
+        created.push(client.post("/connection/activities", body).await.created());
+    }
+    created
+}
+
 /// Creates a webhook for all events, to where nobody listens.
 pub async fn webhook(client: &Client) -> Value {
     client.post("/webhooks", json!({"url": "http://127.0.0.1:9/hook", "events": ["*"]})).await.created()

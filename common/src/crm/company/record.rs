@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use crate::crm::company::{Company, CompanyDraft, CompanyFields, LIST};
 use crate::crm::record::{
-    Birth, Column, Draft, Events, Plan, Record, Reference, Statements, Target, Unique, head,
+    Birth, Column, Draft, Events, Link, Plan, Record, Reference, Statements, Target, Unique, head,
 };
-use crate::crm::{release, rules};
+use crate::crm::{linked, release, rules};
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, FieldError, Result};
@@ -58,6 +58,7 @@ impl Record for Company {
         constraint: "companies_owner",
         id: |company| company.owner_id.map(|id| id.0),
     }];
+    const LINKS: &'static [Link] = linked::OF_COMPANY;
     const EVENTS: Events = Events {
         created: EventType::COMPANY_CREATED,
         updated: EventType::COMPANY_UPDATED,

@@ -3,8 +3,10 @@
 use std::sync::LazyLock;
 
 use crate::crm::contact::{Contact, ContactDraft, ContactFields, LIST};
-use crate::crm::record::{Birth, Column, Draft, Events, Record, Reference, Statements, Target, Unique, head};
-use crate::crm::{release, rules};
+use crate::crm::record::{
+    Birth, Column, Draft, Events, Link, Record, Reference, Statements, Target, Unique, head,
+};
+use crate::crm::{linked, release, rules};
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{FieldError, Result};
@@ -84,6 +86,7 @@ impl Record for Contact {
             id: |contact| contact.company_id.map(|id| id.0),
         },
     ];
+    const LINKS: &'static [Link] = linked::OF_CONTACT;
     const EVENTS: Events = Events {
         created: EventType::CONTACT_CREATED,
         updated: EventType::CONTACT_UPDATED,

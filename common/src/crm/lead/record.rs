@@ -7,9 +7,10 @@ use serde_json::Value;
 use crate::change::Change;
 use crate::crm::lead::{LIST, Lead, LeadDraft, LeadFields, Status, place};
 use crate::crm::record::{
-    Birth, Column, Draft, Events, Plan, Record, Reference, Statements, Target, Unique, changed, head, unknown,
+    Birth, Column, Draft, Events, Link, Plan, Record, Reference, Statements, Target, Unique, changed, head,
+    unknown,
 };
-use crate::crm::rules;
+use crate::crm::{linked, rules};
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, FieldError, Result};
@@ -78,6 +79,7 @@ impl Record for Lead {
             id: |lead| lead.company_id.map(|id| id.0),
         },
     ];
+    const LINKS: &'static [Link] = linked::OF_LEAD;
     const EVENTS: Events = Events {
         created: EventType::LEAD_CREATED,
         updated: EventType::LEAD_UPDATED,
