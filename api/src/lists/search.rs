@@ -24,6 +24,7 @@ pub struct SearchInput {
     /// Fields to sort by, each with `-` before it for descending: `["-createdAt", "name"]`.
     pub sort: Option<Vec<String>>,
     /// Members of the records to answer; the others are absent.
+    #[oai(validator(min_items = 1))]
     pub fields: Option<Vec<String>>,
     /// Records at most, 1 to 200; 20 if absent.
     pub limit: Option<u32>,
