@@ -87,6 +87,21 @@ async fn an_organization_is_shown_replaced_and_changed() {
 }
 
 #[tokio::test]
+async fn every_number_in_the_settings_can_be_read_again() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let admin = acme.admin();
+    // What jsonb writes out digit by digit.
+    let settings =
+        json!({"largest": f64::MAX, "least": f64::MIN, "smallest": 5e-324, "tenth": 0.1, "whole": u64::MAX});
+    let changed: Value = admin.patch(&path(&acme), json!({"settings": settings})).await.ok();
+    assert_eq!(changed["settings"], settings);
+    let shown: Value = admin.get(&path(&acme)).await.ok();
+    assert_eq!(shown["settings"], settings);
+    admin.get("/me").await.status(200);
+}
+
+#[tokio::test]
 async fn what_breaks_a_rule_is_named() {
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;

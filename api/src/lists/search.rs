@@ -24,6 +24,7 @@ pub struct SearchInput {
     /// Fields to sort by, each with `-` before it for descending: `["-createdAt", "name"]`.
     pub sort: Option<Vec<String>>,
     /// Members of the records to answer; the others are absent.
+    #[oai(validator(min_items = 1))]
     pub fields: Option<Vec<String>>,
     /// Records that the records name, to be answered beside them: the relations of the list's `include`.
     pub include: Option<Vec<String>>,

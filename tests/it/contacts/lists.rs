@@ -255,6 +255,11 @@ async fn a_list_shows_the_members_that_are_asked_for() {
     let all = list(&admin, &[]).await.status(200).json();
     let members = tenon_common::crm::contact::LIST.members;
     assert_eq!(super::keys(&all["data"][0]), members, "every member can be asked for");
+    let refused = admin.post(&format!("{CONTACTS}/search"), json!({"fields": []})).await;
+    assert!(
+        refused.refused(400, "VALIDATION_ERROR").json()["details"]["fields"].is_string(),
+        "records of nothing"
+    );
     let body = json!({"fields": ["name"]});
     let answer = admin.post(&format!("{CONTACTS}/search"), body).await.status(200).json();
     assert_eq!(super::keys(&answer["data"][0]), ["name"]);
