@@ -52,6 +52,8 @@ create table tenon.tenants (
     settings    jsonb not null default '{}',
     -- Raised to end every access token of the tenant within 5 seconds.
     token_epoch bigint not null default 0,
+    -- Raised by the operator to let the tenant's rate limits begin anew.
+    limit_epoch bigint not null default 0,
     version     bigint not null default 1,
     created_at  timestamptz not null default now(),
     updated_at  timestamptz not null default now(),

@@ -116,7 +116,7 @@ $$;
 create function tenon.find_api_key(wanted_public_id text)
     returns table (tenant_id uuid, id uuid, secret_hash bytea, role text, scopes text[], ip_allowlist text[],
                    expires_at timestamptz, revoked_at timestamptz, user_id uuid, plan text, tenant_deleted boolean,
-                   member_active boolean, member_role text, require_if_match boolean)
+                   member_active boolean, member_role text, require_if_match boolean, limit_epoch bigint)
     language sql stable security definer set search_path = pg_catalog, pg_temp rows 1
 as $$
     select k.tenant_id, k.id, k.secret_hash, k.role, k.scopes, k.ip_allowlist, k.expires_at, k.revoked_at, k.user_id, t.plan,
@@ -125,7 +125,7 @@ as $$
                select from tenon.memberships m join tenon.users u on u.id = m.user_id
                where m.tenant_id = k.tenant_id and m.user_id = k.user_id and m.status = 'active' and u.status = 'active'),
            (select m.role from tenon.memberships m where m.tenant_id = k.tenant_id and m.user_id = k.user_id),
-           coalesce(t.settings -> 'requireIfMatch' = 'true', false)
+           coalesce(t.settings -> 'requireIfMatch' = 'true', false), t.limit_epoch
     from tenon.api_keys k join tenon.tenants t on t.id = k.tenant_id
     where k.public_id = wanted_public_id
 $$;
@@ -133,11 +133,11 @@ $$;
 -- Whether a token that was good when it was issued still is: asked at most every 5 seconds for each user and tenant.
 create function tenon.find_access(wanted_user uuid, wanted_tenant uuid)
     returns table (user_status text, member_status text, role text, plan text, user_epoch bigint, tenant_epoch bigint,
-                   tenant_deleted boolean, require_if_match boolean)
+                   tenant_deleted boolean, require_if_match boolean, limit_epoch bigint)
     language sql stable security definer set search_path = pg_catalog, pg_temp rows 1
 as $$
     select u.status, m.status, m.role, t.plan, u.token_epoch, t.token_epoch, t.deleted_at is not null,
-           coalesce(t.settings -> 'requireIfMatch' = 'true', false)
+           coalesce(t.settings -> 'requireIfMatch' = 'true', false), t.limit_epoch
     from tenon.memberships m
     join tenon.users u on u.id = m.user_id
     join tenon.tenants t on t.id = m.tenant_id

@@ -77,9 +77,9 @@ create index companies_newest on tenon.companies (tenant_id, created_at desc, id
 -- The owner scope of an AGENT's list, and the check when a membership ends.
 create index companies_owner on tenon.companies (tenant_id, owner_id, created_at desc, id desc) where owner_id is not null;
 -- Whose domain is this: of a visitor, of an address.
-create index companies_domain on tenon.companies (tenant_id, domain) where domain is not null and deleted_at is null;
+create index companies_domain on tenon.companies (tenant_id, domain, id) where deleted_at is null;
 -- The companies of an industry, newest first, and the check when it leaves the list.
-create index companies_industry on tenon.companies (tenant_id, industry, created_at desc, id desc) where industry is not null;
+create index companies_industry on tenon.companies (tenant_id, industry, created_at desc, id desc);
 select tenon.wall('tenon.companies');
 select tenon.wall_owner_scope('tenon.companies');
 grant select, insert, update, delete on tenon.companies to tenon_app, tenon_worker;

@@ -17,6 +17,8 @@ create index leads_value on tenon.leads (tenant_id, value_thousandths, id) where
 create index leads_expected_close on tenon.leads (tenant_id, expected_close_date, id) where deleted_at is null;
 -- The leads of a pipeline, newest first; and those that name it still before it is removed for good.
 create index leads_pipeline on tenon.leads (tenant_id, pipeline_id, created_at desc, id desc) where pipeline_id is not null;
+-- What is deleted, for who restores or purges: there is little of it.
+create index leads_deleted on tenon.leads (tenant_id, deleted_at, id) where deleted_at is not null;
 -- Deleted ones too: who synchronizes asks for all that has changed.
 create index leads_updated on tenon.leads (tenant_id, updated_at desc, id desc);
 select tenon.make_searchable('leads', array['owner_id'], 'title', 'externalId');

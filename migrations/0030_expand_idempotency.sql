@@ -21,10 +21,10 @@ create function tenon.claim_idempotency_key(wanted_tenant uuid, wanted_key bytea
     language plpgsql volatile as $$
 begin
     in_flight := not pg_try_advisory_xact_lock(wanted_lock);
-    if not in_flight then
-        select saved.answer into answer from tenon.idempotency_keys saved
-        where saved.tenant_id = wanted_tenant and saved.key_hash = wanted_key and saved.expires_at > now();
-    end if;
+    select saved.answer into answer from tenon.idempotency_keys saved
+    where saved.tenant_id = wanted_tenant and saved.key_hash = wanted_key and saved.expires_at > now();
+    -- Who gets the saved answer holds the lock for a moment too, and is in nobody's way.
+    in_flight := in_flight and answer is null;
 end
 $$;
 grant execute on function tenon.claim_idempotency_key(uuid, bytea, bigint) to tenon_app;

@@ -19,7 +19,7 @@ begin
             ('tenon_queue',   'nologin'),    -- owns the definer functions that claim and finish deliveries of many tenants
             ('tenon_auth',    'nologin'),    -- owns the definer functions that look up credentials before a tenant is known
             ('tenon_search',  'nologin'),    -- owns the search functions
-            ('tenon_maint',   'nologin'),    -- backfills
+            ('tenon_maint',   'nologin'),    -- backfills; owns the functions that purge tenants
             ('tenon_metrics', 'login')       -- scalers and exporters: metrics functions only
         ) as role(name, attributes)
     loop

@@ -188,7 +188,7 @@ impl poem_openapi::types::Example for ActivityInput {
             due_at: None,
             completed_at: None,
             links: None,
-            external_id: None,
+            external_id: Some("crm-1001".to_owned()),
             owner_id: None,
         }
     }

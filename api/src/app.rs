@@ -3,6 +3,7 @@
 use tenon_common::account::access::AccessCheck;
 use tenon_common::account::access_token::Tokens;
 use tenon_common::account::api_key::KeyCheck;
+use tenon_common::account::tenant;
 use tenon_common::page::Cursors;
 use tenon_common::secret::MasterKey;
 use tenon_common::webhook::address::AddressPolicy;
@@ -27,6 +28,8 @@ pub struct App {
     pub access: AccessCheck,
     /// Rate limits.
     pub limits: Limits,
+    /// How long a deleted organization can be restored.
+    pub tenant_retention: chrono::TimeDelta,
     /// Where webhooks may go.
     pub addresses: AddressPolicy,
     /// The proxies whose `X-Forwarded-For` is believed.
@@ -47,6 +50,7 @@ impl App {
             keys: KeyCheck::new(db.clone()),
             access: AccessCheck::new(db.clone()),
             limits: Limits::default(),
+            tenant_retention: tenant::RETENTION,
             addresses,
             trusted_proxies,
             db,

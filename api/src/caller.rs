@@ -13,7 +13,7 @@ use tenon_common::account::access::{Admitted, Ended};
 use tenon_common::account::access_token::Refused;
 use tenon_common::account::api_key::{Grantor, KeyRefused, KeySecret};
 use tenon_common::account::role::{Permission, scope_covers};
-use tenon_common::account::tenant::Plan;
+use tenon_common::account::tenant::Allowance;
 use tenon_common::actor::{Actor, Origin, Principal};
 
 use crate::app::App;
@@ -29,8 +29,8 @@ pub struct Identity {
     pub actor: Actor,
     /// The scopes, where it is an API key.
     pub scopes: Option<Arc<[String]>>,
-    /// The tenant's plan.
-    pub plan: Plan,
+    /// What the tenant's requests are counted by.
+    pub allowance: Allowance,
     /// Whether changes of a record must name its version: the tenant's setting `requireIfMatch`.
     pub require_if_match: bool,
 }
@@ -199,7 +199,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Caller<N> {
         let facts = request::FACTS.get();
         let identity = authenticate(app, request.headers(), &facts).await?;
         let class = facts.class.unwrap_or_else(|| Class::of_method(request.method()));
-        app.limits.request(&identity.actor, identity.plan, class).await?;
+        app.limits.request(&identity.actor, identity.allowance, class).await?;
         if let Some(permission) = N::PERMISSION {
             identity.require(permission)?;
         }
@@ -271,7 +271,7 @@ async fn by_key(app: &App, key: &KeySecret, headers: &HeaderMap, facts: &Facts) 
     Ok(Identity {
         actor,
         scopes: Some(checked.scopes),
-        plan: checked.plan,
+        allowance: checked.allowance,
         require_if_match: checked.require_if_match,
     })
 }
@@ -295,8 +295,8 @@ async fn by_token(app: &App, token: &str, headers: &HeaderMap, facts: &Facts) ->
         role: admitted.role,
         origin: origin(headers, facts),
     };
-    let Admitted { plan, require_if_match, .. } = admitted;
-    Ok(Identity { actor, scopes: None, plan, require_if_match })
+    let Admitted { allowance, require_if_match, .. } = admitted;
+    Ok(Identity { actor, scopes: None, allowance, require_if_match })
 }
 
 fn origin(headers: &HeaderMap, facts: &Facts) -> Origin {

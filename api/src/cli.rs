@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use tenon_common::account::role::Role;
 use tenon_common::account::tenant::Plan;
-use tenon_common::config::{DatabaseArgs, LogArgs, SecretArgs};
+use tenon_common::config::{DatabaseArgs, LogArgs, RetentionArgs, SecretArgs};
 
+use crate::limits::policy::Profile;
 use crate::limits::{Limits, Mode};
 
 /// Tenon's HTTP API, and the operator's commands.
@@ -36,6 +37,9 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// See there.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -49,6 +53,10 @@ pub struct LimitArgs {
     /// limited in all three.
     #[arg(long, env = "TENON_RATE_LIMITS", value_name = "MODE", default_value = "enforce", global = true, value_parser = Mode::parse)]
     pub rate_limits: Mode,
+    /// The numbers of the policies: default, or plan-literal, which allows 100 reads in 15 minutes with a credential too, and not
+    /// 1,000.
+    #[arg(long, env = "TENON_RATE_LIMIT_PROFILE", value_name = "PROFILE", default_value = "default", global = true, value_parser = Profile::parse)]
+    pub rate_limit_profile: Profile,
     /// The Redis in which several API processes count together: redis://host:6379, rediss:// for TLS, redis+unix:///path.
     /// Without one, and while it is away, each process counts for itself.
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, global = true)]
@@ -58,7 +66,7 @@ pub struct LimitArgs {
 impl LimitArgs {
     /// The limits, or what is wrong with the settings. Connects to nothing yet; needs a runtime.
     pub fn limits(&self) -> Result<Limits, String> {
-        Limits::new(self.rate_limits, self.redis_url.as_deref())
+        Ok(Limits::new(self.rate_limits, self.redis_url.as_deref())?.with_profile(self.rate_limit_profile))
     }
 }
 
@@ -185,8 +193,31 @@ pub enum TenantCommand {
         #[arg(long, value_parser = Plan::parse)]
         plan: Plan,
     },
-    /// Bring back a tenant that was deleted within 30 days, with its keys and members. Prints one JSON object.
+    /// Bring back a tenant that was deleted within TENON_TENANT_RETENTION_DAYS, with its keys and members. Prints one JSON object.
     Restore {
+        /// The tenant's id.
+        #[arg(long)]
+        tenant: uuid::Uuid,
+    },
+    /// Remove a deleted tenant for good, with all that it has, as the workers do when its retention is over. There is no way back.
+    /// Stopped in the middle, it can be run again. Its slug stays reserved. Prints one JSON object.
+    Purge {
+        /// The tenant's id.
+        #[arg(long)]
+        tenant: uuid::Uuid,
+        /// The tenant's slug, so that nobody purges another one by mistake.
+        #[arg(long)]
+        slug: String,
+        /// Although it could still be restored.
+        #[arg(long)]
+        now: bool,
+        /// The database as a login that is a member of tenon_owner: what the API's login cannot do.
+        #[arg(long, env = "TENON_MIGRATE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+        migrate_database_url: String,
+    },
+    /// Let the rate limits of a tenant, its users and keys begin anew: within 5 seconds, in Redis and in the memory of every API
+    /// process. Limits by address and of logins stay. Prints one JSON object.
+    ResetLimits {
         /// The tenant's id.
         #[arg(long)]
         tenant: uuid::Uuid,

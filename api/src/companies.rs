@@ -89,7 +89,7 @@ impl poem_openapi::types::Example for CompanyInput {
     fn example() -> Self {
         Self {
             name: "ACME Corp".to_owned(),
-            external_id: None,
+            external_id: Some("crm-1001".to_owned()),
             industry: Some("Technology".to_owned()),
             website: Some("https://acme.example".to_owned()),
             employees: Some(250),

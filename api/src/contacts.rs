@@ -110,7 +110,7 @@ impl poem_openapi::types::Example for ContactInput {
     fn example() -> Self {
         Self {
             name: "John Doe".to_owned(),
-            external_id: None,
+            external_id: Some("crm-1001".to_owned()),
             email: Some("john@example.com".to_owned()),
             phone: Some("+1234567890".to_owned()),
             company: Some("ACME Corp".to_owned()),

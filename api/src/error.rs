@@ -36,7 +36,7 @@ impl From<ApiError> for poem::Error {
 
 /// Why a request was not done. `code` is the contract, `error` is for people.
 #[derive(Object, Debug)]
-#[oai(rename = "Error")]
+#[oai(rename = "ApiError")]
 pub struct ErrorBody {
     /// Always false.
     pub success: bool,
@@ -82,10 +82,11 @@ const STATUSES: &[(u16, &str)] = &[
     (404, "There is no such record: `NOT_FOUND`."),
     (
         409,
-        "What is there is in the way: `DUPLICATE`, `RESTORE_CONFLICT`, `STATE_CONFLICT`, `IDEMPOTENCY_IN_PROGRESS`, `TENANT_REQUIRED`.",
+        "What is there is in the way: `DUPLICATE`, `RESTORE_CONFLICT`, `STATE_CONFLICT`, `STAGE_IN_USE`, `SLUG_TAKEN`, `IDEMPOTENCY_IN_PROGRESS`, `TENANT_REQUIRED`.",
     ),
     (412, "The record has changed: `VERSION_CONFLICT`."),
     (413, "The body is longer than allowed: `PAYLOAD_TOO_LARGE`."),
+    (414, "The path and query are longer than allowed: `URI_TOO_LONG`."),
     (415, "The body is not JSON: `UNSUPPORTED_MEDIA_TYPE`."),
     (422, "The request cannot be done as it stands: `IDEMPOTENCY_KEY_REUSED`, `WEBHOOK_URL_REJECTED`."),
     (428, "The organization asks for `If-Match`: `PRECONDITION_REQUIRED`."),

@@ -154,7 +154,7 @@ impl poem_openapi::types::Example for LeadInput {
         Self {
             title: "New website".to_owned(),
             status: LeadStatus::New,
-            external_id: None,
+            external_id: Some("crm-1001".to_owned()),
             value: Some(1250.5),
             currency: Some("EUR".to_owned()),
             owner_id: None,

@@ -72,9 +72,9 @@ impl LimitsApi {
         caller: Caller<Authenticated>,
         app: Data<&Arc<App>>,
     ) -> Result<Shown<LimitsBody>, ApiError> {
-        let standings = app.limits.standings(&caller.actor, caller.plan).await;
+        let standings = app.limits.standings(&caller.actor, caller.allowance).await;
         Ok(Shown::plain(LimitsBody {
-            plan: caller.plan.name().to_owned(),
+            plan: caller.allowance.plan.name().to_owned(),
             enforced: app.limits.enforced(),
             policies: standings.into_iter().map(LimitBody::of).collect(),
         }))

@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sha2::{Digest, Sha256};
 use tenon_common::Actor;
-use tenon_common::account::tenant::Plan;
+use tenon_common::account::tenant::{Allowance, Plan};
 use tenon_common::actor::Principal;
 
 use crate::code::Code;
@@ -24,7 +24,7 @@ use crate::request;
 use class::Class;
 use decisions::{Decisions, Outcome};
 use local::Local;
-use policy::{Demand, MOST, Policy, Standing, Standings, Subject, tightest};
+use policy::{Demand, MOST, Policy, Profile, Standing, Standings, Subject, tightest};
 use shared::Shared;
 
 /// What is done about requests over a limit. Attempts to log in are limited in every mode: that limit keeps guessers away.
@@ -55,6 +55,7 @@ impl Mode {
 #[derive(Debug)]
 pub struct Limits {
     mode: Mode,
+    profile: Profile,
     local: Local,
     shared: Option<Shared>,
     decisions: Decisions,
@@ -62,7 +63,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { mode: Mode::Enforce, local: Local::new(), shared: None, decisions: Decisions::new() }
+        Self {
+            mode: Mode::Enforce,
+            profile: Profile::default(),
+            local: Local::new(),
+            shared: None,
+            decisions: Decisions::new(),
+        }
     }
 }
 
@@ -80,6 +87,12 @@ impl Limits {
         Ok(Self { mode, shared, ..Self::default() })
     }
 
+    /// With the numbers of a profile.
+    #[must_use]
+    pub fn with_profile(self, profile: Profile) -> Self {
+        Self { profile, ..self }
+    }
+
     /// Whether requests over a limit are refused.
     pub fn enforced(&self) -> bool {
         self.mode == Mode::Enforce
@@ -95,19 +108,19 @@ impl Limits {
 
     /// A request without a good credential, counted by address.
     pub async fn public(&self, from: IpAddr) -> Result<(), Refusal> {
-        self.take([demand(Policy::Public, Subject::Address(from)), None, None], self.mode).await
+        self.take([self.demand(Policy::Public, Subject::Address(from)), None, None], self.mode).await
     }
 
     /// A request with a good credential: counted for its tenant, by the tenant's plan, and for the caller, by its class.
-    pub async fn request(&self, actor: &Actor, plan: Plan, class: Class) -> Result<(), Refusal> {
+    pub async fn request(&self, actor: &Actor, allowance: Allowance, class: Class) -> Result<(), Refusal> {
         let own = match class {
             Class::Read => Some(Policy::Read),
             Class::Write => Some(Policy::Write),
             Class::Qr => Some(Policy::Qr),
             Class::Public | Class::Login => None,
         };
-        let own = own.and_then(|policy| Demand::of(policy, plan, principal(actor)));
-        let org = Demand::of(Policy::Org, plan, Subject::Tenant(actor.tenant.0));
+        let own = own.and_then(|policy| self.allowed(policy, allowance, principal(actor)));
+        let org = self.allowed(Policy::Org, allowance, Subject::Tenant(actor.tenant.0));
         self.take([org, own, None], self.mode).await
     }
 
@@ -115,20 +128,31 @@ impl Limits {
     pub async fn login(&self, from: IpAddr, account: &str) -> Result<(), Refusal> {
         let digest = Sha256::digest(account.trim().to_lowercase());
         let account: [u8; 16] = array::from_fn(|at| digest[at]);
-        let here = demand(Policy::Login, Subject::Account(account, Some(network(from))));
-        let anywhere = demand(Policy::LoginAccount, Subject::Account(account, None));
+        let here = self.demand(Policy::Login, Subject::Account(account, Some(network(from))));
+        let anywhere = self.demand(Policy::LoginAccount, Subject::Account(account, None));
         self.take([here, anywhere, None], Mode::Enforce).await
     }
 
     /// Where the caller's policies stand. Takes nothing.
-    pub async fn standings(&self, actor: &Actor, plan: Plan) -> Vec<Standing> {
+    pub async fn standings(&self, actor: &Actor, allowance: Allowance) -> Vec<Standing> {
         let demands = [
-            Demand::of(Policy::Org, plan, Subject::Tenant(actor.tenant.0)),
-            Demand::of(Policy::Read, plan, principal(actor)),
-            Demand::of(Policy::Write, plan, principal(actor)),
+            self.allowed(Policy::Org, allowance, Subject::Tenant(actor.tenant.0)),
+            self.allowed(Policy::Read, allowance, principal(actor)),
+            self.allowed(Policy::Write, allowance, principal(actor)),
         ];
         let standings = self.ask(demands, 0).await;
         standings.into_iter().flatten().collect()
+    }
+
+    /// A demand of a policy that no plan lifts.
+    fn demand(&self, policy: Policy, subject: Subject) -> Option<Demand> {
+        self.allowed(policy, Plan::Free.into(), subject)
+    }
+
+    /// What a policy counts for a subject; none where the plan lifts it.
+    fn allowed(&self, policy: Policy, allowance: Allowance, subject: Subject) -> Option<Demand> {
+        let rate = policy.rate(allowance.plan, self.profile)?;
+        Some(Demand { policy, rate, subject, epoch: allowance.epoch })
     }
 
     async fn take(&self, demands: [Option<Demand>; MOST], mode: Mode) -> Result<(), Refusal> {
@@ -177,11 +201,6 @@ impl Limits {
         }
         self.local.take(demands, cost)
     }
-}
-
-/// A demand of a policy that no plan lifts.
-fn demand(policy: Policy, subject: Subject) -> Option<Demand> {
-    Demand::of(policy, Plan::Free, subject)
 }
 
 fn principal(actor: &Actor) -> Subject {
@@ -247,6 +266,37 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_new_epoch_begins_anew() {
+        let limits = Limits::default();
+        let actor = Actor::system(tenon_common::id::TenantId::new());
+        let mut passed = [0, 0];
+        for epoch in [0, 1] {
+            let allowance = Allowance { plan: Plan::Free, epoch: i64::try_from(epoch).expect("small") };
+            for _ in 0..150 {
+                passed[epoch] += u32::from(limits.request(&actor, allowance, Class::Read).await.is_ok());
+            }
+        }
+        assert_eq!(passed, [100, 100]);
+    }
+
+    #[tokio::test]
+    async fn the_letter_of_the_plans_allows_a_hundred_reads() {
+        let actor = Actor::system(tenon_common::id::TenantId::new());
+        for (profile, class, expected) in [
+            (Profile::Default, Class::Read, 1000),
+            (Profile::PlanLiteral, Class::Read, 100),
+            (Profile::PlanLiteral, Class::Write, 1000),
+        ] {
+            let limits = Limits::default().with_profile(profile);
+            let mut passed = 0;
+            for _ in 0..1200 {
+                passed += u32::from(limits.request(&actor, Plan::Business.into(), class).await.is_ok());
+            }
+            assert_eq!(passed, expected, "{profile:?} {class:?}");
+        }
+    }
+
     #[test]
     fn a_url_that_is_none_is_refused() {
         let error = Limits::new(Mode::Enforce, Some("localhost")).expect_err("no URL");
@@ -261,7 +311,7 @@ mod tests {
         let actor = Actor::system(tenon_common::id::TenantId::new());
         let started = std::time::Instant::now();
         for _ in 0..100_000 {
-            let _ = limits.request(&actor, Plan::Business, Class::Write).await;
+            let _ = limits.request(&actor, Plan::Business.into(), Class::Write).await;
         }
         let each = started.elapsed() / 100_000;
         assert!(each < std::time::Duration::from_micros(5), "{each:?}");

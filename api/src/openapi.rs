@@ -15,6 +15,7 @@ mod operations;
 mod parameters;
 mod reach;
 mod responses;
+mod samples;
 mod schemas;
 mod walk;
 mod webhooks;
@@ -83,6 +84,7 @@ fn tidy(document: &mut Value) {
     operations::with_explicit_security(document);
     responses::with_descriptions(document);
     responses::share_errors(document);
+    samples::add(document);
 }
 
 fn print(mut document: Value) -> String {

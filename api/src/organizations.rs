@@ -264,8 +264,9 @@ impl OrganizationsApi {
 
     /// Delete an organization
     ///
-    /// Hides it with all that it has: within 5 seconds its access tokens and API keys are refused, those of this request too. For 30 days
-    /// it can be restored. Its slug stays its own. Needs `organizations:delete`.
+    /// Hides it with all that it has: within 5 seconds its access tokens and API keys are refused, those of this request too, and its
+    /// webhooks get nothing more. For 30 days, unless the installation's operator keeps it for longer or shorter, it can be restored;
+    /// then all that it had is removed for good. Its slug stays its own. Needs `organizations:delete`.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_organization")]
     async fn delete(
         &self,
@@ -294,7 +295,8 @@ impl OrganizationsApi {
 
     /// Restore an organization
     ///
-    /// Brings an organization back that was deleted within 30 days, with its members and API keys. Its own credentials are refused by
+    /// Brings an organization back that was deleted within 30 days, with its members and API keys; deliveries that were pending for its
+    /// webhooks go on. Its own credentials are refused by
     /// then: this takes an access token of a user who is an ADMIN of it, got through another organization. The installation's operator
     /// can restore it for those who have none. Needs no permission in the other organization.
     #[oai(path = "/:id/restore", method = "post", operation_id = "restore_organization")]
@@ -317,7 +319,8 @@ impl OrganizationsApi {
         let role = membership::role_in(&app.db, user, id).await?.filter(|role| *role >= Role::Admin);
         let actor = Actor { tenant: id, role: role.ok_or_else(missing)?, ..caller.actor.clone() };
         let there = Identity { actor, ..(*caller).clone() };
-        let restore = async |tx: &mut TenantTx<'_>| Ok(shown(tenant::restore(tx).await?));
+        let kept_for = app.tenant_retention;
+        let restore = async |tx: &mut TenantTx<'_>| Ok(shown(tenant::restore(tx, kept_for).await?));
         once.write(&app, &there, prefer, restore).await
     }
 }

@@ -83,7 +83,7 @@ impl poem_openapi::types::Example for PipelineInput {
         };
         Self {
             name: "Sales".to_owned(),
-            external_id: None,
+            external_id: Some("crm-1001".to_owned()),
             stages: Some(vec![stage("Qualified", 1, 20), stage("Proposal", 2, 60)]),
         }
     }

@@ -42,6 +42,7 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     app.limits = limits;
+    app.tenant_retention = cli.retention.tenants();
     let app = Arc::new(app);
     let upkeep = tokio::spawn(upkeep(app.clone()));
 

@@ -98,7 +98,7 @@ fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; HASH] {
 /// Claims the key for this transaction; the saved answer, where the change was made before. One round trip.
 ///
 /// # Errors
-/// `IdempotencyInProgress` while another transaction has the key, `IdempotencyKeyReused` where it was another request's.
+/// `IdempotencyInProgress` while another transaction has the key and nothing is saved under it, `IdempotencyKeyReused` where it was another request's.
 pub async fn claim(tx: &mut TenantTx<'_>, keyed: &Keyed, master: &MasterKey) -> Result<Option<Answer>> {
     let (in_flight, sealed): (bool, Option<Vec<u8>>) =
         sqlx::query_as("select in_flight, answer from tenon.claim_idempotency_key($1, $2, $3)")

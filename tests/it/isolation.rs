@@ -1,6 +1,10 @@
 //! The wall between tenants: that it is whole, that it says when it is not, and that nobody looks over it.
 
-mod operations;
+mod contract;
+mod matrix;
+pub(crate) mod operations;
+mod references;
+mod refusals;
 mod roles;
-mod rows;
+pub(crate) mod rows;
 mod wall;

@@ -1,5 +1,6 @@
 //! Rate limits, over HTTP: what is counted, what a refusal says, and what answers say of it.
 
+mod operator;
 mod processes;
 
 use std::time::{Duration, Instant};

@@ -6,10 +6,11 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// An answer's status and body.
+/// An answer's status, headers and body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    head: String,
     pub(crate) body: String,
 }
 
@@ -17,6 +18,12 @@ impl Answer {
     pub(crate) fn code(&self) -> String {
         let json: Value = serde_json::from_str(&self.body).unwrap_or_default();
         json["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A header, by its name in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }
 
@@ -38,7 +45,7 @@ async fn read_answer(stream: &mut TcpStream) -> Answer {
             && body.len() >= content_length(head)
         {
             let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-            return Answer { status, body: body.to_owned() };
+            return Answer { status, head: head.to_owned(), body: body.to_owned() };
         }
         let read = stream.read_buf(&mut bytes).await.expect("the answer can be read");
         assert!(read > 0, "the answer ended early: {text}");

@@ -49,13 +49,21 @@ impl TestApp {
     /// # Panics
     /// Where one of them does not start.
     pub async fn start_with(limits: Limits) -> Self {
+        Self::start_as(|app| app.limits = limits).await
+    }
+
+    /// The same with whatever else of the API's state is to be another.
+    ///
+    /// # Panics
+    /// Where one of them does not start.
+    pub async fn start_as(adjust: impl FnOnce(&mut App)) -> Self {
         let database = TestDatabase::create(Cluster::shared().await).await;
         let db = connect(database.app_url());
         let master =
             MasterKey::parse(SECRET_KEY).unwrap_or_else(|error| panic!("the key of the tests: {error}"));
         let state = App::load(db, master, AddressPolicy::local(), Vec::new()).await;
         let mut state = state.unwrap_or_else(|error| panic!("the API does not load: {error}"));
-        state.limits = limits;
+        adjust(&mut state);
         let state = Arc::new(state);
         let documents = tenon_api::spec().unwrap_or_else(|error| panic!("the API's document: {error}"));
         let served = Served::start(tenon_api::build(state.clone(), &documents)).await;

@@ -4,6 +4,7 @@ pub mod app;
 pub mod bench;
 pub mod checkout;
 pub mod client;
+pub mod compatibility;
 pub mod database;
 pub mod dev;
 pub mod eventually;

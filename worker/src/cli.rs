@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
-use tenon_common::config::{DatabaseArgs, LogArgs, SecretArgs, seconds};
+use tenon_common::config::{DatabaseArgs, LogArgs, RetentionArgs, SecretArgs, seconds};
 use tenon_common::job::Queue;
 use tenon_common::webhook::schedule::RetrySchedule;
 
@@ -35,6 +35,9 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub webhooks: WebhookArgs,
+    /// See there.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -86,6 +89,9 @@ pub struct WorkArgs {
     /// How often this worker gives a sign of life and looks for dead ones, in seconds.
     #[arg(long, env = "TENON_SWEEP_EVERY", value_name = "SECONDS", default_value = "5", global = true, value_parser = seconds)]
     pub sweep_every: Duration,
+    /// How often deleted organizations are looked for whose retention is over, in seconds.
+    #[arg(long, env = "TENON_TENANT_PURGE_EVERY", value_name = "SECONDS", default_value = "3600", global = true, value_parser = seconds)]
+    pub tenant_purge_every: Duration,
 }
 
 /// How webhooks are delivered.

@@ -7,5 +7,6 @@ pub mod housekeeping;
 pub mod jobs;
 pub mod partitions;
 pub mod registry;
+pub mod retention;
 pub mod run;
 pub mod webhook;

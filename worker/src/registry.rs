@@ -8,6 +8,7 @@ use tenon_common::webhook::acknowledge::AcknowledgeDeliveries;
 use crate::context::Context;
 use crate::jobs::deliver_webhook::{Deliver, ReadDeliveries};
 use crate::jobs::fan_out_event::FanOut;
+use crate::jobs::resume_tenant::Resume;
 use crate::jobs::test_webhook::Test;
 
 /// Events of one tenant that are fanned out in one transaction.
@@ -38,4 +39,5 @@ pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Reg
         .register(
             Registration::new(Test(context.clone())).concurrency(TESTS).timeout(Duration::from_secs(15)),
         )
+        .register(Registration::new(Resume(context.clone())).concurrency(1).timeout(Duration::from_secs(300)))
 }

@@ -85,6 +85,11 @@ async fn work(cli: &Cli) -> Result<(), String> {
     tracing::info!(operations_address = %operations_address, worker = &*worker.name(), "listening");
     let partitions = tokio::spawn(crate::partitions::keep_ahead(db.clone()));
     let expired = tokio::spawn(crate::housekeeping::forget_expired(db.clone()));
+    let purges = tokio::spawn(crate::retention::purge_tenants(
+        db.clone(),
+        cli.retention.tenants(),
+        cli.work.tenant_purge_every,
+    ));
     let rule = DisableRule {
         after: Some(cli.webhooks.webhook_disable_after).filter(|after| !after.is_zero()),
         failures: cli.webhooks.webhook_disable_failures,
@@ -98,6 +103,7 @@ async fn work(cli: &Cli) -> Result<(), String> {
     partitions.abort();
     reviews.abort();
     expired.abort();
+    purges.abort();
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("stopped");
     Ok(())

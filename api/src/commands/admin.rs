@@ -1,5 +1,6 @@
 //! `tenon-api admin`: what an operator does that no tenant can.
 
+use chrono::TimeDelta;
 use rand::RngExt;
 use serde_json::json;
 use tenon_common::account::api_key::{self, ApiKeyDraft, Grantor, Mode};
@@ -16,7 +17,7 @@ use crate::cli::{AdminCommand, Cli, TenantCommand, UserCommand};
 use super::say;
 
 pub(super) async fn run(cli: &Cli, command: &AdminCommand) -> Result<(), String> {
-    let db = Db::connect_lazy(&cli.database.config("tenon-api admin")?).map_err(|error| error.to_string())?;
+    let db = || Db::connect_lazy(&cli.database.config("tenon-api admin")?).map_err(|error| error.to_string());
     let answer = match command {
         AdminCommand::Tenant(TenantCommand::Create {
             name,
@@ -36,20 +37,31 @@ pub(super) async fn run(cli: &Cli, command: &AdminCommand) -> Result<(), String>
                 role: Role::Admin,
             };
             let new = NewTenant { name, slug: &slug, plan: *plan, owner, with_api_key: *with_api_key };
-            create_tenant(&db, new, made).await
+            create_tenant(&db()?, new, made).await
         }
         AdminCommand::Tenant(TenantCommand::Plan { tenant, plan }) => {
             let actor = Actor::system(TenantId(*tenant));
-            db.write(&actor, async |tx| tenant::set_plan(tx, *plan).await).await.map(shown)
+            db()?.write(&actor, async |tx| tenant::set_plan(tx, *plan).await).await.map(shown)
         }
         AdminCommand::Tenant(TenantCommand::Restore { tenant }) => {
             let actor = Actor::system(TenantId(*tenant));
-            db.write(&actor, async |tx| tenant::restore(tx).await).await.map(shown)
+            let within = cli.retention.tenants();
+            db()?.write(&actor, async |tx| tenant::restore(tx, within).await).await.map(shown)
+        }
+        // By a login of its own: the API's may not.
+        AdminCommand::Tenant(TenantCommand::Purge { tenant, slug, now, migrate_database_url }) => {
+            let retention = if *now { TimeDelta::zero() } else { cli.retention.tenants() };
+            let purged = tenant::purge_one(migrate_database_url, TenantId(*tenant), slug, retention).await;
+            purged.map(|purged| json!({"tenantId": tenant, "slug": slug, "rows": purged.rows}))
+        }
+        AdminCommand::Tenant(TenantCommand::ResetLimits { tenant }) => {
+            let actor = Actor::system(TenantId(*tenant));
+            db()?.write(&actor, async |tx| tenant::reset_limits(tx).await).await.map(shown)
         }
         AdminCommand::User(UserCommand::Create { tenant, email, name, role, password: given }) => {
             let (password, made) = password(given.as_deref());
             let new = NewMember { email: email.clone(), name: name.clone(), password, role: *role };
-            create_user(&db, TenantId(*tenant), new, made).await
+            create_user(&db()?, TenantId(*tenant), new, made).await
         }
     };
     say(&answer.map_err(explain)?.to_string());

@@ -82,11 +82,13 @@ mod tests {
                 policy: Policy::Org,
                 rate: Rate { count: 5, seconds: 5 },
                 subject: Subject::Tenant(tenant),
+                epoch: 0,
             },
             Demand {
                 policy: Policy::Write,
                 rate: Rate { count: 3, seconds: 30 },
                 subject: Subject::Principal(tenant, principal),
+                epoch: 0,
             },
         ]
     }

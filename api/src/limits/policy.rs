@@ -47,12 +47,13 @@ impl Policy {
 
     /// How many it allows a tenant of this plan. `None` is without limit: `unlimited` lifts the limits of the tenant and of its
     /// credentials, not those that keep guessers away.
-    pub fn rate(self, plan: Plan) -> Option<Rate> {
+    pub fn rate(self, plan: Plan, profile: Profile) -> Option<Rate> {
         let (count, seconds) = match (self, plan) {
             (Self::Org | Self::Read | Self::Write, Plan::Unlimited) => return None,
             (Self::Org, Plan::Free) => (100, MINUTE),
             (Self::Org, Plan::Team) => (1_000, MINUTE),
             (Self::Org, Plan::Business) => (10_000, MINUTE),
+            (Self::Read, _) if profile == Profile::PlanLiteral => (100, QUARTER),
             (Self::Read | Self::Write, _) => (1_000, QUARTER),
             (Self::Public, _) => (100, QUARTER),
             (Self::Login, _) => (5, QUARTER),
@@ -61,6 +62,27 @@ impl Policy {
             (Self::Qr, _) => (10, MINUTE),
         };
         Some(Rate { count, seconds })
+    }
+}
+
+/// Which numbers the policies have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// 1,000 reads in 15 minutes.
+    #[default]
+    Default,
+    /// 100 reads in 15 minutes, with a credential as without: the letter of the plans.
+    PlanLiteral,
+}
+
+impl Profile {
+    /// The profile of a name.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "default" => Ok(Self::Default),
+            "plan-literal" => Ok(Self::PlanLiteral),
+            _ => Err("expected default or plan-literal".to_owned()),
+        }
     }
 }
 
@@ -107,13 +129,8 @@ pub struct Demand {
     pub rate: Rate,
     /// Who is counted.
     pub subject: Subject,
-}
-
-impl Demand {
-    /// What a policy counts for a subject; none where the plan lifts it.
-    pub fn of(policy: Policy, plan: Plan, subject: Subject) -> Option<Self> {
-        policy.rate(plan).map(|rate| Self { policy, rate, subject })
-    }
+    /// Part of what is counted too: the operator raises it to let the count begin anew.
+    pub epoch: i64,
 }
 
 /// A request is counted by so many policies at most.
@@ -149,16 +166,18 @@ mod tests {
 
     #[test]
     fn every_rate_is_exact() {
-        for rate in
-            Policy::ALL.into_iter().flat_map(|policy| Plan::ALL.map(|plan| policy.rate(plan))).flatten()
-        {
+        let rates = |policy: Policy| {
+            let profiles = [Profile::Default, Profile::PlanLiteral];
+            profiles.into_iter().flat_map(move |profile| Plan::ALL.map(|plan| policy.rate(plan, profile)))
+        };
+        for rate in Policy::ALL.into_iter().flat_map(rates).flatten() {
             assert_eq!(rate.interval() * u64::from(rate.count), rate.period(), "{rate:?}");
         }
     }
 
     #[test]
     fn unlimited_lifts_what_the_tenant_pays_for() {
-        let limited = |policy: &Policy| policy.rate(Plan::Unlimited).is_some();
+        let limited = |policy: &Policy| policy.rate(Plan::Unlimited, Profile::Default).is_some();
         let left: Vec<_> = Policy::ALL.into_iter().filter(limited).map(Policy::name).collect();
         assert_eq!(left, ["public", "login", "login-account", "qr"]);
     }

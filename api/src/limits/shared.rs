@@ -118,12 +118,14 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 2)
 }
 
-/// `tenon:limit:{subject}:policy:count`. In braces what all keys of a request share, so that a cluster keeps them together.
+/// `tenon:limit:{subject}:policy:count`, with the epoch after it where there is one. In braces what all keys of a request share, so that
+/// a cluster keeps them together.
 fn key(demand: &Demand) -> String {
     let (policy, count) = (demand.policy.name(), demand.rate.count);
+    let epoch = if demand.epoch == 0 { String::new() } else { format!(".{}", demand.epoch) };
     match demand.subject {
-        Subject::Tenant(tenant) => format!("tenon:limit:{{{tenant}}}:{policy}:{count}"),
-        Subject::Principal(tenant, id) => format!("tenon:limit:{{{tenant}}}:{policy}:{count}:{id}"),
+        Subject::Tenant(tenant) => format!("tenon:limit:{{{tenant}}}:{policy}:{count}{epoch}"),
+        Subject::Principal(tenant, id) => format!("tenon:limit:{{{tenant}}}:{policy}:{count}{epoch}:{id}"),
         Subject::Address(address) => format!("tenon:limit:{{{address}}}:{policy}:{count}"),
         Subject::Account(digest, from) => {
             let account = u128::from_be_bytes(digest);

@@ -21,13 +21,13 @@ pub fn parameters(listing: &Listing) -> Vec<MetaOperationParam> {
         ),
         parameter(
             "q",
-            "Words that all stand somewhere in the record's texts, regardless of case.",
+            "Words that all stand somewhere in the record's texts, regardless of case; one of one or two letters or digits at the beginning of a word.",
             text.clone(),
         ),
         parameter(
             "sort",
             &format!(
-                "Fields parted by commas, each with `-` before it for descending; `{}` if absent. Records without a value come last when ascending and first when descending. Fields: `{sortable}`.",
+                "Fields parted by commas, each with `-` before it for descending; `{}` if absent. Records without a value come last. Fields: `{sortable}`.",
                 listing.default_sort
             ),
             text.clone(),

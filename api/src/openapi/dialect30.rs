@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::walk::each_operation;
+
 /// The document in 3.0.3: schemas are in poem-openapi's own words; what 3.0 has no word for goes.
 ///
 /// A nullable reference is `nullable` beside `allOf`, without a `type`: that is what generators understand, though some
@@ -17,7 +19,22 @@ pub(super) fn convert(mut document: Value) -> Value {
             license.shift_remove("identifier");
         }
     }
+    with_one_form_of_success(&mut document);
     document
+}
+
+/// Answers that come only for a `Prefer` go: progenitor, for which 3.0 is written, takes one type of success, and what an
+/// operation answers by itself is one.
+fn with_one_form_of_success(document: &mut Value) {
+    each_operation(document, |_, _, operation| {
+        if let Some(Value::Object(responses)) = operation.get_mut("responses") {
+            responses.retain(|status, response| !(status.starts_with('2') && is_preferred(response)));
+        }
+    });
+}
+
+fn is_preferred(response: &Value) -> bool {
+    response["description"].as_str().is_some_and(|text| text.contains("for `Prefer: "))
 }
 
 #[cfg(test)]
@@ -35,5 +52,16 @@ mod tests {
             convert(document),
             json!({"openapi": "3.0.3", "info": {"title": "A", "license": {"name": "MIT"}}})
         );
+    }
+
+    #[test]
+    fn what_is_answered_by_itself_is_the_only_success() {
+        let mut document = json!({"paths": {"/a": {"patch": {"responses": {
+            "200": {"description": "The record."}, "204": {"description": "It was done, for `Prefer: return=minimal`."},
+            "412": {"description": "Changed"},
+        }}}}});
+        with_one_form_of_success(&mut document);
+        let left = document["paths"]["/a"]["patch"]["responses"].as_object().expect("responses");
+        assert_eq!(left.keys().collect::<Vec<_>>(), ["200", "412"]);
     }
 }

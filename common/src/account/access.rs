@@ -8,7 +8,7 @@ use moka::future::Cache;
 
 use crate::account::access_token::Claims;
 use crate::account::role::Role;
-use crate::account::tenant::Plan;
+use crate::account::tenant::{Allowance, Plan};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
@@ -27,6 +27,7 @@ struct Access {
     tenant_epoch: i64,
     tenant_deleted: bool,
     require_if_match: bool,
+    limit_epoch: i64,
 }
 
 /// What a member is let in with.
@@ -34,8 +35,8 @@ struct Access {
 pub struct Admitted {
     /// The member's role now.
     pub role: Role,
-    /// The tenant's plan.
-    pub plan: Plan,
+    /// What the tenant's requests are counted by.
+    pub allowance: Allowance,
     /// The tenant's setting [`REQUIRE_IF_MATCH`](crate::account::tenant::REQUIRE_IF_MATCH).
     pub require_if_match: bool,
 }
@@ -81,9 +82,10 @@ impl AccessCheck {
         if access.tenant_deleted || epochs.iter().zip(claims.ver).any(|(now, then)| *now > then) {
             return Ok(Err(Ended::Revoked));
         }
+        let plan = Plan::parse(&access.plan).map_err(Error::internal)?;
         Ok(Ok(Admitted {
             role: Role::parse(&access.role)?,
-            plan: Plan::parse(&access.plan).map_err(Error::internal)?,
+            allowance: Allowance { plan, epoch: access.limit_epoch },
             require_if_match: access.require_if_match,
         }))
     }

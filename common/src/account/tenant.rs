@@ -2,6 +2,8 @@
 
 mod changes;
 mod draft;
+mod purge;
+mod restoration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -16,8 +18,10 @@ use crate::event::EventType;
 use crate::id::TenantId;
 use crate::wire;
 
-pub use changes::{RESTORED_WITHIN, delete, restore, set_plan, update};
+pub use changes::{RETENTION, delete, reset_limits, restore, set_plan, update};
 pub use draft::{MOST_SETTINGS, REQUIRE_IF_MATCH, TenantDraft, merge};
+pub use purge::{Purged, purge_due, purge_one};
+pub use restoration::ResumeTenant;
 
 /// What a tenant pays for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -53,6 +57,22 @@ impl Plan {
             .into_iter()
             .find(|plan| plan.name() == name)
             .ok_or("expected free, team, business or unlimited".to_owned())
+    }
+}
+
+/// What a tenant's requests are counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// How many are allowed.
+    pub plan: Plan,
+    /// Raised to let the count begin anew.
+    pub epoch: i64,
+}
+
+impl From<Plan> for Allowance {
+    /// Of a count that never began anew.
+    fn from(plan: Plan) -> Self {
+        Self { plan, epoch: 0 }
     }
 }
 

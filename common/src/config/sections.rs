@@ -59,6 +59,23 @@ impl SecretArgs {
     }
 }
 
+/// How long what is deleted is kept.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Retention")]
+pub struct RetentionArgs {
+    /// For how many days a deleted organization can be restored; then the workers purge it. The same for every server.
+    #[arg(long, env = "TENON_TENANT_RETENTION_DAYS", value_name = "DAYS", default_value_t = 30, global = true,
+          value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub tenant_retention_days: u32,
+}
+
+impl RetentionArgs {
+    /// How long a deleted organization is kept.
+    pub fn tenants(&self) -> chrono::TimeDelta {
+        chrono::TimeDelta::days(i64::from(self.tenant_retention_days))
+    }
+}
+
 /// What is logged. Logs are JSON lines on standard error.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs")]

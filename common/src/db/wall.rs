@@ -28,6 +28,7 @@ impl std::fmt::Display for Violation {
 /// violation.
 const POLICIES: &[(&str, &str, char, &str)] = &[
     ("apalis.jobs", "enqueue", 'p', "tenon_app"),
+    ("apalis.jobs", "maintenance", 'p', "tenon_maint"),
     ("apalis.jobs", "queue", 'p', "tenon_queue"),
     ("apalis.jobs", "run", 'p', "tenon_worker"),
     ("tenon.activities", "maintenance", 'p', "tenon_maint"),
@@ -80,6 +81,7 @@ const POLICIES: &[(&str, &str, char, &str)] = &[
     ("tenon.tenant_slugs", "maintenance", 'p', "tenon_maint"),
     ("tenon.tenant_slugs", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.tenants", "credentials", 'p', "tenon_auth"),
+    ("tenon.tenants", "deliveries", 'p', "tenon_queue"),
     ("tenon.tenants", "maintenance", 'p', "tenon_maint"),
     ("tenon.tenants", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.users", "credentials", 'p', "tenon_auth"),

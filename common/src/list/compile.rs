@@ -7,6 +7,7 @@
 use crate::filter::{Filter, FilterError, Operator, Place, Placed, Predicate, Value};
 use crate::list::Listing;
 use crate::list::field::{Field, Kind};
+use crate::list::pattern::{self, Pattern};
 use crate::list::statement::Statement;
 use crate::list::value::{self, Values};
 
@@ -17,32 +18,7 @@ pub(super) enum Condition {
     Or(Vec<Condition>),
     Not(Box<Condition>),
     Is { field: &'static Field, operator: Operator, values: Values },
-    Found { field: Option<&'static str>, text: Pattern },
-}
-
-/// What the search function looks for, as patterns of `ilike`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern {
-    /// In all of a record's text, where each field begins with a new line.
-    all: String,
-    /// In the field.
-    field: String,
-}
-
-impl Pattern {
-    fn containing(text: &str) -> Self {
-        let text = escaped(text);
-        Self { all: format!("%{text}%"), field: format!("%{text}%") }
-    }
-
-    fn beginning(text: &str) -> Self {
-        let text = escaped(text);
-        Self { all: format!("%\n{text}%"), field: format!("{text}%") }
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+    Found { field: Option<&'static Field>, texts: Vec<Pattern> },
 }
 
 impl Condition {
@@ -58,9 +34,39 @@ impl Condition {
         Ok(Self::Is { field, operator, values })
     }
 
-    /// The record's text has this word.
-    pub(super) fn word(word: &str) -> Self {
-        Self::Found { field: None, text: Pattern::containing(word) }
+    /// The record's text has these words.
+    pub(super) fn words(words: &[&str]) -> Self {
+        Self::Found { field: None, texts: words.iter().map(|word| Pattern::word(word)).collect() }
+    }
+
+    /// Whether no index serves it but the one of texts.
+    pub(super) fn is_of_texts(&self, listing: &Listing) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.is_of_texts(listing)),
+            Self::Not(inner) => inner.is_of_texts(listing),
+            Self::Is { field, operator, values } => equal_text(listing, field, *operator, values).is_some(),
+            Self::Found { .. } => true,
+        }
+    }
+
+    /// What the index of texts can look for: each record has all of one of these lists. Nothing where it says too little.
+    pub(super) fn alternatives(&self, listing: &Listing) -> Vec<Vec<Pattern>> {
+        match self {
+            Self::And(parts) => joint_alternatives(listing, parts),
+            Self::Or(parts) => {
+                let each: Vec<_> = parts.iter().map(|part| part.alternatives(listing)).collect();
+                let says_too_little = each.iter().any(Vec::is_empty) || each.len() > MAX_ALTERNATIVES;
+                if says_too_little { Vec::new() } else { each.concat() }
+            }
+            Self::Not(_) => Vec::new(),
+            Self::Is { field, operator, values } => {
+                equal_text(listing, field, *operator, values).map(|text| vec![text]).into_iter().collect()
+            }
+            Self::Found { texts, .. } => {
+                let texts: Vec<_> = texts.iter().filter(|text| text.has_trigrams()).cloned().collect();
+                if texts.is_empty() { Vec::new() } else { vec![texts] }
+            }
+        }
     }
 
     /// Writes it.
@@ -69,44 +75,47 @@ impl Condition {
     }
 
     fn write_as(&self, listing: &Listing, statement: &mut Statement, negated: bool) {
+        let mut all = |parts: &[Self], word: &'static str| {
+            statement.text("(");
+            for (index, part) in parts.iter().enumerate() {
+                statement.text(if index == 0 { "" } else { word });
+                part.write_as(listing, statement, negated);
+            }
+            statement.text(")");
+        };
         match self {
-            Self::And(parts) => {
-                all(listing, statement, parts, if negated { " or " } else { " and " }, negated);
-            }
-            Self::Or(parts) => {
-                all(listing, statement, parts, if negated { " and " } else { " or " }, negated);
-            }
+            Self::And(parts) => all(parts, if negated { " or " } else { " and " }),
+            Self::Or(parts) => all(parts, if negated { " and " } else { " or " }),
             Self::Not(inner) => inner.write_as(listing, statement, !negated),
             Self::Is { field, operator, values } => compare(statement, field, *operator, values, negated),
-            Self::Found { field, text } => found(listing, statement, *field, text, negated),
+            Self::Found { field, texts } => pattern::in_place(listing, statement, *field, texts, negated),
         }
     }
 }
 
-fn all(listing: &Listing, statement: &mut Statement, parts: &[Condition], word: &'static str, negated: bool) {
-    statement.text("(");
-    for (index, part) in parts.iter().enumerate() {
-        statement.text(if index == 0 { "" } else { word });
-        part.write_as(listing, statement, negated);
+/// The most lists of patterns that the index of texts is asked for.
+const MAX_ALTERNATIVES: usize = 8;
+
+/// What the index of texts can look for where all of the conditions hold.
+pub(super) fn joint_alternatives(listing: &Listing, conditions: &[Condition]) -> Vec<Vec<Pattern>> {
+    let each: Vec<_> = conditions.iter().map(|condition| condition.alternatives(listing)).collect();
+    let single: Vec<Pattern> =
+        each.iter().filter(|lists| lists.len() == 1).flatten().flatten().cloned().collect();
+    match single.is_empty() {
+        false => vec![single],
+        true => each.into_iter().find(|lists| !lists.is_empty()).unwrap_or_default(),
     }
-    statement.text(")");
 }
 
-fn found(
-    listing: &Listing,
-    statement: &mut Statement,
-    field: Option<&'static str>,
-    text: &Pattern,
-    negated: bool,
-) {
-    statement.text(if negated { "id not in (" } else { "id in (" });
-    statement.text(listing.search.unwrap_or_default()).text("(");
-    statement.bind(text.all.clone());
-    statement.text(", ");
-    statement.bind(field);
-    statement.text(", ");
-    statement.bind(text.field.clone());
-    statement.text("))");
+/// The text that a record with this value has, where the field has no index of its own.
+fn equal_text(listing: &Listing, field: &Field, operator: Operator, values: &Values) -> Option<Pattern> {
+    let by_search = listing.search.is_some() && field.searched && !field.indexed;
+    match values {
+        Values::Text(values) if by_search && operator == Operator::Equal => {
+            values.first().map(|value| Pattern::equal(value)).filter(Pattern::has_trigrams)
+        }
+        _ => None,
+    }
 }
 
 fn compare(statement: &mut Statement, field: &Field, operator: Operator, values: &Values, negated: bool) {
@@ -223,7 +232,7 @@ fn resolve_one(listing: &Listing, predicate: &Predicate) -> Result<Condition, St
                 Operator::Contains => Pattern::containing(&text),
                 _ => Pattern::beginning(&text),
             };
-            return Ok(Condition::Found { field: Some(field.name), text });
+            return Ok(Condition::Found { field: Some(field), texts: vec![text] });
         }
         Operator::Contains | Operator::StartsWith => {
             let searched = listing.fields.iter().filter(|field| field.searched).map(|field| field.name);

@@ -5,9 +5,11 @@ use sqlx::{FromRow, Row};
 
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
+use crate::list::compile;
 use crate::list::cursor::Keys;
+use crate::list::part::Part;
+use crate::list::pattern;
 use crate::list::query::{Count, Deleted, ListQuery};
-use crate::list::sort;
 use crate::list::statement::Statement;
 use crate::page::{Page, Window};
 
@@ -23,51 +25,142 @@ pub struct Found<T> {
     pub last: Option<Keys>,
 }
 
+/// So many rows are looked at, in the order of the list, for a text that may be in many of them. Where fewer have it, the index
+/// of texts finds those quickly.
+const LOOKED_AT: i64 = 3_000;
+
+/// How texts are looked for. Both find the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Texts {
+    /// In the rows that the statement reads anyhow: quick where many match.
+    InPlace,
+    /// By the search function and its index, where that can say it: quick where few match.
+    ByIndex,
+    /// Not yet.
+    Later,
+}
+
 /// Answers a query.
 pub async fn fetch<T>(tx: &mut TenantTx<'_>, query: &ListQuery) -> Result<Found<T>>
 where
     T: for<'r> FromRow<'r, PgRow>,
 {
-    let (mut statement, keys) = select(tx, query);
-    let rows = statement.query().fetch_all(tx.conn()).await?;
+    let (rows, texts) = rows(tx, query).await?;
     let items = rows.iter().map(T::from_row).collect::<Result<Vec<T>, _>>()?;
-    let total = total(tx, query).await?;
+    let total = total(tx, query, texts).await?;
     let page = Page::of(items, total, &query.window);
     let last = rows.get(page.items.len().saturating_sub(1)).filter(|_| page.has_more);
+    let keys = Columns::of(query).keys;
     let last = last.map(|row| Keys::of_row(row, &query.sort, &keys)).transpose()?;
     Ok(Found { page, last })
 }
 
-/// The statement of a page, and where its rows have the values of the sort.
-fn select(tx: &TenantTx<'_>, query: &ListQuery) -> (Statement, Vec<usize>) {
-    let listing = query.listing;
-    let columns: Vec<&str> = listing.columns.split(", ").collect();
+/// The rows of the page and one more, and how texts were found. One statement as a rule: one more where the page goes over the
+/// end of a part of the list, or where a text is in few records.
+async fn rows(tx: &mut TenantTx<'_>, query: &ListQuery) -> Result<(Vec<PgRow>, Texts)> {
+    let parts = match &query.window {
+        Window::After { last: Some(last), .. } => Part::after(&query.sort, last),
+        _ => Part::all(&query.sort),
+    };
+    let (mut wanted, mut skipped) = (query.window.fetch(), query.window.offset());
+    if query.is_of_texts()
+        && let Some(part) = parts.first()
+    {
+        let rows = look(tx, query, part, wanted, skipped).query().fetch_all(tx.conn()).await?;
+        if length(&rows) == wanted {
+            return Ok((rows, Texts::InPlace));
+        }
+    }
+    let mut found = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        let rows = select(tx, query, part, wanted, skipped).query().fetch_all(tx.conn()).await?;
+        wanted -= length(&rows);
+        let is_last = wanted == 0 || index + 1 == parts.len();
+        if skipped > 0 && !is_last {
+            let before = if rows.is_empty() { size(tx, query, part, skipped).await? } else { skipped };
+            skipped -= before;
+        }
+        found.extend(rows);
+        if is_last {
+            break;
+        }
+    }
+    Ok((found, Texts::ByIndex))
+}
+
+fn length(rows: &[PgRow]) -> i64 {
+    i64::try_from(rows.len()).unwrap_or(i64::MAX)
+}
+
+/// The columns of a statement's rows, and where those are that the list is sorted by.
+struct Columns {
+    /// Columns that are no member of the record.
+    more: Vec<&'static str>,
+    keys: Vec<usize>,
+}
+
+impl Columns {
+    fn of(query: &ListQuery) -> Self {
+        let columns: Vec<&str> = query.listing.columns.split(", ").collect();
+        let mut of = Self { more: Vec::new(), keys: Vec::new() };
+        for by in &query.sort {
+            let place = columns.iter().position(|column| *column == by.field.column).unwrap_or_else(|| {
+                of.more.push(by.field.column);
+                columns.len() + of.more.len() - 1
+            });
+            of.keys.push(place);
+        }
+        of
+    }
+
+    fn write(&self, query: &ListQuery, statement: &mut Statement) {
+        statement.text(query.listing.columns);
+        for column in &self.more {
+            statement.text(", ").text(column);
+        }
+    }
+}
+
+/// Rows of a part.
+fn select(tx: &TenantTx<'_>, query: &ListQuery, part: &Part, wanted: i64, skipped: i64) -> Statement {
     let mut statement = Statement::new("select ");
-    statement.text(listing.columns);
-    let (mut keys, mut next) = (Vec::new(), columns.len());
-    for by in &query.sort {
-        let place = columns.iter().position(|column| *column == by.field.column).unwrap_or_else(|| {
-            statement.text(", ").text(by.field.column);
-            next += 1;
-            next - 1
-        });
-        keys.push(place);
+    Columns::of(query).write(query, &mut statement);
+    statement.text(" from ").text(query.listing.table);
+    matching(&mut statement, tx, query, Texts::ByIndex);
+    part.bound(&mut statement);
+    part.order(&mut statement);
+    statement.text(" limit ").bind(wanted);
+    if skipped > 0 {
+        statement.text(" offset ").bind(skipped);
     }
-    statement.text(" from ").text(listing.table);
-    matching(&mut statement, tx, query);
-    if let Window::After { last: Some(last), .. } = &query.window {
-        sort::after(&mut statement, &query.sort, last);
+    statement
+}
+
+/// Rows with the texts among the first rows of a part.
+fn look(tx: &TenantTx<'_>, query: &ListQuery, part: &Part, wanted: i64, skipped: i64) -> Statement {
+    let mut statement = Statement::new("select ");
+    Columns::of(query).write(query, &mut statement);
+    statement.text(" from (select * from ").text(query.listing.table);
+    matching(&mut statement, tx, query, Texts::Later);
+    part.bound(&mut statement);
+    part.order(&mut statement);
+    statement.text(" limit ").bind(LOOKED_AT);
+    statement.text(") as ").text(query.listing.alias()).text(" where true");
+    for condition in query.conditions.iter().filter(|condition| condition.is_of_texts(query.listing)) {
+        statement.text(" and ");
+        condition.write(query.listing, &mut statement);
     }
-    sort::order(&mut statement, &query.sort);
-    statement.text(" limit ").bind(query.window.fetch());
-    if query.window.offset() > 0 {
-        statement.text(" offset ").bind(query.window.offset());
+    part.order(&mut statement);
+    statement.text(" limit ").bind(wanted);
+    if skipped > 0 {
+        statement.text(" offset ").bind(skipped);
     }
-    (statement, keys)
+    statement
 }
 
 /// ` where …`: all records that the query is about.
-fn matching(statement: &mut Statement, tx: &TenantTx<'_>, query: &ListQuery) {
+fn matching(statement: &mut Statement, tx: &TenantTx<'_>, query: &ListQuery, texts: Texts) {
+    let listing = query.listing;
     statement.text(" where tenant_id = ").bind(tx.actor().tenant);
     statement.text(match query.deleted {
         Deleted::Exclude => " and deleted_at is null",
@@ -77,24 +170,44 @@ fn matching(statement: &mut Statement, tx: &TenantTx<'_>, query: &ListQuery) {
     if let Some(since) = query.updated_since {
         statement.text(" and updated_at >= ").bind(since);
     }
+    let alternatives = match texts {
+        Texts::ByIndex => compile::joint_alternatives(listing, &query.conditions),
+        _ => Vec::new(),
+    };
+    if !alternatives.is_empty() {
+        pattern::by_index(listing, statement, alternatives);
+    }
     for condition in &query.conditions {
-        statement.text(" and ");
-        condition.write(query.listing, statement);
+        if texts != Texts::Later || !condition.is_of_texts(listing) {
+            statement.text(" and ");
+            condition.write(listing, statement);
+        }
     }
 }
 
-async fn total(tx: &mut TenantTx<'_>, query: &ListQuery) -> Result<Option<i64>> {
+/// How many rows a part has, of which `most` are counted.
+async fn size(tx: &mut TenantTx<'_>, query: &ListQuery, part: &Part, most: i64) -> Result<i64> {
+    let mut statement = Statement::new("select count(*) from (select from ");
+    statement.text(query.listing.table);
+    matching(&mut statement, tx, query, Texts::ByIndex);
+    part.bound(&mut statement);
+    statement.text(" limit ").bind(most);
+    statement.text(") as counted");
+    Ok(statement.scalar().fetch_one(tx.conn()).await?)
+}
+
+async fn total(tx: &mut TenantTx<'_>, query: &ListQuery, texts: Texts) -> Result<Option<i64>> {
     match (query.count, query.window.counts()) {
         (Some(Count::None), _) | (None, false) => Ok(None),
         (Some(Count::Estimated), _) => Ok(Some(estimate(tx, query).await?)),
         (Some(Count::Exact), _) => {
             let mut statement = Statement::new("select count(*) from ");
             statement.text(query.listing.table);
-            matching(&mut statement, tx, query);
+            matching(&mut statement, tx, query, texts);
             Ok(Some(statement.scalar().fetch_one(tx.conn()).await?))
         }
         (None, true) => {
-            let counted = count_some(tx, query).await?;
+            let counted = count_some(tx, query, texts).await?;
             match counted <= MOST_COUNTED {
                 true => Ok(Some(counted)),
                 false => Ok(Some(estimate(tx, query).await?.max(counted))),
@@ -104,10 +217,10 @@ async fn total(tx: &mut TenantTx<'_>, query: &ListQuery) -> Result<Option<i64>> 
 }
 
 /// How many there are, or one more than are counted.
-async fn count_some(tx: &mut TenantTx<'_>, query: &ListQuery) -> Result<i64> {
+async fn count_some(tx: &mut TenantTx<'_>, query: &ListQuery, texts: Texts) -> Result<i64> {
     let mut statement = Statement::new("select count(*) from (select from ");
     statement.text(query.listing.table);
-    matching(&mut statement, tx, query);
+    matching(&mut statement, tx, query, texts);
     statement.text(" limit ").bind(MOST_COUNTED + 1);
     statement.text(") as counted");
     Ok(statement.scalar().fetch_one(tx.conn()).await?)
@@ -117,7 +230,7 @@ async fn count_some(tx: &mut TenantTx<'_>, query: &ListQuery) -> Result<i64> {
 async fn estimate(tx: &mut TenantTx<'_>, query: &ListQuery) -> Result<i64> {
     let mut statement = Statement::new("explain (format json) select from ");
     statement.text(query.listing.table);
-    matching(&mut statement, tx, query);
+    matching(&mut statement, tx, query, Texts::InPlace);
     let plan: serde_json::Value = statement.query().fetch_one(tx.conn()).await?.try_get(0)?;
     let rows = plan[0]["Plan"]["Plan Rows"].as_f64();
     #[expect(clippy::cast_possible_truncation, reason = "a guess of rows")]

@@ -52,8 +52,12 @@ pub struct Field {
     pub kind: Kind,
     /// Whether lists can be sorted by it.
     pub sortable: bool,
+    /// Whether many records have the same value, so that among those the newest come first.
+    pub(crate) grouped: bool,
     /// Whether `contains` and `startsWith` find it: the search function knows it by its name.
     pub searched: bool,
+    /// Whether an index of its own serves `=` and `in`; the search function does it where not.
+    pub(crate) indexed: bool,
     /// The column.
     pub(crate) column: &'static str,
     /// Whether the column may be null.
@@ -63,7 +67,16 @@ pub struct Field {
 impl Field {
     /// A field whose column may be null, which lists cannot be sorted by and the search function does not know.
     pub(crate) const fn new(name: &'static str, column: &'static str, kind: Kind) -> Self {
-        Self { name, kind, sortable: false, searched: false, column, nullable: true }
+        Self {
+            name,
+            kind,
+            sortable: false,
+            grouped: false,
+            searched: false,
+            indexed: false,
+            column,
+            nullable: true,
+        }
     }
 
     /// The column is not null.
@@ -71,9 +84,15 @@ impl Field {
         Self { nullable: false, ..self }
     }
 
-    /// Lists can be sorted by it: there is an index, or sorting a tenant's records is quick enough.
+    /// Lists can be sorted by it: there is an index by tenant and this column.
     pub(crate) const fn sortable(self) -> Self {
-        Self { sortable: true, ..self }
+        Self { sortable: true, indexed: true, ..self }
+    }
+
+    /// Lists can be sorted by it, and many records have the same value: there is an index by tenant, this column, and from the
+    /// newest to the oldest. The descending sort is the reverse of the ascending one.
+    pub(crate) const fn grouped(self) -> Self {
+        Self { grouped: true, ..self.sortable() }
     }
 
     /// The search function knows it.

@@ -7,6 +7,8 @@ mod compile;
 mod cursor;
 mod fetch;
 mod field;
+mod part;
+mod pattern;
 mod query;
 mod sort;
 mod statement;
@@ -31,14 +33,19 @@ pub struct Listing {
     pub members: &'static [&'static str],
     /// What can be filtered and sorted by.
     pub fields: &'static [Field],
-    /// `select` of the ids that the search function finds, up to its arguments: a pattern for all of the record's text, a
-    /// field's name or null, a pattern for that field.
+    /// `select` of the ids that the search function finds, up to its argument: at most three patterns for all of the record's
+    /// text.
     pub(crate) search: Option<&'static str>,
     /// The sort when none is asked for, as it is written.
     pub default_sort: &'static str,
 }
 
 impl Listing {
+    /// The table's name without its schema.
+    fn alias(&self) -> &'static str {
+        self.table.rsplit('.').next().unwrap_or(self.table)
+    }
+
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.name == name)

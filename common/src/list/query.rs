@@ -109,9 +109,10 @@ impl ListRequest {
             conditions.push(equal.map_err(|message| refused(field.name, sentence(&message)))?);
             note(&mut identity, field.name, format_args!("{text:?}"));
         }
-        for word in words(self.search.as_deref().unwrap_or_default(), listing)? {
-            conditions.push(Condition::word(word));
-            note(&mut identity, "q", format_args!("{word:?}"));
+        let words = words(self.search.as_deref().unwrap_or_default(), listing)?;
+        if !words.is_empty() {
+            conditions.push(Condition::words(&words));
+            note(&mut identity, "q", format_args!("{words:?}"));
         }
         let sort = match &self.sort {
             Some(parts) => sort::parse(listing, &parts.iter().map(String::as_str).collect::<Vec<_>>())?,
@@ -142,6 +143,11 @@ impl ListRequest {
 }
 
 impl ListQuery {
+    /// Whether a condition looks for texts.
+    pub(super) fn is_of_texts(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.is_of_texts(self.listing))
+    }
+
     /// The cursor of what follows a row.
     pub fn next_cursor(&self, cursors: &Cursors, last: &Keys) -> String {
         cursors.seal(Form::Values, &self.identity, &last.to_bytes())

@@ -52,11 +52,7 @@ fn each_operator_becomes_its_sql_and_its_negation() {
         ),
         ("email is null", "email_key is null", "email_key is not null"),
         ("open = true", "open = $1", "open <> $1"),
-        (
-            "name contains a",
-            "id in (select id from tenon.search_things($1, $2, $3))",
-            "id not in (select id from tenon.search_things($1, $2, $3))",
-        ),
+        ("name contains abc", "(name ilike $1)", "(name not ilike $1)"),
         (
             "tags any (a, b)",
             "exists (select from tenon.tags where tags.thing_id = things.id and tag = any($1))",
@@ -117,6 +113,33 @@ fn what_does_not_go_with_a_field_is_refused() {
     ] {
         let refused = compiled(filter).expect_err(filter);
         assert!(refused.contains(says), "{filter}: {refused}");
+    }
+}
+
+#[test]
+fn the_index_of_texts_is_asked_for_what_every_record_that_is_meant_has() {
+    for (filter, asked) in [
+        ("name contains abc", "search_things($1)"),
+        ("name contains abc and name contains xyz and open = true", "search_things($1)"),
+        (
+            "name contains abc or name startsWith x",
+            "search_things($1) union all select id from tenon.search_things($2)",
+        ),
+        ("email is null and (name contains abc or name contains xyz)", "union all"),
+        ("name contains ab", ""),
+        ("name contains abc or open = true", ""),
+        ("not (name contains abc)", ""),
+        ("name = abc", ""),
+    ] {
+        let placed = Placed::parse(filter).unwrap_or_else(|error| panic!("{filter}: {error:?}"));
+        let condition = Condition::of(&LIST, &placed).unwrap_or_else(|error| panic!("{filter}: {error:?}"));
+        let mut statement = Statement::new("");
+        let alternatives = compile::joint_alternatives(&LIST, &[condition]);
+        if !alternatives.is_empty() {
+            pattern::by_index(&LIST, &mut statement, alternatives);
+        }
+        let sql = statement.sql();
+        assert!(sql.contains(asked) && sql.is_empty() == asked.is_empty(), "{filter}: {sql}");
     }
 }
 

@@ -239,3 +239,17 @@ pub(crate) async fn resume(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<
         sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(webhook).fetch_all(tx.conn()).await?;
     enqueue(tx, webhook, &events).await
 }
+
+/// What was paused while the tenant was deleted is sent, to the webhooks that are enabled. Nobody could answer for what has failed
+/// meanwhile: the time in which a failing webhook is disabled begins anew.
+pub async fn resume_all(tx: &mut TenantTx<'_>) -> Result<()> {
+    let statement =
+        "update tenon.webhooks set failing_since = case when failing_since is null then null else now() end
+                     where tenant_id = $1 and active and deleted_at is null returning id";
+    let webhooks: Vec<WebhookId> =
+        sqlx::query_scalar(statement).bind(tx.actor().tenant).fetch_all(tx.conn()).await?;
+    for webhook in webhooks {
+        resume(tx, webhook).await?;
+    }
+    Ok(())
+}

@@ -57,6 +57,7 @@ struct Match {
     body: String,
     webhook_id: WebhookId,
     url: String,
+    tenant_active: bool,
     failing: bool,
     secret: Vec<u8>,
     previous_secret: Option<Vec<u8>>,
@@ -102,7 +103,7 @@ impl Match {
             schedule_attempts: 0,
             job_id: Some(job.id.clone()),
             url: self.url,
-            active: true,
+            active: self.tenant_active,
             deleted: false,
             failing: self.failing,
             secret: self.secret,
@@ -122,11 +123,13 @@ async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Re
         "with held as materialized (
              select j.id from apalis.jobs j where j.id = any ($2) and j.lock_by = $4 for update
          )
-         select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id, h.url, h.failing_since is not null as failing, h.secret,
+         select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id, h.url,
+                t.deleted_at is null as tenant_active, h.failing_since is not null as failing, h.secret,
                 h.previous_secret, h.previous_secret_expires_at
          from unnest($2::text[], $3::uuid[]) as w (job, event_id)
          join held on held.id = w.job
          join tenon.events e on e.tenant_id = $1 and e.id = w.event_id
+         join tenon.tenants t on t.id = $1
          join tenon.webhooks h on h.tenant_id = $1 and h.active and h.deleted_at is null
               and e.type = any ($5) and h.events && array['*', e.type]
               and not pg_visible_in_snapshot(e.xid, h.active_since)",

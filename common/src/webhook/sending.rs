@@ -36,7 +36,7 @@ pub struct Sending {
     pub job_id: Option<String>,
     /// Where to.
     pub url: String,
-    /// Whether the webhook is enabled.
+    /// Whether the webhook is enabled, and its tenant not deleted.
     pub active: bool,
     /// Whether it is deleted.
     pub deleted: bool,

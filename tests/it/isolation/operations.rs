@@ -1,19 +1,21 @@
 //! Every operation of the OpenAPI document, from outside: with another tenant's ids, without a credential, without the scope,
-//! with the lowest role. An operation without an entry here fails the suite.
+//! with the lowest role. An operation without an entry here fails the suite. Every answer is held against what the document
+//! promises of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use tenon_common::id::EventId;
-use tenon_tests::{Tenant, TestApp, factory};
+use tenon_tests::{Answer, Client, Tenant, TestApp, factory};
 
+use super::contract;
 use crate::conventions::{ALL, Resource};
 use crate::raw;
 
 /// What an operation asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Needs {
+pub(super) enum Needs {
     /// No credential.
     Nothing,
     /// Any credential.
@@ -134,19 +136,21 @@ fn of_resource(of: Resource) -> Vec<(String, Needs, Value)> {
 
 /// An operation of the document with its entry.
 #[derive(Debug)]
-struct Operation {
-    id: String,
-    method: String,
+pub(super) struct Operation {
+    pub(super) id: String,
+    pub(super) method: String,
     /// `/api/v1/…/{id}`.
-    template: String,
+    pub(super) template: String,
     /// Whether the document asks for a credential.
     secured: bool,
-    needs: Needs,
-    body: Value,
+    pub(super) needs: Needs,
+    pub(super) body: Value,
+    /// As the document has it.
+    pub(super) described: Value,
 }
 
 /// All of them; fails where document and entries differ.
-fn operations() -> Vec<Operation> {
+pub(super) fn operations() -> Vec<Operation> {
     let document = TestApp::document();
     let mut entries = entries();
     let mut operations = Vec::new();
@@ -170,6 +174,7 @@ fn operations() -> Vec<Operation> {
                 secured,
                 needs,
                 body,
+                described: operation.clone(),
             });
         }
     }
@@ -178,17 +183,18 @@ fn operations() -> Vec<Operation> {
 }
 
 /// One record of each kind, and a deleted one.
-struct Records {
-    tenant: String,
+pub(super) struct Records {
+    pub(super) tenant: String,
+    pub(super) user: String,
     /// By the names of their kinds: `contacts`.
-    whole: BTreeMap<&'static str, Value>,
-    deleted: BTreeMap<&'static str, Value>,
-    webhook: String,
-    event: String,
-    key: String,
+    pub(super) whole: BTreeMap<&'static str, Value>,
+    pub(super) deleted: BTreeMap<&'static str, Value>,
+    pub(super) webhook: String,
+    pub(super) event: String,
+    pub(super) key: String,
 }
 
-async fn records(app: &TestApp, tenant: &Tenant) -> Records {
+pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     let admin = tenant.admin();
     let webhook = factory::webhook(&admin).await;
     let (mut whole, mut deleted) = (BTreeMap::new(), BTreeMap::new());
@@ -218,6 +224,7 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     .expect("a delivery");
     Records {
         tenant: tenant.id.to_string(),
+        user: admin.id.to_string(),
         whole,
         deleted,
         webhook: factory::id(&webhook).to_owned(),
@@ -227,13 +234,18 @@ async fn records(app: &TestApp, tenant: &Tenant) -> Records {
 }
 
 impl Records {
+    /// The id of the record of a kind.
+    pub(super) fn id(&self, records: &str) -> &str {
+        factory::id(&self.whole[records])
+    }
+
     /// The stage of the leads.
-    fn stage(&self) -> &str {
+    pub(super) fn stage(&self) -> &str {
         factory::id(&self.whole["pipelines"]["stages"][0])
     }
 
     /// The record that a path of the document is about.
-    fn at(&self, template: &str) -> Option<&Value> {
+    pub(super) fn at(&self, template: &str) -> Option<&Value> {
         let records = template.strip_prefix("/api/v1/connection/")?.split('/').next()?;
         let deleted = template.ends_with("/restore") || template.ends_with("/purge");
         if deleted { self.deleted.get(records) } else { self.whole.get(records) }
@@ -241,7 +253,7 @@ impl Records {
 }
 
 impl Operation {
-    fn path(&self, of: &Records) -> String {
+    pub(super) fn path(&self, of: &Records) -> String {
         let record = of.at(&self.template);
         let id = match self.template.as_str() {
             template if template.contains("/organizations/") => &of.tenant,
@@ -268,11 +280,22 @@ impl Operation {
     }
 
     /// Of a credential, through the whole path.
-    async fn call(&self, app: &TestApp, credential: &str, of: &Records) -> tenon_tests::Answer {
-        let client = tenon_tests::Client::new(&app.url()).with_bearer(credential);
+    pub(super) async fn call(&self, app: &TestApp, credential: &str, of: &Records) -> Answer {
+        let client = Client::new(&app.url()).with_bearer(credential);
+        self.send(&client, &self.path(of), self.body_for(of)).await
+    }
+
+    /// The entry's body with the records in it; none where it is null.
+    pub(super) fn body_for(&self, of: &Records) -> Option<Value> {
         let body = self.body.to_string().replace(STAGE, of.stage());
-        let body = (!self.body.is_null()).then(|| body.parse().expect("JSON"));
-        client.send(self.method.parse().expect("a method"), &self.path(of), body).await
+        (!self.body.is_null()).then(|| body.parse().expect("JSON"))
+    }
+
+    /// By a client of the root.
+    pub(super) async fn send(&self, client: &Client, path: &str, body: Option<Value>) -> Answer {
+        let answer = client.send(self.method.parse().expect("a method"), path, body).await;
+        contract::check(&self.id, &answer);
+        answer
     }
 
     /// The head of a request whose body never comes.
@@ -281,30 +304,26 @@ impl Operation {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: tenon\r\n{headers}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
         );
-        raw::exchange(&app.address(), request.as_bytes()).await
+        let answer = raw::exchange(&app.address(), request.as_bytes()).await;
+        contract::check(&self.id, &answer);
+        answer
     }
 }
 
 /// All rows of a tenant, as text.
-async fn snapshot(admin: &mut PgConnection, tenant: &Tenant) -> Vec<(String, String)> {
+pub(crate) async fn snapshot(admin: &mut PgConnection, tenant: &Tenant) -> Vec<(String, String)> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid
+         where c.relnamespace = 'tenon'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+           and a.attname = 'tenant_id'
+         order by 1",
+    )
+    .fetch_all(&mut *admin)
+    .await
+    .expect("tables");
+    assert!(tables.iter().any(|table| table == "contacts"), "{tables:?}");
     let mut rows = Vec::new();
-    for table in [
-        "activities",
-        "activity_links",
-        "api_keys",
-        "associations",
-        "companies",
-        "contacts",
-        "industries",
-        "leads",
-        "deliveries",
-        "delivery_attempts",
-        "events",
-        "memberships",
-        "pipeline_stages",
-        "pipelines",
-        "webhooks",
-    ] {
+    for table in tables {
         // The last use of a key is not the tenant's doing, and flushed later.
         let statement = format!(
             "select coalesce(string_agg(t::text, ' ' order by t::text), '') from tenon.{table} t where tenant_id = $1"
@@ -314,7 +333,7 @@ async fn snapshot(admin: &mut PgConnection, tenant: &Tenant) -> Vec<(String, Str
             .fetch_one(&mut *admin)
             .await
             .expect("rows");
-        rows.push((table.to_owned(), text));
+        rows.push((table, text));
     }
     rows
 }
@@ -412,7 +431,7 @@ async fn without_the_scope_nothing_is_done_or_told() {
 }
 
 /// A key of the owner's with one scope.
-async fn key(tenant: &Tenant, scope: &str) -> String {
+pub(super) async fn key(tenant: &Tenant, scope: &str) -> String {
     let key: Value =
         tenant.admin().post("/api-keys", json!({"name": scope, "scopes": [scope]})).await.created();
     key["key"].as_str().expect("a key").to_owned()
@@ -426,7 +445,9 @@ async fn a_key_with_the_scope_is_enough() {
         // Records of its own for each, for some of the operations delete theirs.
         let tenant = app.tenant(&operation.id.replace('_', "-")).await;
         let records = records(&app, &tenant).await;
+        super::matrix::limit(&app, &tenant).await;
         let answer = operation.call(&app, &key(&tenant, scope).await, &records).await;
+        contract::counted(&operation.id, &answer);
         // A key can be given and rotated by who holds its scopes: the entry's body asks for contacts:read.
         let refused_grant = operation.id.ends_with("_api_key") && !answer.status.is_success();
         // Without a worker a test is let in, and waits for nobody.

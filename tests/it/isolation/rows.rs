@@ -54,7 +54,7 @@ impl Table {
 }
 
 /// Two tenants with rows in every table.
-async fn filled() -> (TestApp, Tenant, Tenant) {
+pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
     let app = TestApp::start().await;
     let tenants = [app.tenant("acme").await, app.tenant("globex").await];
     for tenant in &tenants {

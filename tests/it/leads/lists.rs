@@ -38,9 +38,10 @@ async fn values_are_compared_in_the_units_of_their_currencies() {
     for wrong in ["value = 1.2345", "value > much", "value contains 1"] {
         list(&admin, LEADS, &[("filter", wrong)]).await.refused(400, "INVALID_FILTER");
     }
-    let ascending = ["0.0", "1250.0", "1250.5", "1250.501", "9999999999999.99", "999999999999999.0", "null"];
+    let known = ["0.0", "1250.0", "1250.5", "1250.501", "9999999999999.99", "999999999999999.0"];
+    let ascending: Vec<&str> = known.into_iter().chain(["null"]).collect();
     assert_eq!(walked(&admin, LEADS, "value", &[("sort", "value")]).await, ascending);
-    let descending: Vec<&str> = ascending.into_iter().rev().collect();
+    let descending: Vec<&str> = known.into_iter().rev().chain(["null"]).collect();
     assert_eq!(walked(&admin, LEADS, "value", &[("sort", "-value")]).await, descending);
 }
 

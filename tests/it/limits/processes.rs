@@ -95,6 +95,52 @@ async fn a_redis_that_dies_fails_no_request_and_is_used_again() {
 }
 
 #[tokio::test]
+async fn under_load_a_redis_that_dies_and_comes_back_is_noticed_by_no_client() {
+    let Some(mut redis) =
+        Redis::start("under_load_a_redis_that_dies_and_comes_back_is_noticed_by_no_client").await
+    else {
+        return;
+    };
+    let database = TestDatabase::create(Cluster::shared().await).await;
+    let owner = tenant(&database, "business").await;
+    let api = api(&database, &redis).await;
+    let owner = client(&api).with_bearer(&owner);
+    // Each with a key and a limit of its own.
+    let mut asking = Vec::new();
+    let stop = tokio_util::sync::CancellationToken::new();
+    for name in ["A", "B", "C", "D"] {
+        let key: serde_json::Value =
+            owner.post("/api-keys", serde_json::json!({"name": name, "scopes": ["*"]})).await.created();
+        let (client, stop) = (client(&api).with_bearer(text(&key, "key")), stop.clone());
+        asking.push(tokio::spawn(async move {
+            let mut answered = 0;
+            while !stop.is_cancelled() {
+                client.get("/me").await.status(200);
+                answered += 1;
+                // Fifty a second: what a key may ask for in 15 minutes lasts longer than the test.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            answered
+        }));
+    }
+    let failures = async || decisions(&api, "org", "backend_error").await;
+    eventually("it is asked", async || redis.keys().await >= 5).await;
+    assert_eq!(failures().await, 0);
+    redis.kill();
+    eventually("the processes decide for themselves", async || failures().await >= 20).await;
+    redis.start_again().await;
+    eventually("it is asked again", async || redis.keys().await >= 5).await;
+    stop.cancel();
+    for asking in asking {
+        let answered = asking.await.expect("every answer is 200");
+        assert!(answered > 5, "{answered}");
+    }
+    let before = failures().await;
+    assert_eq!(tally(&ask(&owner, "/me", 20).await), (20, 0));
+    assert_eq!(failures().await, before, "nothing is decided without it any more");
+}
+
+#[tokio::test]
 async fn without_its_redis_the_limits_of_the_process_hold() {
     let Some(mut redis) = Redis::start("without_its_redis_the_limits_of_the_process_hold").await else {
         return;

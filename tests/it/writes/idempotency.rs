@@ -1,5 +1,7 @@
 //! `Idempotency-Key`: one change, however often it is asked for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use tenon_tests::{Answer, Client, Person, TestApp, eventually, factory};
@@ -29,6 +31,17 @@ fn assert_replays(answer: &Answer, first: &Answer) {
     assert_ne!(answer.header("x-request-id"), first.header("x-request-id"));
 }
 
+/// The headers of an answer that are not about this one request: neither its id, nor its time, nor what is left of limits.
+fn lasting(answer: &Answer) -> Vec<(String, String)> {
+    let of_the_request = ["date", "x-request-id", "idempotent-replayed", "ratelimit", "ratelimit-policy"];
+    let headers = answer.headers.iter().map(|(name, value)| (name.to_string(), format!("{value:?}")));
+    let mut headers: Vec<_> = headers
+        .filter(|(name, _)| !of_the_request.contains(&name.as_str()) && !name.starts_with("x-ratelimit-"))
+        .collect();
+    headers.sort_unstable();
+    headers
+}
+
 #[tokio::test]
 async fn the_same_request_under_a_key_is_done_once() {
     let (app, admin, keyed) = start().await;
@@ -46,22 +59,29 @@ async fn the_same_request_under_a_key_is_done_once() {
 #[tokio::test]
 async fn of_many_at_once_one_is_done_and_all_get_its_answer() {
     let (app, _, keyed) = start().await;
+    let answered = AtomicBool::new(false);
     // No unique value: nothing but the key stands in the way of sixteen contacts.
     let asking = (0..16).map(|_| {
-        let keyed = keyed.clone();
+        let (keyed, answered) = (keyed.clone(), &answered);
         async move {
             loop {
+                let is_over = answered.load(Ordering::SeqCst);
                 let answer = keyed.post(CONTACTS, json!({"name": "Grace Hopper"})).await;
                 if answer.status == 201 {
+                    answered.store(true, Ordering::SeqCst);
                     return answer;
                 }
                 let refused = answer.refused(409, "IDEMPOTENCY_IN_PROGRESS");
                 assert_eq!(refused.header("retry-after"), "1");
+                assert!(!is_over, "the first had been answered before this was asked: {refused}");
             }
         }
     });
     let answers = futures::future::join_all(asking).await;
-    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    for answer in &answers {
+        assert_eq!(answer.body, answers[0].body);
+        assert_eq!(lasting(answer), lasting(&answers[0]));
+    }
     let replayed = answers.iter().filter(|answer| answer.headers.contains_key("idempotent-replayed")).count();
     assert_eq!(replayed, 15);
     assert_eq!(count(&mut app.connect().await, "contacts").await, 1);

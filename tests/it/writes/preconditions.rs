@@ -48,6 +48,12 @@ async fn with_if_match_no_change_is_lost_and_without_the_last_one_stands() {
             .collect();
         // Whoever wins: versions have no gap, and each has its event.
         assert_eq!(versions, (1..=now["version"].as_i64().expect("a version")).collect::<Vec<_>>());
+        // In the events every change stands in order, each upon the one before.
+        for pair in events.windows(2) {
+            let (before, after) = (pair[0].json(), pair[1].json());
+            assert_eq!(after["changedFields"], json!(["title"]));
+            assert_eq!(after["previous"], json!({"title": before["data"]["title"]}));
+        }
         if guarded {
             assert_eq!(title.len(), 4 * CLIENTS, "{title}");
             assert_eq!(now["version"], 1 + 4 * CLIENTS);

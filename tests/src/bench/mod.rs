@@ -7,11 +7,13 @@ mod drain;
 mod events;
 mod http;
 mod latency;
+mod lists;
 mod machine;
 mod memory;
 mod meter;
 mod options;
 mod pgbench;
+mod prices;
 mod process;
 mod queue;
 mod report;
@@ -31,10 +33,13 @@ use row::Row;
 use stage::Stage;
 
 /// The rows, in the order in which they run.
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 14] = [
     Group::Get,
     Group::Create,
     Group::Page,
+    Group::Prices,
+    Group::Batch,
+    Group::Lists,
     Group::Queue,
     Group::Million,
     Group::InsertToStart,
@@ -51,6 +56,9 @@ enum Group {
     Get,
     Create,
     Page,
+    Prices,
+    Batch,
+    Lists,
     Queue,
     Million,
     InsertToStart,
@@ -68,6 +76,9 @@ impl Group {
             Self::Get => "get",
             Self::Create => "create",
             Self::Page => "page",
+            Self::Prices => "prices",
+            Self::Batch => "batch",
+            Self::Lists => "lists",
             Self::Queue => "queue",
             Self::Million => "million",
             Self::InsertToStart => "insert-to-start",
@@ -146,6 +157,9 @@ async fn of_stage(group: Group, options: &Options, stage: &mut Stage<'_>) -> Res
         Group::Get => contacts::get(options, stage).await,
         Group::Create => contacts::create(options, stage).await,
         Group::Page => contacts::page(options, stage).await,
+        Group::Prices => prices::prices(options, stage).await,
+        Group::Batch => prices::batch(options, stage).await,
+        Group::Lists => lists::lists(options, stage).await,
         Group::Waiting => waiting::waiting(options, stage).await,
         Group::Ten => events::ten(options, stage).await,
         Group::WithWebhook => events::with_webhook(options, stage).await,

@@ -102,7 +102,8 @@ impl Report<'_> {
 fn line(row: &Row) -> [String; 8] {
     let spread = |spread: Option<Spread>| spread.map_or_else(|| "–".to_owned(), show);
     let bar = match row.bar {
-        Bar::Ratio(least) => format!("≥ {least}"),
+        Bar::Ratio(least) => format!("≥ {}", number(least)),
+        Bar::Times(most) => format!("≤ {most} times"),
         Bar::Above(most) => format!("≤ +{most}"),
         Bar::AtMost(most) => format!("≤ {most}"),
     };
@@ -135,6 +136,7 @@ fn number(value: f64) -> String {
 fn row_json(row: &Row) -> Value {
     let (kind, limit) = match row.bar {
         Bar::Ratio(least) => ("ratio at least", least),
+        Bar::Times(most) => ("times the yardstick at most", most),
         Bar::Above(most) => ("above the yardstick at most", most),
         Bar::AtMost(most) => ("at most", most),
     };

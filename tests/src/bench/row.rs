@@ -35,6 +35,8 @@ impl Sample {
 pub(super) enum Bar {
     /// At least this share of the yardstick.
     Ratio(f64),
+    /// At most so many times the yardstick.
+    Times(f64),
     /// At most so much more than the yardstick.
     Above(f64),
     /// At most so much.
@@ -66,7 +68,9 @@ impl Row {
     pub(super) fn compared(&self) -> Vec<f64> {
         let pairs = || self.ours.iter().zip(&self.yardstick);
         match self.bar {
-            Bar::Ratio(_) => pairs().map(|(ours, yardstick)| ours.value / yardstick.value).collect(),
+            Bar::Ratio(_) | Bar::Times(_) => {
+                pairs().map(|(ours, yardstick)| ours.value / yardstick.value).collect()
+            }
             Bar::Above(_) => pairs().map(|(ours, yardstick)| ours.value - yardstick.value).collect(),
             Bar::AtMost(_) => self.ours.iter().map(|ours| ours.value).collect(),
         }
@@ -77,7 +81,7 @@ impl Row {
         let Some(spread) = Spread::of(self.compared()) else { return false };
         match self.bar {
             Bar::Ratio(least) => spread.median >= least,
-            Bar::Above(most) | Bar::AtMost(most) => spread.median <= most,
+            Bar::Times(most) | Bar::Above(most) | Bar::AtMost(most) => spread.median <= most,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{Client, Cluster, Process, Program, TestDatabase};
 /// A measurement that takes longer has failed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 
-/// The stage. Settings of the programs are their defaults, but that webhooks may be local.
+/// The stage. Settings of the programs are their defaults, but that webhooks may be local and limits only count.
 pub(super) struct Stage<'a> {
     pub(super) machine: &'a Machine,
     pub(super) api: Process,
@@ -109,6 +109,14 @@ impl<'a> Stage<'a> {
         Ok(tenant)
     }
 
+    /// The same on the plan business, whose limits are counted. Nobody is refused here.
+    pub(super) async fn limited_tenant(&mut self, name: &'static str) -> Result<Tenant> {
+        let tenant = self.tenant(name, &[]).await?;
+        let plan = "update tenon.tenants set plan = 'business' where id = $1";
+        sqlx::query(plan).bind(tenant.id).execute(&self.admin).await?;
+        Ok(tenant)
+    }
+
     /// One contact of the tenant, through the API.
     pub(super) async fn contact(&self, tenant: &Tenant) -> Result<()> {
         let mut connection = Connection::open(tenant.target.address).await?;
@@ -145,6 +153,7 @@ fn program(program: Program, url: &str) -> Program {
         .env("TENON_DATABASE_URL", url)
         .env("TENON_SECRET_KEY", SECRET_KEY)
         .env("TENON_ALLOW_LOCAL_WEBHOOKS", "true")
+        .env("TENON_RATE_LIMITS", "shadow")
 }
 
 /// Statements without parameters, of the bench's own making.

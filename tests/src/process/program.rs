@@ -37,12 +37,12 @@ impl Program {
     }
 
     /// Another command of `tenon-api`: `migrate`, `admin tenant create …`.
-    pub fn api_command<const N: usize>(arguments: [&str; N]) -> Self {
+    pub fn api_command<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Self {
         Self::new(Binary::Api, arguments)
     }
 
-    fn new<const N: usize>(binary: Binary, arguments: [&str; N]) -> Self {
-        let arguments = arguments.map(str::to_owned).to_vec();
+    fn new<'a>(binary: Binary, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        let arguments = arguments.into_iter().map(str::to_owned).collect();
         Self { binary, arguments, environment: BTreeMap::new(), inherits: false, log: None }
     }
 

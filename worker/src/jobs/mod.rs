@@ -2,4 +2,5 @@
 
 pub mod deliver_webhook;
 pub mod fan_out_event;
+pub mod resume_tenant;
 pub mod test_webhook;

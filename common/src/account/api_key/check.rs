@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use crate::account::access::BELIEVED_FOR;
 use crate::account::api_key::KeySecret;
 use crate::account::role::Role;
-use crate::account::tenant::Plan;
+use crate::account::tenant::{Allowance, Plan};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{ApiKeyId, TenantId, UserId};
@@ -30,8 +30,8 @@ pub struct Checked {
     pub role: Role,
     /// What it may do of that.
     pub scopes: Arc<[String]>,
-    /// The tenant's plan.
-    pub plan: Plan,
+    /// What the tenant's requests are counted by.
+    pub allowance: Allowance,
     /// The tenant's setting [`REQUIRE_IF_MATCH`](crate::account::tenant::REQUIRE_IF_MATCH).
     pub require_if_match: bool,
 }
@@ -61,6 +61,7 @@ struct Row {
     revoked_at: Option<DateTime<Utc>>,
     user_id: Option<UserId>,
     plan: String,
+    limit_epoch: i64,
     tenant_deleted: bool,
     member_active: bool,
     member_role: Option<String>,
@@ -198,7 +199,10 @@ fn known(row: Row) -> Result<Known> {
             user: row.user_id,
             role,
             scopes: row.scopes.into(),
-            plan: Plan::parse(&row.plan).map_err(Error::internal)?,
+            allowance: Allowance {
+                plan: Plan::parse(&row.plan).map_err(Error::internal)?,
+                epoch: row.limit_epoch,
+            },
             require_if_match: row.require_if_match,
         },
     })

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Plan, Tenant, TenantDraft, changed, collision};
+use super::{Plan, Tenant, TenantDraft, changed, collision, restoration};
 use crate::change;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::event::EventType;
 use crate::wire;
 
-/// A deleted tenant can be brought back for so long.
-pub const RESTORED_WITHIN: TimeDelta = TimeDelta::days(30);
+/// A deleted tenant is kept for so long, unless the operator says otherwise: then it cannot be brought back, and is purged.
+pub const RETENTION: TimeDelta = TimeDelta::days(30);
 
 /// Changes the tenant to what `edit` makes of it, under a row lock, if it has the expected version. A change that changes nothing
 /// writes nothing, no event either.
@@ -50,14 +50,28 @@ pub async fn delete(tx: &mut TenantTx<'_>, expected: Option<i64>) -> Result<Tena
     store(tx, EventType::TENANT_DELETED, before, after).await
 }
 
-/// Brings a tenant back that was deleted within 30 days, with its keys and members.
-pub async fn restore(tx: &mut TenantTx<'_>) -> Result<Tenant> {
-    let before = find_locked(tx).await?.filter(|tenant| {
-        tenant.deleted_at.is_some_and(|deleted_at| deleted_at > wire::now() - RESTORED_WITHIN)
-    });
+/// Brings a tenant back that was deleted within this time and not purged yet, with its keys and members. What was pending for its
+/// webhooks goes on.
+pub async fn restore(tx: &mut TenantTx<'_>, within: TimeDelta) -> Result<Tenant> {
+    let before = find_locked(tx)
+        .await?
+        .filter(|tenant| tenant.deleted_at.is_some_and(|deleted_at| deleted_at > wire::now() - within));
     let before = before.ok_or(Error::NotFound(EntityKind::Tenant))?;
     let after = Tenant { deleted_at: None, ..before.clone() };
-    store(tx, EventType::TENANT_RESTORED, before, after).await
+    let restored = store(tx, EventType::TENANT_RESTORED, before, after).await?;
+    restoration::enqueue(tx).await?;
+    Ok(restored)
+}
+
+/// Lets the rate limits of the tenant and its credentials begin anew, in every process, within the 5 seconds for which credentials
+/// are believed. What the operator does; nothing of the tenant's changes.
+pub async fn reset_limits(tx: &mut TenantTx<'_>) -> Result<Tenant> {
+    let tenant = lock(tx, None).await?;
+    sqlx::query("update tenon.tenants set limit_epoch = limit_epoch + 1 where id = $1")
+        .bind(tenant.id)
+        .execute(tx.conn())
+        .await?;
+    Ok(tenant)
 }
 
 async fn lock(tx: &mut TenantTx<'_>, expected: Option<i64>) -> Result<Tenant> {
@@ -73,7 +87,7 @@ async fn find_locked(tx: &mut TenantTx<'_>) -> Result<Option<Tenant>> {
     let found = sqlx::query_as(concat!(
         "select ",
         super::columns!(),
-        " from tenon.tenants where id = $1 for no key update"
+        " from tenon.tenants where id = $1 and purging_since is null for no key update"
     ));
     Ok(found.bind(tx.actor().tenant).fetch_optional(tx.conn()).await?)
 }

@@ -36,7 +36,7 @@ pub static LIST: Listing = Listing {
     fields: &[
         Field::new("id", "id", Kind::Uuid).required().sortable(),
         Field::new("externalId", "external_id", Kind::Text).sortable().searched(),
-        Field::new("kind", "kind", Kind::Text).required().sortable(),
+        Field::new("kind", "kind", Kind::Text).required().grouped(),
         Field::new("subject", "subject", Kind::Text).sortable().searched(),
         Field::new("body", "body", Kind::Text).searched(),
         Field::new("occurredAt", "occurred_at", Kind::Instant).sortable(),

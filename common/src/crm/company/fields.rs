@@ -28,7 +28,7 @@ pub static LIST: Listing = Listing {
         Field::new("id", "id", Kind::Uuid).required().sortable(),
         Field::new("externalId", "external_id", Kind::Text).sortable().searched(),
         Field::new("name", "name", Kind::Text).required().sortable().searched(),
-        Field::new("industry", "industry", Kind::Text).sortable().searched(),
+        Field::new("industry", "industry", Kind::Text).grouped().searched(),
         Field::new("website", "website", Kind::Text).searched(),
         Field::new("employees", "employees", Kind::Integer).sortable(),
         Field::new("domain", "domain", Kind::Folded).sortable().searched(),
