@@ -76,7 +76,7 @@ async fn filled(stage: &mut Stage<'_>, name: &'static str, contacts: u64) -> Res
          select $1, gen_random_uuid(), case when n % 2 = 0 then 'crm-' || n end,
                 (array['Ada', 'Grace', 'John', 'Jane', 'Alan', 'Edsger', 'Barbara', 'Donald'])[1 + n % 8] || ' ' || initcap(substr(hash, 1, 8)),
                 address, address, '+49151' || lpad(n::text, 8, '0'), '+49151' || lpad(n::text, 8, '0'),
-                case when n % 3 > 0 then 'Company ' || n % 20 end, (array['CEO', 'CTO', 'Engineer', 'Sales', null])[1 + n % 5],
+                case when n % 9 > 0 then 'Company ' || n % 10 end, (array['CEO', 'CTO', 'Engineer', 'Sales', null])[1 + n % 5],
                 (array['lead', 'client', 'prospect', null])[1 + n % 4],
                 at, 'system', at + (n * 7907 % 1000003) * interval '1 second', 'system'
          from (select n, md5(n::text) as hash, case when n % 10 > 0 then md5(n::text) || '@example.com' end as address,
