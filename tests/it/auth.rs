@@ -65,7 +65,10 @@ async fn a_login_gives_a_token() {
             "pipelines:read",
             "leads:read",
             "leads:write",
-            "leads:delete"
+            "leads:delete",
+            "activities:read",
+            "activities:write",
+            "activities:delete"
         ])
     );
     let key: Value = acme.admin().get("/me").await.ok();

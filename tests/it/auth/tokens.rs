@@ -66,7 +66,10 @@ async fn the_key_set_verifies_a_token() {
             "pipelines:read",
             "leads:read",
             "leads:write",
-            "leads:delete"
+            "leads:delete",
+            "activities:read",
+            "activities:write",
+            "activities:delete"
         ])
     );
     for private in ["d", "private_key", "privateKey"] {
