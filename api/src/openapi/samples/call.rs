@@ -30,6 +30,8 @@ pub(super) struct Parameter {
     pub(super) value: Value,
     /// Of its schema: `uuid`.
     pub(super) format: String,
+    /// The type that generators make of its schema, where that is an enumeration.
+    pub(super) enumeration: Option<String>,
 }
 
 /// Where a parameter stands.
@@ -43,13 +45,15 @@ pub(super) enum Place {
 impl Call {
     pub(super) fn of(path: &str, method: &str, operation: &Object, components: &Value) -> Self {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let operation_id = text(operation.get("operationId"));
         let parameters = operation.get("parameters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let is_shown =
             |parameter: &&Value| parameter["required"] == true || is_telling(parameter, method, parameters);
-        let shown =
-            parameters.iter().filter(is_shown).filter_map(|parameter| Parameter::of(parameter, components));
+        let shown = parameters
+            .iter()
+            .filter(is_shown)
+            .filter_map(|parameter| Parameter::of(parameter, &operation_id, components));
         Self {
-            operation_id: text(operation.get("operationId")),
             tag: text(operation.get("tags").map(|tags| &tags[0])),
             method: method.to_uppercase(),
             path: path.to_owned(),
@@ -59,6 +63,7 @@ impl Call {
                 .is_some_and(|schemes| !schemes.is_empty()),
             parameters: shown.collect(),
             body: body(operation, components),
+            operation_id,
         }
     }
 
@@ -86,7 +91,7 @@ fn is_telling(parameter: &Value, method: &str, all: &[Value]) -> bool {
 }
 
 impl Parameter {
-    fn of(parameter: &Value, components: &Value) -> Option<Self> {
+    fn of(parameter: &Value, operation_id: &str, components: &Value) -> Option<Self> {
         let name = parameter["name"].as_str()?;
         let place = match parameter["in"].as_str()? {
             "path" => Place::Path,
@@ -97,7 +102,8 @@ impl Parameter {
         let value =
             parameter.get("example").cloned().unwrap_or_else(|| values::of_member(name, schema, components));
         let format = schema["format"].as_str().unwrap_or_default().to_owned();
-        Some(Self { name: name.to_owned(), place, value, format })
+        let enumeration = enumeration(name, schema, operation_id, components);
+        Some(Self { name: name.to_owned(), place, value, format, enumeration })
     }
 
     /// The value as it is written in a URL or a header, unescaped.
@@ -109,6 +115,15 @@ impl Parameter {
     pub(super) fn snake(&self) -> String {
         snake(&self.name)
     }
+}
+
+/// `LinkedType` of a component, `ListContactsCount` of what stands in the parameter itself.
+fn enumeration(name: &str, schema: &Value, operation_id: &str, components: &Value) -> Option<String> {
+    if schema.get("enum").is_some() {
+        return Some(pascal(operation_id) + &pascal(&snake(name)));
+    }
+    let component = values::component_of(schema)?;
+    components["schemas"][component].get("enum").map(|_| pascal(component))
 }
 
 /// A name in snake case.

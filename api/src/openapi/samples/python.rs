@@ -20,6 +20,9 @@ pub(super) fn written(call: &Call) -> String {
         imports.insert(format!("from tenon_client.models import {name}"));
         arguments.push(format!("body={name}.from_dict({})", literal(body, Style::Python, 2)));
     }
+    for class in call.parameters.iter().filter_map(|parameter| parameter.enumeration.as_ref()) {
+        imports.insert(format!("from tenon_client.models import {class}"));
+    }
     let others = call.parameters.iter().filter(|parameter| parameter.place != Place::Path);
     arguments.extend(others.map(|parameter| format!("{}={}", name(parameter), value(parameter))));
     let uuid = if arguments.iter().any(|argument| argument.contains("UUID(")) {
@@ -55,8 +58,9 @@ fn name(parameter: &Parameter) -> String {
 
 fn value(parameter: &Parameter) -> String {
     let text = literal(&parameter.value, Style::Python, 2);
-    match (parameter.format.as_str(), &parameter.value) {
-        ("uuid", Value::String(_)) => format!("UUID({text})"),
+    match (&parameter.enumeration, parameter.format.as_str(), &parameter.value) {
+        (Some(class), ..) => format!("{class}({text})"),
+        (None, "uuid", Value::String(_)) => format!("UUID({text})"),
         _ => text,
     }
 }

@@ -7,12 +7,15 @@ fn sample(language: &str) -> String {
             "parameters": [
                 {"name": "id", "in": "path", "required": true, "schema": {"type": "string", "format": "uuid"}},
                 {"name": "moveTo", "in": "query", "required": true, "schema": {"type": "string", "example": "a b"}},
+                {"name": "shade", "in": "query", "required": true, "schema": {"$ref": "#/components/schemas/Shade"}},
+                {"name": "size", "in": "query", "required": true, "schema": {"type": "string", "enum": ["s", "m"]}},
                 {"name": "colour", "in": "query", "required": false, "schema": {"type": "string"}},
                 {"name": "If-Match", "in": "header", "required": false, "schema": {"type": "string"}},
             ],
             "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ThingPatch"}}}},
         }}},
         "components": {"schemas": {
+            "Shade": {"type": "string", "enum": ["light", "dark"]},
             "ThingPatch": {"type": "object", "properties": {"name": {"type": "string"}}},
             "ThingInput": {"type": "object", "example": {"id": null, "name": "It's"}},
         }},
@@ -27,7 +30,7 @@ fn sample(language: &str) -> String {
 fn a_call_of_the_shell_is_quoted_and_encoded() {
     assert_eq!(
         sample("Shell"),
-        r#"curl --fail-with-body -X PATCH "$TENON_URL/api/things/0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f?moveTo=a%20b" \
+        r#"curl --fail-with-body -X PATCH "$TENON_URL/api/things/0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f?moveTo=a%20b&shade=light&size=s" \
   -H "Authorization: Bearer $TENON_API_KEY" \
   -H 'If-Match: "v1"' \
   -H 'Content-Type: application/json' \
@@ -44,7 +47,7 @@ fn a_call_of_typescript_has_its_parameters_by_place() {
             r#"await tenon.PATCH("/api/things/{id}", {
   params: {
     path: { id: "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f" },
-    query: { moveTo: "a b" },
+    query: { moveTo: "a b", shade: "light", size: "s" },
     header: { "If-Match": "\"v1\"" },
   },
   body: { name: "It's" },
@@ -64,6 +67,9 @@ fn a_call_of_python_names_module_model_and_arguments() {
         "  UUID(\"0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f\"),",
         "  body=ThingPatch.from_dict({\"name\": \"It's\"}),",
         "  move_to=\"a b\",",
+        "from tenon_client.models import Shade",
+        "  shade=Shade(\"light\"),",
+        "  size=UpdateThingSize(\"s\"),",
         "  if_match=\"\\\"v1\\\"\",",
     ] {
         assert!(source.lines().any(|found| found == line), "{line} in {source}");

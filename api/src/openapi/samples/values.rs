@@ -83,8 +83,7 @@ fn of_schema(schema: &Value, components: &Value) -> Value {
     if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
         return first.clone();
     }
-    let reference = schema.get("$ref").or_else(|| schema["allOf"].get(0)?.get("$ref"));
-    if let Some(name) = reference.and_then(|name| component(name, "schemas")) {
+    if let Some(name) = component_of(schema) {
         return of_component(name, components);
     }
     match (schema["type"].as_str().unwrap_or_default(), schema["format"].as_str().unwrap_or_default()) {
@@ -98,6 +97,12 @@ fn of_schema(schema: &Value, components: &Value) -> Value {
         ("array", _) => json!([of_schema(&schema["items"], components)]),
         _ => json!({}),
     }
+}
+
+/// The component that a schema refers to.
+pub(super) fn component_of(schema: &Value) -> Option<&str> {
+    let reference = schema.get("$ref").or_else(|| schema["allOf"].get(0)?.get("$ref"));
+    reference.and_then(|name| component(name, "schemas"))
 }
 
 /// What is left out is the same as null in what a client sends, and shorter.
