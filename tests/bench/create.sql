@@ -1,4 +1,4 @@
--- POST /connection/contacts: Db::write, contact::create_many and change::record of tenon-common, for one contact. Ids are as
+-- POST /connection/contacts: Db::write, record::create_many and change::record of tenon-common, for one contact. Ids are as
 -- near to each other as the API's (UUIDv7, ULID): those of a run share the time that they begin with.
 \startpipeline
 BEGIN;

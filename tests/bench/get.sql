@@ -1,4 +1,4 @@
--- GET /connection/contacts/{id}: Db::read and contact::find of tenon-common. The API sends what stands between the pipeline's
+-- GET /connection/contacts/{id}: Db::read and record::find of tenon-common. The API sends what stands between the pipeline's
 -- beginning and end as one message. The id is made of a number, because pgbench's random values are numbers.
 \set n random(1, {contacts})
 \startpipeline

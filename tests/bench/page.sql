@@ -1,4 +1,4 @@
--- GET /connection/contacts?limit=50&cursor=…: Db::read and contact::list of tenon-common. Rows are a second apart, so that the
+-- GET /connection/contacts?limit=50&cursor=…: Db::read and record::list of tenon-common. Rows are a second apart, so that the
 -- place of a page follows from a number. The limit is a parameter, as the API sends it.
 \set limit 51
 \set page random(1, {pages})

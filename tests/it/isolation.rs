@@ -1,6 +1,7 @@
 //! The wall between tenants: that it is whole, that it says when it is not, and that nobody looks over it.
 
 mod contract;
+mod entries;
 mod matrix;
 pub(crate) mod operations;
 mod references;

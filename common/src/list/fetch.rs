@@ -129,10 +129,7 @@ fn select(tx: &TenantTx<'_>, query: &ListQuery, part: &Part, wanted: i64, skippe
     matching(&mut statement, tx, query, Texts::ByIndex);
     part.bound(&mut statement);
     part.order(&mut statement);
-    statement.text(" limit ").bind(wanted);
-    if skipped > 0 {
-        statement.text(" offset ").bind(skipped);
-    }
+    window(&mut statement, wanted, skipped);
     statement
 }
 
@@ -151,11 +148,16 @@ fn look(tx: &TenantTx<'_>, query: &ListQuery, part: &Part, wanted: i64, skipped:
         condition.write(query.listing, &mut statement);
     }
     part.order(&mut statement);
+    window(&mut statement, wanted, skipped);
+    statement
+}
+
+/// ` limit … offset …`
+fn window(statement: &mut Statement, wanted: i64, skipped: i64) {
     statement.text(" limit ").bind(wanted);
     if skipped > 0 {
         statement.text(" offset ").bind(skipped);
     }
-    statement
 }
 
 /// ` where …`: all records that the query is about.

@@ -12,7 +12,8 @@ use tenon_common::account::role::{Permission, Role};
 use tenon_tests::{Answer, Client, Tenant, TestApp};
 
 use super::contract;
-use super::operations::{Needs, Operation, key, operations, snapshot};
+use super::entries::Needs;
+use super::operations::{Operation, key, operations, snapshot};
 
 /// The API behind a proxy, so that each request may come from an address of its own: who fails to name itself a hundred times from
 /// one is limited.

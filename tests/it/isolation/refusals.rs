@@ -10,8 +10,9 @@ use tenon_common::account::tenant::Plan;
 use tenon_tests::{Answer, Client, Tenant, TestApp};
 
 use super::contract;
+use super::entries::Needs;
 use super::matrix::{behind_a_proxy, from_elsewhere, set};
-use super::operations::{Needs, Operation, key, operations, snapshot};
+use super::operations::{Operation, key, operations, snapshot};
 
 /// Who attempts to log in, in the entry of that operation.
 const ACCOUNT: &str = "nobody@example.com";
