@@ -4,8 +4,10 @@ use tenon_common::account::access::AccessCheck;
 use tenon_common::account::access_token::Tokens;
 use tenon_common::account::api_key::KeyCheck;
 use tenon_common::account::tenant;
+use tenon_common::import;
 use tenon_common::page::Cursors;
 use tenon_common::secret::MasterKey;
+use tenon_common::storage::Storage;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
@@ -16,6 +18,10 @@ use crate::limits::Limits;
 pub struct App {
     /// The database.
     pub db: Db,
+    /// The storage of files.
+    pub storage: Storage,
+    /// How much a tenant may import.
+    pub imports: import::Limits,
     /// The master key.
     pub master: MasterKey,
     /// Makes and reads cursors.
@@ -40,6 +46,7 @@ impl App {
     /// Loads what must be there before the first request.
     pub async fn load(
         db: Db,
+        storage: Storage,
         master: MasterKey,
         addresses: AddressPolicy,
         trusted_proxies: Vec<ipnet::IpNet>,
@@ -49,10 +56,12 @@ impl App {
             tokens: Tokens::load(&db, &master).await?,
             keys: KeyCheck::new(db.clone()),
             access: AccessCheck::new(db.clone()),
+            imports: import::Limits::default(),
             limits: Limits::default(),
             tenant_retention: tenant::RETENTION,
             addresses,
             trusted_proxies,
+            storage,
             db,
             master,
         })

@@ -36,7 +36,7 @@ use crate::prefer::Prefer;
 pub use batch::{Batch, BatchBody};
 pub use error::{BodyError, FieldError};
 pub use json::parse_strict;
-pub use read::{BodyLimit, DEFAULT_LIMIT, buffered};
+pub use read::{BodyLimit, DEFAULT_LIMIT, buffered, json_up_to};
 
 /// A required `application/json` body that fits the schema of `T`.
 ///

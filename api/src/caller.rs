@@ -122,6 +122,10 @@ needs! {
     ActivitiesWrite = Some(Permission::ACTIVITIES_WRITE);
     /// `activities:delete`.
     ActivitiesDelete = Some(Permission::ACTIVITIES_DELETE);
+    /// `imports:read`.
+    ImportsRead = Some(Permission::IMPORTS_READ);
+    /// `imports:write`.
+    ImportsWrite = Some(Permission::IMPORTS_WRITE);
     /// `webhooks:read`.
     WebhooksRead = Some(Permission::WEBHOOKS_READ);
     /// `webhooks:write`.

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use tenon_common::account::role::Role;
 use tenon_common::account::tenant::Plan;
-use tenon_common::config::{DatabaseArgs, LogArgs, RetentionArgs, SecretArgs};
+use tenon_common::config::{DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs};
 
 use crate::limits::policy::Profile;
 use crate::limits::{Limits, Mode};
@@ -40,6 +40,12 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub retention: RetentionArgs,
+    /// See there.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+    /// See there.
+    #[command(flatten)]
+    pub imports: ImportArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

@@ -96,6 +96,8 @@ codes! {
         "The organization's setting `requireIfMatch` asks for `If-Match`: the `ETag` that you have, or `*` for any version.";
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY, "The idempotency key was used for another request", false,
         "The `Idempotency-Key` was sent with another body or query within 24 hours; use a new one for a new request.";
+    ImportMappingInvalid = "IMPORT_MAPPING_INVALID", UNPROCESSABLE_ENTITY, "The mapping does not fit the file", false,
+        "`errors` names each column and field that does not fit; the file's own columns are in the messages.";
     WebhookUrlRejected = "WEBHOOK_URL_REJECTED", UNPROCESSABLE_ENTITY, "The webhook's URL was rejected", false,
         "Deliveries may not go to this address; `details.reason` says why.";
     RateLimited = "RATE_LIMITED", TOO_MANY_REQUESTS, "Too many requests", true,

@@ -88,7 +88,10 @@ const STATUSES: &[(u16, &str)] = &[
     (413, "The body is longer than allowed: `PAYLOAD_TOO_LARGE`."),
     (414, "The path and query are longer than allowed: `URI_TOO_LONG`."),
     (415, "The body is not JSON: `UNSUPPORTED_MEDIA_TYPE`."),
-    (422, "The request cannot be done as it stands: `IDEMPOTENCY_KEY_REUSED`, `WEBHOOK_URL_REJECTED`."),
+    (
+        422,
+        "The request cannot be done as it stands: `IDEMPOTENCY_KEY_REUSED`, `IMPORT_MAPPING_INVALID`, `WEBHOOK_URL_REJECTED`.",
+    ),
     (428, "The organization asks for `If-Match`: `PRECONDITION_REQUIRED`."),
     (429, "Too many requests: `RATE_LIMITED`."),
     (500, "A fault of the server: `INTERNAL`."),

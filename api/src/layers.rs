@@ -8,7 +8,7 @@ mod routes;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use poem::http::{HeaderName, HeaderValue, header};
+use poem::http::{HeaderName, HeaderValue, Method, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::app::App;
@@ -22,6 +22,8 @@ pub use routes::Routes;
 
 /// A request's time. Statements have their own, shorter one.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+/// The time of a request that sends a file, who may be silent for less than the deadline of the others.
+const UPLOAD_DEADLINE: Duration = Duration::from_secs(60 * 60);
 const MAX_URI: usize = 8 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Headers that other systems take the tenant from. Ours comes from the credential alone; these are counted and ignored.
@@ -63,7 +65,7 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
         let response = match target > MAX_URI {
             true => Refusal::new(Code::UriTooLong).into_response(),
-            false => self.answer(request, &facts).await,
+            false => self.answer(request, &facts, deadline(&method, route)).await,
         };
         let response = self.finish(response, accept.as_ref(), &facts, &path);
 
@@ -83,16 +85,23 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
     }
 }
 
+/// How long a request of a route may take.
+fn deadline(method: &Method, route: &str) -> Duration {
+    let sends_a_file =
+        *method == Method::POST && matches!(route, "/api/v1/imports" | "/api/v1/connection/contacts/import");
+    if sends_a_file { UPLOAD_DEADLINE } else { REQUEST_DEADLINE }
+}
+
 impl<E: Endpoint + 'static> Outermost<E> {
     /// Runs the request in a task of its own: a client that hangs up cancels nothing half way, and a panic ends one request.
-    async fn answer(&self, request: Request, facts: &Facts) -> Response {
+    async fn answer(&self, request: Request, facts: &Facts, deadline: Duration) -> Response {
         let (inner, app, class, ip) = (self.inner.clone(), self.app.clone(), facts.class, facts.ip);
         let work = async move {
             app.limits.anonymous(class, ip).await?;
             inner.call(request).await.map(IntoResponse::into_response)
         };
         let mut task = tokio::spawn(FACTS.scope(facts.clone(), work));
-        match tokio::time::timeout(REQUEST_DEADLINE, &mut task).await {
+        match tokio::time::timeout(deadline, &mut task).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(error))) => error.into_response(),
             Ok(Err(panic)) => {

@@ -207,6 +207,7 @@ fn principal(actor: &Actor) -> Subject {
     let id = match actor.principal {
         Principal::User(user) => user.0,
         Principal::ApiKey(key, _) => key.0,
+        Principal::Import(import, _) => import.0,
         Principal::System => actor.tenant.0,
     };
     Subject::Principal(actor.tenant.0, id)

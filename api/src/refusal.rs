@@ -181,6 +181,19 @@ impl From<Error> for Refusal {
                 tracing::warn!(error = %cause, "the database is not available");
                 Self::new(Code::DependencyUnavailable).retry_after(1)
             }
+            Error::Mapping(errors) => Self::fields(Code::ImportMappingInvalid, errors),
+            Error::File(code, message) => {
+                let error = FieldError { pointer: "/file".to_owned(), code, message };
+                Self::fields(Code::ValidationError, vec![error])
+            }
+            Error::Storage(cause) => {
+                tracing::warn!(error = %cause, "the storage of files is not available");
+                Self::new(Code::DependencyUnavailable).retry_after(1)
+            }
+            Error::FileMissing => {
+                tracing::error!(request_id = request::id(), "a file is missing in the storage");
+                Self::new(Code::Internal)
+            }
             Error::Internal(cause) => {
                 tracing::error!(error = %cause, request_id = request::id(), "a request failed");
                 Self::new(Code::Internal)

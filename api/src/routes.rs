@@ -21,6 +21,7 @@ use crate::code::Code;
 use crate::companies::Companies;
 use crate::contacts::Contacts;
 use crate::deliveries::DeliveriesApi;
+use crate::imports::{ImportTemplatesApi, ImportsApi};
 use crate::industries::IndustriesApi;
 use crate::layers::{Outermost, Routes};
 use crate::lead_conversion::LeadConversionApi;
@@ -63,6 +64,7 @@ type Resources = (
     AuthApi,
     Crm,
     Links,
+    (ImportsApi, ImportTemplatesApi),
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -78,6 +80,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         AuthApi,
         Crm::default(),
         Links::default(),
+        (ImportsApi, ImportTemplatesApi),
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,

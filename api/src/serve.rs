@@ -19,6 +19,7 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     let documents = spec().map_err(|error| error.to_string())?;
     let metrics = telemetry::init_metrics();
     let limits = cli.limits.limits()?;
+    let storage = cli.storage.open()?;
     let db = Db::connect_lazy(&config).map_err(|error| error.to_string())?;
 
     let probes = operations::Operations::new(db.clone(), metrics);
@@ -38,10 +39,11 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
         if cli.http.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
     addresses.allowed_subnets.extend(cli.http.webhook_allowed_subnets.iter().copied());
     db.wake_after_commit();
-    let mut app = App::load(db.clone(), master, addresses, cli.http.trusted_proxies.clone())
+    let mut app = App::load(db.clone(), storage, master, addresses, cli.http.trusted_proxies.clone())
         .await
         .map_err(|error| error.to_string())?;
     app.limits = limits;
+    app.imports = cli.imports.limits();
     app.tenant_retention = cli.retention.tenants();
     let app = Arc::new(app);
     let upkeep = tokio::spawn(upkeep(app.clone()));

@@ -30,6 +30,8 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::Activity => "Activity",
         EntityKind::Association => "Association",
         EntityKind::ApiKey => "ApiKey",
+        EntityKind::Import => "Import",
+        EntityKind::ImportTemplate => "ImportTemplate",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
         EntityKind::User => "UserSummary",
@@ -93,6 +95,14 @@ fn example(kind: EntityKind) -> serde_json::Value {
             "id": id, "tenantId": tenant, "url": "https://example.com/webhook", "events": ["contact.created"], "description": null,
             "active": false, "disabledReason": "failing", "secret": null, "warnings": [], "version": 2, "createdAt": at,
             "createdBy": by, "updatedAt": at, "updatedBy": by
+        }),
+        EntityKind::Import => json!({
+            "id": id, "tenantId": tenant, "object": "contacts", "mode": "upsert", "matchOn": ["externalId", "email"],
+            "onDuplicate": "fail", "bulkEvents": "summary", "dryRun": false, "state": "partial", "fileName": "contacts.csv",
+            "fileBytes": 2048, "columns": [{"name": "E-Mail", "field": "email", "guessed": true}], "total": 20, "processed": 20,
+            "created": 17, "updated": 1, "unchanged": 1, "skipped": 0, "failed": 1, "reverted": 0, "kept": 0, "failure": null,
+            "failureMessage": null, "rowsPerSecond": 400.0, "secondsLeft": null, "startedAt": at, "finishedAt": at, "revertUntil": at,
+            "version": 4, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by
         }),
         EntityKind::Tenant => json!({
             "id": tenant, "name": "ACME Corp", "slug": "acme-corp", "plan": "team", "settings": {"timeZone": "Europe/Vienna"},

@@ -15,6 +15,8 @@ pub enum Tags {
     Leads,
     /// What was done with contacts, companies and leads, and what is to be done.
     Activities,
+    /// Files whose rows become records.
+    Imports,
     /// Receivers of signed events, and what was delivered to them.
     Webhooks,
     /// Credentials for programs.

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use uuid::Uuid;
 
 use crate::account::role::Role;
-use crate::id::{ApiKeyId, TenantId, UserId};
+use crate::id::{ApiKeyId, ImportId, TenantId, UserId};
 
 /// Who does something in a tenant.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub enum Principal {
     User(UserId),
     /// An API key, on whose behalf (the owner scope of a key with an AGENT's role).
     ApiKey(ApiKeyId, Option<UserId>),
+    /// An import, on whose behalf.
+    Import(ImportId, Option<UserId>),
     /// Tenon itself: a job, an operator's command.
     System,
 }
@@ -41,7 +43,7 @@ impl Principal {
     pub fn user(self) -> Option<UserId> {
         match self {
             Self::User(user) => Some(user),
-            Self::ApiKey(_, user) => user,
+            Self::ApiKey(_, user) | Self::Import(_, user) => user,
             Self::System => None,
         }
     }
@@ -51,6 +53,7 @@ impl Principal {
         match self {
             Self::User(user) => ActorReference { kind: ActorKind::User, id: Some(user.0) },
             Self::ApiKey(key, _) => ActorReference { kind: ActorKind::ApiKey, id: Some(key.0) },
+            Self::Import(import, _) => ActorReference { kind: ActorKind::Import, id: Some(import.0) },
             Self::System => ActorReference { kind: ActorKind::System, id: None },
         }
     }

@@ -4,14 +4,14 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
 use crate::event::{API_VERSION, Body, EventType, ObjectReference};
 use crate::id::{EventId, TenantId};
-use crate::job::{EncodedJob, Job, Queue};
+use crate::job::{EncodedJob, Job, JobColumns, Queue};
 use crate::wire;
 
 /// One record's change.
@@ -48,11 +48,16 @@ impl Job for FanOutEvent {
     const MAX_ATTEMPTS: i32 = 25;
 }
 
-/// Writes the changes' events and their fan-out job: one statement, whatever their number. An empty list writes nothing.
+/// Events of a fan-out job at most: of an import's chunk several workers take their share.
+const EVENTS_OF_A_JOB: usize = 500;
+
+/// Writes the changes' events and their fan-out jobs, one as a rule: one statement, whatever their number. An empty list writes
+/// nothing, and neither do changes of an import that tells of all of them at its end.
 pub async fn record(tx: &mut TenantTx<'_>, changes: &[Change]) -> Result<()> {
-    if changes.is_empty() {
+    if changes.is_empty() || tx.bulk().is_some_and(|bulk| !bulk.each) {
         return Ok(());
     }
+    let bulk = tx.bulk().map(|bulk| json!({"importId": bulk.import}));
     let actor = tx.actor().clone();
     let context = serde_json::to_string(&actor.origin).map_err(Error::internal)?;
     let mut events = Columns::default();
@@ -75,13 +80,16 @@ pub async fn record(tx: &mut TenantTx<'_>, changes: &[Change]) -> Result<()> {
             actor: actor.principal.reference(),
             changed_fields: &changed_fields,
             previous: &previous,
-            bulk: None,
+            bulk: bulk.as_ref(),
             data: &change.after,
         };
         events.push(id, change, serde_json::to_string(&body).map_err(Error::internal)?);
     }
-    let job = FanOutEvent { tenant_id: actor.tenant, event_ids: events.ids.clone() };
-    let job = EncodedJob::new(&job, Some(actor.tenant.0), actor.origin.traceparent.as_deref())?;
+    let jobs = events.ids.chunks(EVENTS_OF_A_JOB).map(|ids| {
+        let job = FanOutEvent { tenant_id: actor.tenant, event_ids: ids.to_vec() };
+        EncodedJob::new(&job, Some(actor.tenant.0), actor.origin.traceparent.as_deref())
+    });
+    let jobs: JobColumns = jobs.collect::<Result<Vec<_>>>()?.into_iter().collect();
     sqlx::query(
         "with event as (
              insert into tenon.events (tenant_id, id, type, object_type, object_id, object_version, body, context)
@@ -89,7 +97,10 @@ pub async fn record(tx: &mut TenantTx<'_>, changes: &[Change]) -> Result<()> {
              from unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::text[])
                  as e (id, type, object_type, object_id, object_version, body)
          )
-         insert into apalis.jobs (id, job_type, job, max_attempts, metadata) values ($9, $10, $11, $12, $13)",
+         insert into apalis.jobs (id, job_type, job, max_attempts, metadata)
+         select j.id, j.job_type, j.job, j.max_attempts, j.metadata
+         from unnest($9::text[], $10::text[], $11::bytea[], $12::integer[], $13::hstore[])
+             as j (id, job_type, job, max_attempts, metadata)",
     )
     .bind(actor.tenant)
     .bind(events.ids)
@@ -99,11 +110,11 @@ pub async fn record(tx: &mut TenantTx<'_>, changes: &[Change]) -> Result<()> {
     .bind(events.versions)
     .bind(events.bodies)
     .bind(context)
-    .bind(job.id)
-    .bind(job.queue)
-    .bind(job.payload)
-    .bind(job.max_attempts)
-    .bind(job.metadata)
+    .bind(jobs.ids)
+    .bind(jobs.queues)
+    .bind(jobs.payloads)
+    .bind(jobs.max_attempts)
+    .bind(jobs.metadata)
     .execute(tx.conn())
     .await?;
     tx.enqueued(FanOutEvent::QUEUE);

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
-pub use sections::{DatabaseArgs, LogArgs, RetentionArgs, SecretArgs, seconds};
+pub use sections::{DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs, seconds};
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -23,6 +23,10 @@ pub enum EntityKind {
     Activity,
     /// An association of two records.
     Association,
+    /// An import.
+    Import,
+    /// A template of imports.
+    ImportTemplate,
     /// A webhook.
     Webhook,
     /// The delivery of an event to a webhook.
@@ -43,6 +47,8 @@ impl EntityKind {
             Self::Lead => "lead",
             Self::Activity => "activity",
             Self::Association => "association",
+            Self::Import => "import",
+            Self::ImportTemplate => "import_template",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
         }
@@ -61,6 +67,8 @@ impl EntityKind {
             Self::Lead => "Lead",
             Self::Activity => "Activity",
             Self::Association => "Association",
+            Self::Import => "Import",
+            Self::ImportTemplate => "Import template",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
         }

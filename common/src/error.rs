@@ -21,6 +21,12 @@ pub enum Error {
     /// Fields that break a rule, all of them.
     #[error("Validation failed")]
     Invalid(Vec<FieldError>),
+    /// The columns of a file do not fit the fields, all that is wrong with them.
+    #[error("The mapping does not fit the file")]
+    Mapping(Vec<FieldError>),
+    /// A file that cannot be read: a code, and words.
+    #[error("{1}")]
+    File(&'static str, String),
     /// The list, sort or cursor that was asked for is wrong.
     #[error("{message}")]
     Query {
@@ -71,6 +77,12 @@ pub enum Error {
     /// The database cannot be reached, or gave up for a reason that a retry may cure.
     #[error("A service that this needs is not available")]
     Unavailable(#[source] sqlx::Error),
+    /// The storage of files cannot be reached, or refuses.
+    #[error("the storage of files is not available: {0}")]
+    Storage(#[source] object_store::Error),
+    /// A file that should be in the storage is not.
+    #[error("a file is missing in the storage")]
+    FileMissing,
     /// A bug of ours, or a broken installation.
     #[error("internal error: {0}")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -187,6 +199,15 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::PoolClosed
             | sqlx::Error::Tls(_) => Self::Unavailable(error),
             _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { .. } => Self::FileMissing,
+            error => Self::Storage(error),
         }
     }
 }

@@ -67,6 +67,9 @@ catalogue! {
     API_KEY_CREATED = "api_key.created", ApiKey, "An API key was created. The key itself is never in an event.";
     API_KEY_ROTATED = "api_key.rotated", ApiKey, "An API key was rotated; `data` is the new one.";
     API_KEY_REVOKED = "api_key.revoked", ApiKey, "An API key was revoked.";
+    IMPORT_COMPLETED = "import.completed", Import, "An import has ended, all or some of its rows done; `data` says how many.";
+    IMPORT_FAILED = "import.failed", Import, "An import has failed as a whole; `data.failure` says why.";
+    IMPORT_REVERTED = "import.reverted", Import, "What an import did was taken back.";
     TENANT_SETTINGS_UPDATED = "tenant.settings.updated", Tenant, "The organization's settings were changed.";
     USER_JOINED = "user.joined", User, "A user became a member.";
     WEBHOOK_TEST = "webhook.test", Webhook, "Somebody asked for a test; sent to that webhook alone, whatever it subscribed to.";
@@ -93,6 +96,17 @@ impl EventType {
     pub const PIPELINE_PURGED: Self = Self::internal("pipeline.purged", EntityKind::Pipeline);
     /// An API key was changed.
     pub const API_KEY_UPDATED: Self = Self::internal("api_key.updated", EntityKind::ApiKey);
+    /// An import has ended that tells no webhook.
+    pub const IMPORT_ENDED: Self = Self::internal("import.ended", EntityKind::Import);
+    /// A template of imports was made.
+    pub const IMPORT_TEMPLATE_CREATED: Self =
+        Self::internal("import_template.created", EntityKind::ImportTemplate);
+    /// A template of imports was changed.
+    pub const IMPORT_TEMPLATE_UPDATED: Self =
+        Self::internal("import_template.updated", EntityKind::ImportTemplate);
+    /// A template of imports was removed.
+    pub const IMPORT_TEMPLATE_DELETED: Self =
+        Self::internal("import_template.deleted", EntityKind::ImportTemplate);
     /// A webhook was created.
     pub const WEBHOOK_CREATED: Self = Self::internal("webhook.created", EntityKind::Webhook);
     /// A webhook was changed.
@@ -127,7 +141,7 @@ pub(crate) struct Body<'a> {
     pub(crate) changed_fields: &'a [String],
     pub(crate) previous: &'a Value,
     /// The import or batch that it was part of.
-    pub(crate) bulk: Option<Value>,
+    pub(crate) bulk: Option<&'a Value>,
     pub(crate) data: &'a Value,
 }
 

@@ -54,6 +54,10 @@ ids! {
     ActivityId,
     /// An association of two records.
     AssociationId,
+    /// An import: a file whose rows become records.
+    ImportId,
+    /// A template of imports.
+    ImportTemplateId,
     /// A webhook: a receiver's address and what it subscribed to.
     WebhookId,
     /// The delivery of one event to one webhook.

@@ -12,6 +12,7 @@ mod errors;
 mod examples;
 mod hammer;
 mod harness;
+mod imports;
 mod isolation;
 mod leads;
 mod limits;

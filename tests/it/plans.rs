@@ -46,7 +46,9 @@ async fn serve(app: &TestApp) -> (Served, Db) {
     let db = Db::connect_lazy(&config).expect("a pool");
     let master = MasterKey::parse(SECRET_KEY).expect("the key of the tests");
     let addresses = tenon_common::webhook::address::AddressPolicy::local();
-    let state = App::load(db.clone(), master, addresses, Vec::new()).await.expect("the API loads");
+    let state = App::load(db.clone(), app.database().storage(), master, addresses, Vec::new())
+        .await
+        .expect("the API loads");
     let documents = tenon_api::spec().expect("the API's document");
     (Served::start(tenon_api::build(Arc::new(state), &documents)).await, db)
 }

@@ -61,7 +61,7 @@ impl TestApp {
         let db = connect(database.app_url());
         let master =
             MasterKey::parse(SECRET_KEY).unwrap_or_else(|error| panic!("the key of the tests: {error}"));
-        let state = App::load(db, master, AddressPolicy::local(), Vec::new()).await;
+        let state = App::load(db, database.storage(), master, AddressPolicy::local(), Vec::new()).await;
         let mut state = state.unwrap_or_else(|error| panic!("the API does not load: {error}"));
         adjust(&mut state);
         let state = Arc::new(state);

@@ -115,6 +115,21 @@ impl Client {
         Box::pin(async move { sending.await.unwrap_or_else(|error| panic!("at {caller}: {error:#}")) })
     }
 
+    /// POST of `multipart/form-data`: options in JSON and a file.
+    #[track_caller]
+    pub fn upload(&self, path: &str, options: &Value, name: &str, file: &[u8]) -> BoxFuture<'static, Answer> {
+        const BOUNDARY: &str = "tenon-7d8f1c";
+        let part = |head: &str| format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n");
+        let mut body = part("name=\"options\"").into_bytes();
+        body.extend_from_slice(options.to_string().as_bytes());
+        body.extend_from_slice(b"\r\n");
+        body.extend_from_slice(part(&format!("name=\"file\"; filename=\"{name}\"")).as_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+        self.send_bytes(Method::POST, path, Some(&content_type), body)
+    }
+
     /// As [`Client::send`], where no answer is an answer too: while a server starts or stops.
     pub async fn try_send(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
         let content_type = body.as_ref().map(|_| "application/json".to_owned());

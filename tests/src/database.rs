@@ -11,11 +11,14 @@ pub use roles::{Logins, create_roles};
 pub use sweep::sweep;
 pub use urls::{with_database, with_login};
 
+use crate::checkout;
 use crate::postgres::Cluster;
 use anyhow::{Context, Result};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
+use tenon_common::storage::Storage;
 use tokio::sync::Mutex;
 
 /// A database with the schema and no rows, for one test. It is dropped with this value, whoever is connected.
@@ -26,6 +29,7 @@ pub struct TestDatabase {
     admin_url: String,
     app_url: String,
     worker_url: String,
+    files: PathBuf,
 }
 
 impl TestDatabase {
@@ -52,7 +56,8 @@ impl TestDatabase {
         let logins = Logins::of_tests(&server_url);
         let app_url = logins.app_url(&admin_url)?;
         let worker_url = logins.worker_url(&admin_url)?;
-        Ok(Self { name, server_url, admin_url, app_url, worker_url })
+        let files = checkout::tenon_folder().join("test-files").join(&name);
+        Ok(Self { name, server_url, admin_url, app_url, worker_url, files })
     }
 
     /// The database's name.
@@ -75,6 +80,19 @@ impl TestDatabase {
         &self.admin_url
     }
 
+    /// The folder of the files that belong to it; removed with it.
+    pub fn files(&self) -> &str {
+        self.files.to_str().unwrap_or_default()
+    }
+
+    /// The storage in that folder.
+    ///
+    /// # Panics
+    /// Where the folder cannot be made.
+    pub fn storage(&self) -> Storage {
+        Storage::open(self.files()).unwrap_or_else(|error| panic!("no storage: {error}"))
+    }
+
     /// A connection as the administrator.
     ///
     /// # Panics
@@ -88,6 +106,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.files).ok();
         let (url, name) = (self.server_url.clone(), self.name.clone());
         // A thread of its own: this may run on a runtime's thread, which must not block on another future.
         let dropping = std::thread::spawn(move || {

@@ -41,6 +41,7 @@ impl Stack {
     pub fn api(database: &TestDatabase) -> Program {
         Program::api()
             .env("TENON_DATABASE_URL", database.app_url())
+            .env("TENON_STORAGE_URL", database.files())
             .env("TENON_SECRET_KEY", SECRET_KEY)
             .env("TENON_ALLOW_LOCAL_WEBHOOKS", "true")
     }
@@ -49,6 +50,7 @@ impl Stack {
     pub fn worker(database: &TestDatabase, schedule: &str) -> Program {
         Program::worker()
             .env("TENON_DATABASE_URL", database.worker_url())
+            .env("TENON_STORAGE_URL", database.files())
             .env("TENON_SECRET_KEY", SECRET_KEY)
             .env("TENON_ALLOW_LOCAL_WEBHOOKS", "true")
             .env("TENON_RETRY_SCHEDULE", schedule)

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
-use tenon_common::config::{DatabaseArgs, LogArgs, RetentionArgs, SecretArgs, seconds};
+use tenon_common::config::{
+    DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs, seconds,
+};
 use tenon_common::job::Queue;
 use tenon_common::webhook::schedule::RetrySchedule;
 
@@ -38,6 +40,12 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub retention: RetentionArgs,
+    /// See there.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+    /// See there.
+    #[command(flatten)]
+    pub imports: ImportArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

@@ -6,8 +6,10 @@ use std::time::Duration;
 use moka::sync::Cache;
 use tenon_common::Db;
 use tenon_common::id::{EventId, WebhookId};
+use tenon_common::import::Limits;
 use tenon_common::queue::Injector;
 use tenon_common::secret::MasterKey;
+use tenon_common::storage::Storage;
 use tenon_common::webhook::schedule::RetrySchedule;
 use tenon_common::webhook::sending::Sending;
 use url::Url;
@@ -22,6 +24,10 @@ use crate::webhook::turns::Turns;
 pub struct Context {
     /// The database.
     pub db: Db,
+    /// The storage of files.
+    pub storage: Storage,
+    /// How much a tenant may import.
+    pub imports: Limits,
     /// Opens webhook secrets.
     pub master: MasterKey,
     /// Sends.
@@ -78,6 +84,8 @@ impl Context {
     #[expect(clippy::too_many_arguments, reason = "its fields, none of which has a default")]
     pub fn new(
         db: Db,
+        storage: Storage,
+        imports: Limits,
         master: MasterKey,
         sender: Sender,
         turns: Turns,
@@ -90,6 +98,8 @@ impl Context {
         let (turns, breaker) = (Arc::new(turns), Arc::new(breaker));
         Self {
             db,
+            storage,
+            imports,
             master,
             sender,
             turns,

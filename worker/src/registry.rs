@@ -8,6 +8,7 @@ use tenon_common::webhook::acknowledge::AcknowledgeDeliveries;
 use crate::context::Context;
 use crate::jobs::deliver_webhook::{Deliver, ReadDeliveries};
 use crate::jobs::fan_out_event::FanOut;
+use crate::jobs::imports::{Revert, RunRows, Validate};
 use crate::jobs::resume_tenant::Resume;
 use crate::jobs::test_webhook::Test;
 
@@ -18,6 +19,13 @@ const FAN_OUTS: usize = 4;
 
 /// Tests of webhooks at once.
 const TESTS: usize = 8;
+
+/// Imports at once: each keeps a process of the database busy.
+const IMPORTS: usize = 2;
+/// The look at the largest file.
+const VALIDATION: Duration = Duration::from_secs(15 * 60);
+/// A turn of an import, with its last chunk.
+const IMPORT: Duration = Duration::from_secs(2 * 60);
 
 /// Adds every kind to a registry. A new job is a line here.
 pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Registry {
@@ -39,5 +47,8 @@ pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Reg
         .register(
             Registration::new(Test(context.clone())).concurrency(TESTS).timeout(Duration::from_secs(15)),
         )
+        .register(Registration::new(Validate(context.clone())).concurrency(IMPORTS).timeout(VALIDATION))
+        .register(Registration::new(RunRows(context.clone())).concurrency(IMPORTS).timeout(IMPORT))
+        .register(Registration::new(Revert(context.clone())).concurrency(IMPORTS).timeout(IMPORT))
         .register(Registration::new(Resume(context.clone())).concurrency(1).timeout(Duration::from_secs(300)))
 }

@@ -120,6 +120,8 @@ pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
     let kinds = Registry::new();
     let context = Context::new(
         db,
+        cli.storage.open()?,
+        cli.imports.limits(),
         cli.secret.key()?,
         sender,
         Turns::new(Slots::new(limits), limits.per_webhook),

@@ -20,6 +20,12 @@ pub(super) async fn json_bytes(request: &Request, body: &mut RequestBody) -> Res
     bytes(request, body).await
 }
 
+/// The bytes of a JSON body with a limit of its own.
+pub async fn json_up_to(request: &Request, body: &mut RequestBody, limit: usize) -> Result<Bytes, BodyError> {
+    check_media_type(request)?;
+    bytes_up_to(request, body, limit).await
+}
+
 /// The bytes of a body of any kind, which can be read again by whoever comes next.
 pub async fn buffered(request: &Request, body: &mut RequestBody) -> Result<Bytes, BodyError> {
     let read = bytes(request, body).await?;
@@ -29,6 +35,10 @@ pub async fn buffered(request: &Request, body: &mut RequestBody) -> Result<Bytes
 
 async fn bytes(request: &Request, body: &mut RequestBody) -> Result<Bytes, BodyError> {
     let limit = request.data::<BodyLimit>().map_or(DEFAULT_LIMIT, |limit| limit.0);
+    bytes_up_to(request, body, limit).await
+}
+
+async fn bytes_up_to(request: &Request, body: &mut RequestBody, limit: usize) -> Result<Bytes, BodyError> {
     if declared_length(request).is_some_and(|length| length > limit as u64) {
         return Err(BodyError::TooLarge { limit });
     }

@@ -155,7 +155,7 @@ impl<R: Resource> RecordsBatchApi<R> {
             let draft: DraftOf<R> = item?.into();
             let key = Key::<R::Record>::of(&key, &draft)?;
             let edit = replacement(draft.clone(), role);
-            Ok(Upsert { key, fields: checked::<R>(draft)?, edit })
+            Ok(Upsert { key, fields: Ok(checked::<R>(draft)?), edit })
         });
         let (items, upserts) = Items::part(asked, atomic.0.unwrap_or(false))?;
         let upsert = async |tx: &mut TenantTx<'_>| {

@@ -89,6 +89,10 @@ impl Permission {
     pub const ACTIVITIES_WRITE: Self = Self("activities:write", Role::Agent);
     /// Delete activities.
     pub const ACTIVITIES_DELETE: Self = Self("activities:delete", Role::Agent);
+    /// Read imports, what became of their rows, and templates.
+    pub const IMPORTS_READ: Self = Self("imports:read", Role::Admin);
+    /// Import files, stop and revert imports, change templates. What is imported needs its own permission too.
+    pub const IMPORTS_WRITE: Self = Self("imports:write", Role::Admin);
     /// Read webhooks and their deliveries.
     pub const WEBHOOKS_READ: Self = Self("webhooks:read", Role::Admin);
     /// Create, change and resend webhooks.
@@ -106,7 +110,7 @@ impl Permission {
     pub const ORGANIZATIONS_DELETE: Self = Self("organizations:delete", Role::Admin);
 
     /// Every permission there is.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
@@ -122,6 +126,8 @@ impl Permission {
         Self::ACTIVITIES_READ,
         Self::ACTIVITIES_WRITE,
         Self::ACTIVITIES_DELETE,
+        Self::IMPORTS_READ,
+        Self::IMPORTS_WRITE,
         Self::WEBHOOKS_READ,
         Self::WEBHOOKS_WRITE,
         Self::WEBHOOKS_DELETE,

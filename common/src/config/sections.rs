@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::db::DbConfig;
+use crate::import;
 use crate::secret::MasterKey;
+use crate::storage::Storage;
 
 /// How to reach the database.
 #[derive(Args, Clone, Debug)]
@@ -56,6 +58,57 @@ impl SecretArgs {
         self.secret_key.clone().ok_or_else(|| {
             "TENON_SECRET_KEY is not set; expected 32 bytes in base64 (make one with: openssl rand -base64 32)".to_owned()
         })
+    }
+}
+
+/// Where files are kept.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Files")]
+pub struct StorageArgs {
+    /// Where files of imports and exports are kept, the same for every server: a folder, file:///folder, or s3://bucket/folder with
+    /// the usual AWS_… variables (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT).
+    #[arg(long, env = "TENON_STORAGE_URL", value_name = "URL", default_value = "tenon-files", global = true)]
+    pub storage_url: String,
+}
+
+impl StorageArgs {
+    /// The storage, or what is wrong with the setting.
+    pub fn open(&self) -> Result<Storage, String> {
+        Storage::open(&self.storage_url).map_err(|error| format!("TENON_STORAGE_URL: {error}"))
+    }
+}
+
+/// How much may be imported.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Imports")]
+pub struct ImportArgs {
+    /// Bytes of a file at most.
+    #[arg(long, env = "TENON_IMPORT_BYTES", value_name = "BYTES", default_value_t = 1 << 30, global = true,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub import_bytes: u64,
+    /// Rows of a file at most.
+    #[arg(long, env = "TENON_IMPORT_ROWS", value_name = "COUNT", default_value_t = 5_000_000, global = true,
+          value_parser = clap::value_parser!(i64).range(1..))]
+    pub import_rows: i64,
+    /// Imports of a tenant that run at once; the others wait.
+    #[arg(long, env = "TENON_IMPORTS_RUNNING", value_name = "COUNT", default_value_t = 1, global = true,
+          value_parser = clap::value_parser!(i64).range(1..=100))]
+    pub imports_running: i64,
+    /// For how many days an import can be reverted; then what that needs, its file and its errors are removed.
+    #[arg(long, env = "TENON_IMPORT_REVERT_DAYS", value_name = "DAYS", default_value_t = 7, global = true,
+          value_parser = clap::value_parser!(i32).range(1..=365))]
+    pub import_revert_days: i32,
+}
+
+impl ImportArgs {
+    /// The limits.
+    pub fn limits(&self) -> import::Limits {
+        import::Limits {
+            bytes: self.import_bytes,
+            rows: self.import_rows,
+            running: self.imports_running,
+            revert_days: self.import_revert_days,
+        }
     }
 }
 

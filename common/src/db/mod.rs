@@ -19,6 +19,7 @@ pub use migrate::{MigrateError, MigrationReport, migrate, pending};
 
 use crate::actor::Actor;
 use crate::error::{Error, Result};
+use crate::id::ImportId;
 use crate::job::Queue;
 use crate::queue::Wake;
 
@@ -193,6 +194,16 @@ pub struct TenantTx<'c> {
     inner: Transaction<'c, Postgres>,
     actor: Actor,
     enqueued: Vec<Queue>,
+    bulk: Option<Bulk>,
+}
+
+/// What changes of a transaction are part of, and whether each of them is told by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Bulk {
+    /// The import.
+    pub import: ImportId,
+    /// Whether each change writes its event; else the end of the import tells of all of them at once.
+    pub each: bool,
 }
 
 impl<'c> TenantTx<'c> {
@@ -205,7 +216,7 @@ impl<'c> TenantTx<'c> {
             actor.role.rank()
         );
         let inner = connection.begin_with(AssertSqlSafe(statement)).await?;
-        Ok(Self { inner, actor: actor.clone(), enqueued: Vec::new() })
+        Ok(Self { inner, actor: actor.clone(), enqueued: Vec::new(), bulk: None })
     }
 
     /// Who asks.
@@ -216,6 +227,16 @@ impl<'c> TenantTx<'c> {
     /// The connection, for a statement on tenant tables.
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
         &mut self.inner
+    }
+
+    /// From here on changes are part of an import.
+    pub(crate) fn set_bulk(&mut self, bulk: Option<Bulk>) {
+        self.bulk = bulk;
+    }
+
+    /// What changes are part of.
+    pub(crate) fn bulk(&self) -> Option<Bulk> {
+        self.bulk
     }
 
     /// Jobs were inserted that are due: the queue's workers are told once they are committed.

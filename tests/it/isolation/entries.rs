@@ -25,6 +25,8 @@ pub(super) const STAGE: &str = "the stage";
 pub(super) fn entries() -> Vec<(String, Needs, Value)> {
     let stage = json!({"name": "Won", "displayOrder": 9});
     let webhook = json!({"url": "http://127.0.0.1:9/hook", "events": ["contact.created"]});
+    let rows = json!({"options": {"object": "contacts"}, "rows": [{"name": "Grace"}]});
+    let template = |name: &str| json!({"name": name, "options": {"object": "contacts"}});
     let key = json!({"name": "A", "scopes": ["contacts:read"]});
     let others = vec![
         ("create_login", Nothing, json!({"email": "nobody@example.com", "password": "incorrect horse"})),
@@ -54,6 +56,21 @@ pub(super) fn entries() -> Vec<(String, Needs, Value)> {
         ("create_lead_association", Scope("leads:write"), Value::Null),
         ("delete_lead_association", Scope("leads:write"), Value::Null),
         ("get_lead_timeline", Scope("leads:read"), Value::Null),
+        ("create_import", Scope("imports:write"), rows.clone()),
+        ("import_contacts", Scope("imports:write"), rows),
+        ("list_imports", Scope("imports:read"), Value::Null),
+        ("get_import", Scope("imports:read"), Value::Null),
+        ("list_import_rows", Scope("imports:read"), Value::Null),
+        ("list_import_errors", Scope("imports:read"), Value::Null),
+        ("download_import_errors", Scope("imports:read"), Value::Null),
+        ("cancel_import", Scope("imports:write"), Value::Null),
+        ("resume_import", Scope("imports:write"), Value::Null),
+        ("revert_import", Scope("imports:write"), Value::Null),
+        ("list_import_templates", Scope("imports:read"), Value::Null),
+        ("create_import_template", Scope("imports:write"), template("A")),
+        ("get_import_template", Scope("imports:read"), Value::Null),
+        ("replace_import_template", Scope("imports:write"), template("B")),
+        ("delete_import_template", Scope("imports:write"), Value::Null),
         ("list_webhooks", Scope("webhooks:read"), Value::Null),
         ("create_webhook", Scope("webhooks:write"), webhook.clone()),
         ("get_webhook", Scope("webhooks:read"), Value::Null),

@@ -73,6 +73,9 @@ pub(super) struct Records {
     pub(super) webhook: String,
     pub(super) event: String,
     pub(super) key: String,
+    /// An import that can be cancelled, resumed and reverted, in that order.
+    import: String,
+    import_template: String,
 }
 
 pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
@@ -103,7 +106,21 @@ pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     .fetch_one(&mut app.connect().await)
     .await
     .expect("a delivery");
+    let template = json!({"name": "Mine", "options": {"object": "contacts"}});
+    let template: Value = admin.post("/import-templates", template).await.created();
+    let rows = json!({"options": {"object": "contacts"}, "rows": [{"name": "Grace"}]});
+    let import = admin.post("/imports", rows).await.status(202).json()["data"].clone();
+    sqlx::query(
+        "update tenon.imports set state = 'cancelled', total = 1, finished_at = now(), revert_until = now() + interval '1 day'
+         where tenant_id = $1",
+    )
+    .bind(tenant.id.0)
+    .execute(&mut app.connect().await)
+    .await
+    .expect("an import");
     Records {
+        import: factory::id(&import).to_owned(),
+        import_template: factory::id(&template).to_owned(),
         tenant: tenant.id.to_string(),
         user: admin.id.to_string(),
         whole,
@@ -118,6 +135,11 @@ impl Records {
     /// The id of the record of a kind.
     pub(super) fn id(&self, records: &str) -> &str {
         factory::id(&self.whole[records])
+    }
+
+    /// The template of imports.
+    pub(super) fn import_template(&self) -> &str {
+        &self.import_template
     }
 
     /// The stage of the leads.
@@ -139,6 +161,8 @@ impl Operation {
         let id = match self.template.as_str() {
             template if template.contains("/organizations/") => &of.tenant,
             template if template.contains("/webhooks/") => &of.webhook,
+            template if template.contains("/imports/") => &of.import,
+            template if template.contains("/import-templates/") => &of.import_template,
             _ => record.map_or(of.key.as_str(), factory::id),
         };
         let external_id = record.and_then(|record| record["externalId"].as_str()).unwrap_or_default();
@@ -313,8 +337,12 @@ async fn without_the_scope_nothing_is_done_or_told() {
 
 /// A key of the owner's with one scope.
 pub(super) async fn key(tenant: &Tenant, scope: &str) -> String {
+    key_with(tenant, &[scope]).await
+}
+
+async fn key_with(tenant: &Tenant, scopes: &[&str]) -> String {
     let key: Value =
-        tenant.admin().post("/api-keys", json!({"name": scope, "scopes": [scope]})).await.created();
+        tenant.admin().post("/api-keys", json!({"name": scopes[0], "scopes": scopes})).await.created();
     key["key"].as_str().expect("a key").to_owned()
 }
 
@@ -327,7 +355,10 @@ async fn a_key_with_the_scope_is_enough() {
         let tenant = app.tenant(&operation.id.replace('_', "-")).await;
         let records = records(&app, &tenant).await;
         super::matrix::limit(&app, &tenant).await;
-        let answer = operation.call(&app, &key(&tenant, scope).await, &records).await;
+        // An import needs the permission of what it imports too.
+        let scopes =
+            if operation.id.contains("import") { vec![scope, "contacts:write"] } else { vec![scope] };
+        let answer = operation.call(&app, &key_with(&tenant, &scopes).await, &records).await;
         contract::counted(&operation.id, &answer);
         // A key can be given and rotated by who holds its scopes: the entry's body asks for contacts:read.
         let refused_grant = operation.id.ends_with("_api_key") && !answer.status.is_success();

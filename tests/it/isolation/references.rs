@@ -62,6 +62,7 @@ impl Operation {
             "contactId" => of.id("contacts"),
             "leadId" => of.id("leads"),
             "pipelineId" => of.id("pipelines"),
+            "templateId" => of.import_template(),
             "stageId" | "moveTo" => of.stage(),
             "id" if self.template.contains("/pipelines") => of.stage(),
             "id" if of.at(&self.template).is_some() => of.at(&self.template).map_or("", factory::id),

@@ -68,6 +68,10 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
         factory::leads(&tenant.admin(), 2).await;
         factory::activities(&tenant.admin(), 1, "contact", &contacts[0]).await;
         factory::webhook(&tenant.admin()).await;
+        let template = serde_json::json!({"name": "Mine", "options": {"object": "contacts"}});
+        tenant.admin().post("/import-templates", template).await.status(201);
+        let rows = serde_json::json!({"options": {"object": "contacts"}, "rows": [{"name": "Grace"}]});
+        tenant.admin().post("/imports", rows).await.status(202);
         let keyed = tenant.admin().with_header("idempotency-key", "once");
         keyed.post("/connection/contacts", factory::contact(2)).await.status(201);
     }
@@ -75,6 +79,12 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
     for statement in [
         "insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type)
          select w.tenant_id, w.id, e.id, gen_random_uuid(), e.type from tenon.webhooks w join tenon.events e using (tenant_id)",
+        "insert into tenon.import_chunks (tenant_id, import_id, first_row, row_count, outcomes, ids, before, versions)
+         select tenant_id, id, 1, 1, 'c', '{null}', '{null}', '{null}' from tenon.imports",
+        "insert into tenon.import_errors (tenant_id, import_id, row, outcome, errors, cells)
+         select tenant_id, id, 1, 'failed', '[]', '[]' from tenon.imports",
+        "insert into tenon.import_keys (tenant_id, import_id, field, value, row)
+         select tenant_id, id, 'email', 'a@example.com', 1 from tenon.imports",
         "insert into tenon.webhook_tests (tenant_id, id, webhook_id) select tenant_id, id, id from tenon.webhooks",
         "insert into tenon.delivery_attempts (tenant_id, webhook_id, event_id, number, started_at, duration_ms, outcome)
          select tenant_id, webhook_id, event_id, 1, now(), 1, 'timeout' from tenon.deliveries",

@@ -45,6 +45,8 @@ impl Run<'_> {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         match output.status.success() {
             true if text.is_empty() => Ok(Value::Null),
+            // What is no JSON is a file.
+            true if !text.starts_with('{') => Ok(Value::String(text)),
             true => serde_json::from_str(&text).map_err(|error| format!("{error}: {text}")),
             false => Err(format!("{text}\n{}\n{source}", String::from_utf8_lossy(&output.stderr))),
         }
@@ -109,6 +111,9 @@ impl Run<'_> {
                 &failed_delivery(self.app, &self.tenant, record.as_deref().expect("a webhook")).await,
             );
         }
+        if path.ends_with("/resume") || path.ends_with("/revert") {
+            stopped_import(self.app, &self.tenant).await;
+        }
         if path.ends_with("/restore") || path.ends_with("/purge") {
             let collection = collection.strip_prefix("/api/v1").expect("a path of v1");
             let id = record.expect("a record");
@@ -116,6 +121,12 @@ impl Run<'_> {
         }
         source
     }
+}
+
+/// Makes the tenant's imports such as can be resumed and reverted.
+async fn stopped_import(app: &TestApp, tenant: &Tenant) {
+    let stop = "update tenon.imports set state = 'cancelled', total = 1, revert_until = now() + interval '1 day' where tenant_id = $1";
+    sqlx::query(stop).bind(tenant.id.0).execute(&mut app.connect().await).await.expect("stopped");
 }
 
 /// A delivery of this webhook that has failed; the event's id.

@@ -60,6 +60,8 @@ async fn the_workers_statements_are_planned_as_written_down() {
         url,
         "--secret-key",
         SECRET_KEY,
+        "--storage-url",
+        app.database().files(),
         "--allow-local-webhooks",
         "run",
     ]);

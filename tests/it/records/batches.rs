@@ -34,7 +34,7 @@ impl Place {
     async fn upsert_each<R: Sample>(&self, drafts: Vec<R::Draft>) -> Outcomes<Upserted<R>> {
         let upsert = |draft: R::Draft| {
             let key = Key::of("externalId", &draft).expect("a key");
-            Upsert { key, fields: fields::<R>(draft.clone()), edit: move |_| draft }
+            Upsert { key, fields: Ok(fields::<R>(draft.clone())), edit: move |_| draft }
         };
         let upserts = drafts.into_iter().map(upsert).collect();
         self.db().write(&self.admin, async |tx| batch::upsert_each(tx, upserts).await).await.expect("a batch")

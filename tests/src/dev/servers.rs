@@ -5,6 +5,7 @@ use super::folder::Folder;
 use super::ports;
 use super::stop::Stop;
 use crate::Client;
+use crate::checkout;
 use crate::postgres::Cluster;
 use crate::process::{Process, Program, Signal};
 use anyhow::{Context, Result, ensure};
@@ -40,6 +41,7 @@ impl Settings<'_> {
     fn common(&self, program: Program) -> Program {
         program
             .with_our_settings()
+            .env("TENON_STORAGE_URL", &checkout::tenon_folder().join("files").to_string_lossy())
             .env("TENON_SECRET_KEY", self.secret_key)
             .env("TENON_ALLOW_LOCAL_WEBHOOKS", "true")
     }

@@ -1,6 +1,7 @@
 //! What to start: a binary, its arguments, its environment.
 
 use super::{Process, binaries};
+use crate::checkout;
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
@@ -43,7 +44,9 @@ impl Program {
 
     fn new<'a>(binary: Binary, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         let arguments = arguments.into_iter().map(str::to_owned).collect();
-        Self { binary, arguments, environment: BTreeMap::new(), inherits: false, log: None }
+        let program = Self { binary, arguments, environment: BTreeMap::new(), inherits: false, log: None };
+        // Not in the working folder, where the default would put it.
+        program.env("TENON_STORAGE_URL", &checkout::tenon_folder().join("test-files").to_string_lossy())
     }
 
     /// Sets a variable of its environment.

@@ -15,23 +15,30 @@ pub struct FanOut(pub Context);
 
 /// How long an outage of the database puts a fan-out off.
 const PUT_OFF: Duration = Duration::from_secs(1);
+/// Events of one transaction at most: an import writes thousands at once.
+const EVENTS: usize = 1_000;
 
 impl BatchHandler<FanOutEvent> for FanOut {
     async fn run(&self, batch: Vec<Claimed<FanOutEvent>>) -> Vec<Outcome> {
-        let together = self.fan_out(&batch).await;
-        match together {
-            // One event that cannot be fanned out is nobody else's concern.
-            Err(error) if batch.len() > 1 && !passes(&error) => {
-                tracing::warn!(%error, count = batch.len(), "events cannot be fanned out together; one by one");
-                let mut outcomes = Vec::with_capacity(batch.len());
-                for job in &batch {
-                    outcomes.push(outcome(&self.fan_out(std::slice::from_ref(job)).await));
-                }
-                outcomes
-            }
-            together => vec![outcome(&together); batch.len()],
+        let mut outcomes = Vec::with_capacity(batch.len());
+        let mut rest = &batch[..];
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(jobs_together(rest));
+            outcomes.append(&mut self.part(part).await);
+            rest = later;
         }
+        outcomes
     }
+}
+
+/// How many of the jobs are fanned out in one transaction: as many as have so few events, and one at least.
+fn jobs_together(jobs: &[Claimed<FanOutEvent>]) -> usize {
+    let mut events = 0;
+    let fits = |job: &&Claimed<FanOutEvent>| {
+        events += job.args.event_ids.len();
+        events <= EVENTS
+    };
+    jobs.iter().take_while(fits).count().max(1)
 }
 
 fn outcome(result: &tenon_common::Result<()>) -> Outcome {
@@ -50,6 +57,22 @@ fn passes(error: &Error) -> bool {
 }
 
 impl FanOut {
+    async fn part(&self, batch: &[Claimed<FanOutEvent>]) -> Vec<Outcome> {
+        let together = self.fan_out(batch).await;
+        match together {
+            // One event that cannot be fanned out is nobody else's concern.
+            Err(error) if batch.len() > 1 && !passes(&error) => {
+                tracing::warn!(%error, count = batch.len(), "events cannot be fanned out together; one by one");
+                let mut outcomes = Vec::with_capacity(batch.len());
+                for job in batch {
+                    outcomes.push(outcome(&self.fan_out(std::slice::from_ref(job)).await));
+                }
+                outcomes
+            }
+            together => vec![outcome(&together); batch.len()],
+        }
+    }
+
     async fn fan_out(&self, batch: &[Claimed<FanOutEvent>]) -> tenon_common::Result<()> {
         // A batch is of one lane: one tenant, one worker.
         let Some(first) = batch.first() else { return Ok(()) };

@@ -2,5 +2,6 @@
 
 pub mod deliver_webhook;
 pub mod fan_out_event;
+pub mod imports;
 pub mod resume_tenant;
 pub mod test_webhook;

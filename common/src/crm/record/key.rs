@@ -76,7 +76,7 @@ impl<R: Record> Key<R> {
     }
 
     /// As it is compared.
-    pub(super) fn value(&self) -> &str {
+    pub(crate) fn value(&self) -> &str {
         &self.value
     }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::{Outcomes, repeated};
+use super::{Outcomes, after, repeated};
 use crate::crm::record::{Plan, Record, expect, link, not_found, settle, store};
 use crate::db::TenantTx;
 use crate::error::{ConflictCode, Error, Result};
@@ -30,7 +30,7 @@ where
     let mut locked = Locked::of(tx, &ids).await?;
     let plan = |edit: Edit<E>| Plan::edited(locked.take(edit.id, edit.expected)?, edit.edit);
     let plans = edits.into_iter().map(plan).collect();
-    store_each(tx, plans).await
+    Ok(after(store_each(tx, plans).await?))
 }
 
 /// Deletes records, each if it has the expected version. Answers their last states.
@@ -42,7 +42,7 @@ pub async fn delete_each<R: Record>(
     let mut locked = Locked::of(tx, &ids).await?;
     let plan = |(id, expected): (Uuid, Option<i64>)| Ok(Plan::deleted(tx, locked.take(id, expected)?));
     let plans = deletions.into_iter().map(plan).collect();
-    store_each(tx, plans).await
+    Ok(after(store_each(tx, plans).await?))
 }
 
 /// Records that this transaction has locked, each to be taken once.
@@ -78,7 +78,7 @@ impl<R: Record> Locked<R> {
 pub(super) async fn store_each<R: Record>(
     tx: &mut TenantTx<'_>,
     mut plans: Vec<Result<Plan<R>>>,
-) -> Result<Outcomes<R>> {
+) -> Result<Outcomes<Plan<R>>> {
     settle::all(tx, &mut plans, true).await?;
     for plan in plans.iter_mut().flatten() {
         if !plan.deletes() {
@@ -95,7 +95,7 @@ pub(super) async fn store_each<R: Record>(
     link::hide(tx, &written).await?;
     R::written(tx, &written).await?;
     store::record(tx, written.into_iter()).await?;
-    Ok(plans.into_iter().map(|plan| plan.map(|plan| plan.after)).collect())
+    Ok(plans)
 }
 
 /// The plans that change something.

@@ -14,7 +14,7 @@ use crate::db::TenantTx;
 use crate::error::{Error, FieldError, Result};
 
 pub use changes::{Edit, delete_each, update_each};
-pub use upserts::{Upsert, upsert_each};
+pub use upserts::{Missing, Upsert, upsert_each, upsert_plans};
 
 /// What became of each, in the order in which they were asked for.
 pub type Outcomes<T> = Vec<Result<T>>;
@@ -47,7 +47,12 @@ pub async fn create_each<R: Record>(tx: &mut TenantTx<'_>, fields: Vec<Fields<R>
     let created: Vec<&Plan<R>> = plans.iter().flatten().collect();
     R::written(tx, &created).await?;
     store::record(tx, created.into_iter()).await?;
-    Ok(plans.into_iter().map(|plan| plan.map(|plan| plan.after)).collect())
+    Ok(after(plans))
+}
+
+/// The records that plans came to.
+fn after<R: Record>(plans: Outcomes<Plan<R>>) -> Outcomes<R> {
+    plans.into_iter().map(|plan| plan.map(|plan| plan.after)).collect()
 }
 
 /// Two items of a batch cannot mean the same record.

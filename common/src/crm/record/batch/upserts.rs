@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::changes::store_each;
 use super::{Outcomes, repeated};
-use crate::crm::record::{Fields, Key, Plan, Record, Upserted, settle, store};
+use crate::crm::record::{Fields, Key, Plan, Record, Upserted, not_found, settle, store};
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
 
@@ -12,10 +12,19 @@ use crate::error::{Error, Result};
 pub struct Upsert<R: Record, E> {
     /// By what it is known; of one kind within a batch.
     pub key: Key<R>,
-    /// What to create, with the key among it.
-    pub fields: Fields<R>,
+    /// What to create, with the key among it; or why nothing can be, which is told where there is no record yet.
+    pub fields: Result<Fields<R>>,
     /// What to make of the one that is there.
     pub edit: E,
+}
+
+/// What becomes of an item whose record is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// It is created.
+    Create,
+    /// It is refused.
+    Refuse,
 }
 
 /// What is to be done with an item.
@@ -34,7 +43,25 @@ where
     R: Record,
     E: FnOnce(R::Draft) -> R::Draft,
 {
-    let steps = first_look(tx, upserts).await?;
+    let upserted = |plan: Plan<R>| match plan.before {
+        None => Upserted::Created(plan.after),
+        Some(_) => Upserted::Updated(plan.after),
+    };
+    let plans = upsert_plans(tx, upserts, Missing::Create).await?;
+    Ok(plans.into_iter().map(|plan| plan.map(upserted)).collect())
+}
+
+/// The same, told with what each record was before. [`Missing`] says whether what is not there is created.
+pub async fn upsert_plans<R, E>(
+    tx: &mut TenantTx<'_>,
+    upserts: Vec<Upsert<R, E>>,
+    missing: Missing,
+) -> Result<Outcomes<Plan<R>>>
+where
+    R: Record,
+    E: FnOnce(R::Draft) -> R::Draft,
+{
+    let steps = first_look(tx, upserts, missing).await?;
     let steps = create_missing(tx, steps).await?;
     let mut created = Vec::new();
     let mut plans = Vec::new();
@@ -53,14 +80,18 @@ where
     let (mut created, mut updated) = (created.into_iter(), updated.into_iter());
     let lost = || Error::internal("an upsert has no outcome");
     let outcome = |made: bool| match made {
-        true => created.next().map(|plan| Upserted::Created(plan.after)).ok_or_else(lost),
-        false => updated.next().unwrap_or_else(|| Err(lost())).map(Upserted::Updated),
+        true => created.next().ok_or_else(lost),
+        false => updated.next().unwrap_or_else(|| Err(lost())),
     };
     Ok(made.into_iter().map(outcome).collect())
 }
 
 /// Locks what is there, and decides what to do with each item.
-async fn first_look<R, E>(tx: &mut TenantTx<'_>, upserts: Vec<Upsert<R, E>>) -> Result<Vec<Step<R, E>>>
+async fn first_look<R, E>(
+    tx: &mut TenantTx<'_>,
+    upserts: Vec<Upsert<R, E>>,
+    missing: Missing,
+) -> Result<Vec<Step<R, E>>>
 where
     R: Record,
 {
@@ -73,8 +104,10 @@ where
             rest.push(Err(Step::Refuse(repeated(key.field()))));
         } else if let Some(before) = found.remove(key.value()) {
             rest.push(Err(Step::Update(Box::new(before), edit)));
+        } else if missing == Missing::Refuse {
+            rest.push(Err(Step::Refuse(not_found::<R>())));
         } else {
-            plans.push(Plan::new(tx, fields));
+            plans.push(fields.and_then(|fields| Plan::new(tx, fields)));
             rest.push(Ok((key, edit)));
         }
     }

@@ -1,0 +1,229 @@
+//! From a request to an import: the file goes into the storage as it comes, then the import and its first job are committed
+//! together. What is refused leaves no file behind.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use poem::web::Multipart;
+use tenon_common::TenantTx;
+use tenon_common::error::FieldError;
+use tenon_common::id::{ImportId, ImportTemplateId};
+use tenon_common::import::format::HEAD;
+use tenon_common::import::{
+    self, File, FileFormat, NewImport, Object, Options, file, mapping, template, validate,
+};
+use tokio::io::AsyncReadExt;
+
+use super::ImportBody;
+use super::options::OptionsInput;
+use super::request::{ImportRequest, RowsInput};
+use crate::app::App;
+use crate::body::Body;
+use crate::caller::{Caller, ImportsWrite};
+use crate::code::Code;
+use crate::error::ApiError;
+use crate::refusal::Refusal;
+
+/// Bytes of the part `options` at most.
+const MAX_OPTIONS: usize = 1 << 20;
+/// Bytes that are read of a file at once.
+const PIECE: usize = 256 * 1024;
+/// How long a client may send nothing.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// What was received.
+struct Received {
+    options: OptionsInput,
+    file: Option<Sent>,
+}
+
+/// A file that is in the storage.
+struct Sent {
+    name: Option<String>,
+    bytes: u64,
+    head: Vec<u8>,
+}
+
+/// Takes a file in and makes its import.
+pub(super) async fn import(
+    app: &App,
+    caller: &Caller<ImportsWrite>,
+    request: ImportRequest,
+    object: Option<Object>,
+    lenient: bool,
+) -> Result<ImportBody, ApiError> {
+    let id = ImportId::new();
+    let key = file::key(caller.actor.tenant, id);
+    let made = accept(app, caller, id, &key, request, object, lenient).await;
+    if made.is_err()
+        && let Err(error) = app.storage.delete(&key).await
+    {
+        tracing::warn!(%error, key, "the file of a refused import could not be removed");
+    }
+    made
+}
+
+async fn accept(
+    app: &App,
+    caller: &Caller<ImportsWrite>,
+    id: ImportId,
+    key: &str,
+    request: ImportRequest,
+    object: Option<Object>,
+    lenient: bool,
+) -> Result<ImportBody, ApiError> {
+    let mut received = match request {
+        ImportRequest::Parts(parts) => receive_parts(app, *parts, key, lenient).await?,
+        ImportRequest::Json(body) => receive_rows(app, &body, key, lenient).await?,
+    };
+    let sent = received.file.take().ok_or_else(|| missing("file"))?;
+    let options = settled(app, caller, received.options, object).await?;
+    caller.require(options.object.permission())?;
+    let whole = sent.bytes <= sent.head.len() as u64;
+    let columns = validate::first_look(&sent.head, whole, &options)?;
+    let new = NewImport { id, options, file: File { name: sent.name, bytes: sent.bytes }, columns };
+    let create = async |tx: &mut TenantTx<'_>| import::create(tx, new).await;
+    Ok(app.db.write(&caller.actor, create).await?.into())
+}
+
+/// The options, over those of the template that they name, with all that follows from them.
+async fn settled(
+    app: &App,
+    caller: &Caller<ImportsWrite>,
+    said: OptionsInput,
+    object: Option<Object>,
+) -> Result<Options, ApiError> {
+    let base = match said.template_id {
+        Some(template) => {
+            let get = async |tx: &mut TenantTx<'_>| template::get(tx, ImportTemplateId(template)).await;
+            Some(app.db.read(&caller.actor, get).await?)
+        }
+        None => None,
+    };
+    let mut options = said.over(base.as_ref().map(template::Template::options), object)?;
+    mapping::settle(&mut options).map_err(below_options)?;
+    Ok(options)
+}
+
+/// Errors of the options are about a member of the request.
+fn below_options(error: tenon_common::Error) -> tenon_common::Error {
+    match error {
+        tenon_common::Error::Invalid(errors) => {
+            let below =
+                |error: FieldError| FieldError { pointer: format!("/options{}", error.pointer), ..error };
+            tenon_common::Error::Invalid(errors.into_iter().map(below).collect())
+        }
+        other => other,
+    }
+}
+
+fn missing(part: &str) -> Refusal {
+    Refusal::new(Code::ValidationError).detail(part, "Required")
+}
+
+async fn receive_parts(
+    app: &App,
+    mut parts: Multipart,
+    key: &str,
+    lenient: bool,
+) -> Result<Received, ApiError> {
+    let mut options = OptionsInput::default();
+    let mut sent = None;
+    while let Some(part) = next(&mut parts).await? {
+        let name = part.name().unwrap_or_default().to_owned();
+        match name.as_str() {
+            "options" => {
+                let text = read_up_to(part, MAX_OPTIONS).await?;
+                options = Body::<OptionsInput>::from_bytes(&text, lenient).map_err(Refusal::from)?;
+            }
+            "file" if sent.is_none() => {
+                let file_name = part.file_name().map(|name| name.chars().take(255).collect());
+                let (bytes, head) = store(app, part, key).await?;
+                sent = Some(Sent { name: file_name, bytes, head });
+            }
+            "file" => {
+                return Err(Refusal::new(Code::ValidationError).detail("file", "Expected one file").into());
+            }
+            _ if lenient => {}
+            other => {
+                return Err(Refusal::new(Code::UnknownField)
+                    .detail(other, "Expected options and file")
+                    .into());
+            }
+        }
+    }
+    Ok(Received { options, file: sent })
+}
+
+type Part = poem::web::Field;
+
+async fn next(parts: &mut Multipart) -> Result<Option<Part>, Refusal> {
+    let next = tokio::time::timeout(SILENCE, parts.next_field()).await.map_err(|_| silent())?;
+    next.map_err(|error| Refusal::new(Code::ValidationError).detail("body", error.to_string()))
+}
+
+fn silent() -> Refusal {
+    Refusal::new(Code::ValidationError).detail("body", "The body ended before it was complete")
+}
+
+async fn read_up_to(part: Part, most: usize) -> Result<Vec<u8>, Refusal> {
+    let mut text = Vec::new();
+    let mut reader = std::pin::pin!(part.into_async_read().take(most as u64 + 1));
+    let read = tokio::time::timeout(SILENCE, reader.read_to_end(&mut text)).await.map_err(|_| silent())?;
+    read.map_err(|_| silent())?;
+    match text.len() > most {
+        true => Err(Refusal::new(Code::PayloadTooLarge).detail("options", format!("At most {most} bytes"))),
+        false => Ok(text),
+    }
+}
+
+/// Puts a part into the storage; how many bytes, and the first of them.
+async fn store(app: &App, part: Part, key: &str) -> Result<(u64, Vec<u8>), ApiError> {
+    let mut upload = app.storage.upload(key).await?;
+    let mut reader = std::pin::pin!(part.into_async_read());
+    let mut head = Vec::new();
+    let stored: Result<(), ApiError> = async {
+        loop {
+            let mut piece = Vec::with_capacity(PIECE);
+            let read = tokio::time::timeout(SILENCE, reader.read_buf(&mut piece)).await;
+            if read.map_err(|_| silent())?.map_err(|_| silent())? == 0 {
+                return Ok(());
+            }
+            let room = HEAD - head.len();
+            head.extend_from_slice(&piece[..piece.len().min(room)]);
+            if upload.written() + piece.len() as u64 > app.imports.bytes {
+                let most = format!("A file has at most {} bytes", app.imports.bytes);
+                return Err(Refusal::new(Code::PayloadTooLarge).detail("file", most).into());
+            }
+            upload.write(Bytes::from(piece)).await?;
+        }
+    }
+    .await;
+    match stored {
+        Ok(()) => Ok((upload.finish().await?, head)),
+        Err(refused) => {
+            upload.abort().await;
+            Err(refused)
+        }
+    }
+}
+
+async fn receive_rows(app: &App, body: &[u8], key: &str, lenient: bool) -> Result<Received, ApiError> {
+    let input = Body::<RowsInput>::from_bytes(body, lenient).map_err(Refusal::from)?;
+    let mut options = input.options.unwrap_or_default();
+    if options.format.is_some_and(|format| FileFormat::from(format) != FileFormat::Ndjson) {
+        return Err(Refusal::new(Code::ValidationError).detail("options.format", "The rows are JSON").into());
+    }
+    options.format = None;
+    let mut lines = Vec::new();
+    for row in input.rows {
+        let row: serde_json::Map<_, _> = row.into_iter().map(|(name, value)| (name, value.0)).collect();
+        serde_json::to_writer(&mut lines, &row).map_err(tenon_common::Error::internal)?;
+        lines.push(b'\n');
+    }
+    let head = lines[..lines.len().min(HEAD)].to_vec();
+    let mut upload = app.storage.upload(key).await?;
+    upload.write(Bytes::from(lines)).await?;
+    let bytes = upload.finish().await?;
+    Ok(Received { options, file: Some(Sent { name: None, bytes, head }) })
+}

@@ -1,0 +1,261 @@
+//! A chunk of rows: in one transaction its records, what became of each row, and how far the import has come.
+
+mod outcome;
+mod said;
+mod write;
+
+use std::collections::HashMap;
+
+use crate::crm::record::batch::{self, Missing, Upsert};
+use crate::crm::record::{Draft, Key, Plan};
+use crate::db::{Bulk, TenantTx};
+use crate::error::{Error, Result};
+use crate::import::fields::Importable;
+use crate::import::object::dispatch;
+use crate::import::reader::Chunk;
+use crate::import::run::{self, Run};
+use crate::import::store::{Counts, Import};
+use crate::import::{BulkEvents, Mode, OnDuplicate, State};
+
+pub use outcome::{Outcome, RowError};
+use said::{Reading, Said};
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More follows. What became of these rows.
+    More(Counts),
+    /// That was the last chunk, or the last one that was wanted.
+    Ended(Counts),
+    /// Somebody stopped the import, or another run has taken over: nothing was done.
+    Superseded,
+}
+
+/// Makes a chunk.
+pub async fn make(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Progress> {
+    let Some(now) = run::is_at_work(tx, run, State::Running).await? else { return Ok(Progress::Superseded) };
+    let options = now.options();
+    let bulk = Bulk { import: now.id, each: options.bulk_events == BulkEvents::All && !now.dry_run };
+    tx.set_bulk(Some(bulk));
+    let outcomes = match now.dry_run {
+        true => tried(tx, run, chunk).await?,
+        false => outcomes(tx, run, chunk).await?,
+    };
+    let counts = outcome::count(&outcomes);
+    let before = now.counts();
+    let total = before.plus(counts);
+    write::advance(tx, &now, chunk, &outcomes, counts).await?;
+    if let Some(allowed) = now.errors_allowed()
+        && total.failed > allowed
+    {
+        let message = format!("More than {allowed} rows were refused");
+        run::fail(tx, now.id, "TOO_MANY_ERRORS", &message).await?;
+        return Ok(Progress::Ended(counts));
+    }
+    if chunk.is_last {
+        run::finish(tx, &now, total).await?;
+        return Ok(Progress::Ended(counts));
+    }
+    Ok(Progress::More(counts))
+}
+
+impl Counts {
+    fn plus(self, more: Self) -> Self {
+        Self {
+            created: self.created + more.created,
+            updated: self.updated + more.updated,
+            unchanged: self.unchanged + more.unchanged,
+            skipped: self.skipped + more.skipped,
+            failed: self.failed + more.failed,
+        }
+    }
+}
+
+/// What would become of the rows: everything is done, and undone again.
+async fn tried(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Vec<Outcome>> {
+    sqlx::raw_sql("savepoint tried").execute(tx.conn()).await?;
+    let mut outcomes = outcomes(tx, run, chunk).await?;
+    sqlx::raw_sql("rollback to savepoint tried").execute(tx.conn()).await?;
+    tx.set_bulk(None);
+    write::claim_keys(tx, &run.import, chunk, &mut outcomes).await?;
+    outcomes.iter_mut().for_each(Outcome::forget_record);
+    Ok(outcomes)
+}
+
+async fn outcomes(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Vec<Outcome>> {
+    dispatch!(run.import.options().object, R => Rows::<R>::of(&run.import, run, chunk).make(tx).await)
+}
+
+/// The rows of a chunk on their way to their outcomes.
+struct Rows<'c, R: Importable> {
+    import: &'c Import,
+    reading: Reading<R>,
+    chunk: &'c Chunk,
+    outcomes: Vec<Option<Outcome>>,
+    /// What rows say that can be used, by their place in the chunk.
+    said: Vec<Option<Said<'c, R>>>,
+}
+
+impl<'c, R: Importable> Rows<'c, R> {
+    fn of(import: &'c Import, run: &Run, chunk: &'c Chunk) -> Self {
+        let reading = Reading::new(&run.columns, import.options());
+        let mut rows =
+            Self { import, reading, chunk, outcomes: Vec::new(), said: Vec::with_capacity(chunk.rows.len()) };
+        for row in &chunk.rows {
+            let (outcome, said) = match rows.reading.read(row) {
+                Ok(said) => (None, Some(said)),
+                Err(errors) => (Some(Outcome::Failed(errors)), None),
+            };
+            rows.outcomes.push(outcome);
+            rows.said.push(said);
+        }
+        rows
+    }
+
+    async fn make(mut self, tx: &mut TenantTx<'_>) -> Result<Vec<Outcome>> {
+        let places: Vec<usize> = (0..self.said.len()).filter(|place| self.said[*place].is_some()).collect();
+        match self.import.options().mode {
+            Mode::Create => {
+                let taken = self.create(tx, places).await?;
+                self.change(tx, taken, Missing::Refuse).await?;
+            }
+            mode => self.match_and_change(tx, places, mode).await?,
+        }
+        let lost = || Err(Error::internal("a row has no outcome"));
+        self.outcomes.into_iter().map(|outcome| outcome.map_or_else(lost, Ok)).collect()
+    }
+
+    /// Creates records. Answers the rows that are to change the record which has their unique value instead.
+    async fn create(&mut self, tx: &mut TenantTx<'_>, places: Vec<usize>) -> Result<Vec<(usize, Key<R>)>> {
+        let mut fields = Vec::with_capacity(places.len());
+        let mut asked = Vec::with_capacity(places.len());
+        for place in places {
+            let Some(said) = &self.said[place] else { continue };
+            match self.reading.draft(said).check() {
+                Ok(checked) => {
+                    fields.push(checked);
+                    asked.push(place);
+                }
+                Err(errors) => self.refuse(place, Error::Invalid(errors))?,
+            }
+        }
+        let mut taken = Vec::new();
+        let on_duplicate = self.import.options().on_duplicate;
+        for (place, made) in asked.into_iter().zip(batch::create_each::<R>(tx, fields).await?) {
+            match (made, on_duplicate) {
+                (Ok(record), _) => self.outcomes[place] = Some(Outcome::Created { id: record.id() }),
+                (Err(Error::Conflict(conflict)), OnDuplicate::Update) if conflict.field.is_some() => {
+                    let draft = self.said[place].as_ref().map(|said| self.reading.draft(said));
+                    let key = Key::of(conflict.field.unwrap_or_default(), &draft.unwrap_or_default());
+                    match key {
+                        Ok(key) => taken.push((place, key)),
+                        Err(error) => self.refuse(place, error)?,
+                    }
+                }
+                (Err(error), OnDuplicate::Skip) if matches!(error, Error::Conflict(_)) => {
+                    let errors = self.reading.errors(&self.chunk.rows[place], error)?;
+                    self.outcomes[place] = Some(Outcome::Skipped(errors));
+                }
+                (Err(error), _) => self.refuse(place, error)?,
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Finds the records of rows by the first unique value that each has, and creates or refuses those that have none.
+    async fn match_and_change(
+        &mut self,
+        tx: &mut TenantTx<'_>,
+        places: Vec<usize>,
+        mode: Mode,
+    ) -> Result<()> {
+        let mut keyed = Vec::with_capacity(places.len());
+        let mut keyless = Vec::new();
+        for place in places {
+            let Some(said) = &self.said[place] else { continue };
+            match self.reading.key(said) {
+                Some(Ok(key)) => keyed.push((place, key)),
+                Some(Err(error)) => self.refuse(place, error)?,
+                None if mode == Mode::Upsert => keyless.push(place),
+                None => {
+                    let names = self.import.options().match_on.join(" or ");
+                    let message = format!("The row has no {names}, by which its record would be found");
+                    let error = RowError { code: "NO_KEY".to_owned(), message, ..RowError::default() };
+                    self.outcomes[place] = Some(Outcome::Failed(vec![error]));
+                }
+            }
+        }
+        let missing = if mode == Mode::Upsert { Missing::Create } else { Missing::Refuse };
+        self.change(tx, keyed, missing).await?;
+        let taken = self.create(tx, keyless).await?;
+        self.change(tx, taken, Missing::Refuse).await
+    }
+
+    /// Changes the records that have these values. Rows that mean the same record do so one after the other, as if they stood in
+    /// chunks of their own.
+    async fn change(
+        &mut self,
+        tx: &mut TenantTx<'_>,
+        keyed: Vec<(usize, Key<R>)>,
+        missing: Missing,
+    ) -> Result<()> {
+        for wave in waves(keyed) {
+            let mut upserts = Vec::with_capacity(wave.len());
+            let mut places = Vec::with_capacity(wave.len());
+            for (place, key) in wave {
+                let Some(said) = &self.said[place] else { continue };
+                let fields = self.reading.draft(said).check().map_err(Error::Invalid);
+                let reading = &self.reading;
+                upserts.push(Upsert { key, fields, edit: move |draft| reading.edited(said, draft) });
+                places.push(place);
+            }
+            let plans = batch::upsert_plans(tx, upserts, missing).await?;
+            for (place, plan) in places.into_iter().zip(plans) {
+                match plan {
+                    Ok(plan) => self.outcomes[place] = Some(self.changed(place, &plan)),
+                    Err(error) => self.refuse(place, error)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn changed(&self, place: usize, plan: &Plan<R>) -> Outcome {
+        let id = plan.after.id();
+        match &plan.before {
+            None => Outcome::Created { id },
+            Some(before) if before.version() == plan.after.version() => Outcome::Unchanged { id },
+            Some(before) => {
+                let before = self.said[place].as_ref().map(|said| said.before(before)).unwrap_or_default();
+                Outcome::Updated { id, before, version: plan.after.version() }
+            }
+        }
+    }
+
+    /// Notes why a row is refused; what fails for all is an error.
+    fn refuse(&mut self, place: usize, error: Error) -> Result<()> {
+        let errors = self.reading.errors(&self.chunk.rows[place], error)?;
+        self.outcomes[place] = Some(Outcome::Failed(errors));
+        Ok(())
+    }
+}
+
+/// Rows by their places, each with the value that its record has.
+type Keyed<R> = Vec<(usize, Key<R>)>;
+
+/// Rows by the kind of their keys, and those of one kind in as many steps as the commonest value is common.
+fn waves<R: Importable>(keyed: Keyed<R>) -> Vec<Keyed<R>> {
+    let mut seen: HashMap<(&'static str, String), usize> = HashMap::new();
+    let mut waves: Vec<(usize, &'static str, Keyed<R>)> = Vec::new();
+    for (place, key) in keyed {
+        let before = seen.entry((key.field(), key.value().to_owned())).or_default();
+        let step = *before;
+        *before += 1;
+        match waves.iter_mut().find(|(number, field, _)| *number == step && *field == key.field()) {
+            Some((.., wave)) => wave.push((place, key)),
+            None => waves.push((step, key.field(), vec![(place, key)])),
+        }
+    }
+    waves.sort_by_key(|(step, ..)| *step);
+    waves.into_iter().map(|(.., wave)| wave).collect()
+}

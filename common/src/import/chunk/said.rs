@@ -1,0 +1,169 @@
+//! What rows say of records.
+
+use serde_json::{Map, Value};
+
+use super::RowError;
+use crate::crm::record::{Key, Record};
+use crate::error::{Error, Result};
+use crate::import::fields::{Field, Formats, Importable, calling_code};
+use crate::import::mapping::Column;
+use crate::import::reader::{Cell, Row};
+use crate::import::{EmptyCells, Options};
+
+/// How the rows of a file are read.
+pub(super) struct Reading<R: Record> {
+    columns: Vec<(String, Option<&'static Field<R>>)>,
+    defaults: Vec<(&'static Field<R>, String)>,
+    match_on: Vec<String>,
+    empty_cells: EmptyCells,
+    formats: Formats,
+}
+
+/// What a row says, field by field; none clears one.
+pub(super) struct Said<'c, R: Record>(Vec<(&'static Field<R>, Option<&'c str>)>);
+
+impl<R: Importable> Said<'_, R> {
+    /// The same fields as a record has them: a JSON object of texts.
+    pub(super) fn before(&self, record: &R) -> String {
+        let draft = R::Draft::from(record);
+        let text = |field: &Field<R>| (field.get)(&draft).map_or(Value::Null, Value::String);
+        let before: Map<String, Value> =
+            self.0.iter().map(|(field, _)| (field.name.to_owned(), text(field))).collect();
+        Value::Object(before).to_string()
+    }
+}
+
+impl<R: Importable> Reading<R> {
+    pub(super) fn new(columns: &[Column], options: &Options) -> Self {
+        let field = |name: &str| R::FIELDS.iter().find(|field| field.name == name);
+        let defaults = options.defaults.iter();
+        Self {
+            columns: columns
+                .iter()
+                .map(|column| (column.name.clone(), column.field.and_then(field)))
+                .collect(),
+            defaults: defaults.filter_map(|(name, value)| Some((field(name)?, value.clone()))).collect(),
+            match_on: options.match_on.clone(),
+            empty_cells: options.empty_cells,
+            formats: Formats {
+                date: options.date_format,
+                calling_code: options.phone_country.as_deref().and_then(calling_code),
+            },
+        }
+    }
+
+    /// What a row says, or all cells that cannot be read.
+    pub(super) fn read<'c>(&self, row: &'c Row) -> Result<Said<'c, R>, Vec<RowError>> {
+        if let Some((code, message)) = &row.broken {
+            let error =
+                RowError { code: (*code).to_owned(), message: message.clone(), ..RowError::default() };
+            return Err(vec![error]);
+        }
+        let mut said = Vec::with_capacity(self.columns.len());
+        let mut errors = Vec::new();
+        let mut draft = R::Draft::default();
+        for ((column, field), cell) in self.columns.iter().zip(&row.cells) {
+            let Some(field) = *field else { continue };
+            let says = match cell {
+                Cell::Text(text) => Some(text.as_str()),
+                Cell::Null => None,
+                Cell::Empty if self.empty_cells == EmptyCells::Clear => None,
+                Cell::Empty => continue,
+            };
+            match (field.set)(&mut draft, says, &self.formats) {
+                Ok(()) => said.push((field, says)),
+                Err((code, message)) => errors.push(RowError {
+                    column: Some(column.clone()),
+                    field: Some(field.name.to_owned()),
+                    code: code.to_owned(),
+                    message,
+                    value: says.map(shortened),
+                    record: None,
+                }),
+            }
+        }
+        match (errors.is_empty(), said.is_empty()) {
+            (true, false) => Ok(Said(said)),
+            (false, _) => Err(errors),
+            (true, true) => {
+                let message = "The row says nothing".to_owned();
+                Err(vec![RowError { code: "EMPTY_ROW".to_owned(), message, ..RowError::default() }])
+            }
+        }
+    }
+
+    /// A new record as the row says it, with the defaults for what it does not say.
+    pub(super) fn draft(&self, said: &Said<'_, R>) -> R::Draft {
+        let mut draft = R::Draft::default();
+        let unsaid = |field: &Field<R>| said.0.iter().all(|(other, _)| other.name != field.name);
+        for (field, value) in self.defaults.iter().filter(|(field, _)| unsaid(field)) {
+            // A default that cannot be read says nothing: options are refused for it.
+            let _ = (field.set)(&mut draft, Some(value), &self.formats);
+        }
+        self.edited(said, draft)
+    }
+
+    /// A draft with what the row says.
+    pub(super) fn edited(&self, said: &Said<'_, R>, mut draft: R::Draft) -> R::Draft {
+        for (field, says) in &said.0 {
+            // What cannot be read was found out when the row was.
+            let _ = (field.set)(&mut draft, *says, &self.formats);
+        }
+        draft
+    }
+
+    /// The first unique value that the row has; none where it has none.
+    pub(super) fn key(&self, said: &Said<'_, R>) -> Option<Result<Key<R>>> {
+        let value =
+            |name: &str| said.0.iter().find(|(field, _)| field.name == name).and_then(|(_, says)| *says);
+        let (name, value) = self.match_on.iter().find_map(|name| Some((name, value(name)?)))?;
+        Some(Key::parse(name, value).map_err(|error| named(error, name)))
+    }
+
+    /// An error as a row's, where it is about the row and not about everything.
+    pub(super) fn errors(&self, row: &Row, error: Error) -> Result<Vec<RowError>> {
+        let of = |field: &str, code: &str, message: String| {
+            let column = self.columns.iter().position(|(_, of)| of.is_some_and(|of| of.name == field));
+            let cell = column.and_then(|column| row.cells.get(column));
+            RowError {
+                column: column.map(|column| self.columns[column].0.clone()),
+                field: (!field.is_empty()).then(|| field.to_owned()),
+                code: code.to_owned(),
+                message,
+                value: cell.map(Cell::text).filter(|text| !text.is_empty()).map(shortened),
+                record: None,
+            }
+        };
+        match error {
+            Error::Invalid(errors) => {
+                let each = errors.into_iter();
+                Ok(each.map(|error| of(&error.field(), error.code, error.message)).collect())
+            }
+            Error::Conflict(conflict) => {
+                let error = of(conflict.field.unwrap_or_default(), "DUPLICATE", conflict.message);
+                Ok(vec![RowError { record: conflict.with, ..error }])
+            }
+            Error::NotFound(_) => Ok(vec![of("", "NOT_FOUND", "There is no such record".to_owned())]),
+            Error::Forbidden(why) => Ok(vec![of("", "FORBIDDEN", why)]),
+            other => Err(other),
+        }
+    }
+}
+
+/// The refusal of a key, about the field that has it.
+fn named(error: Error, field: &str) -> Error {
+    match error {
+        Error::Invalid(errors) => Error::Invalid(
+            errors
+                .into_iter()
+                .map(|error| crate::error::FieldError { pointer: format!("/{field}"), ..error })
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+/// A cell as an error shows it.
+fn shortened(text: &str) -> String {
+    text.chars().take(200).collect()
+}

@@ -1,0 +1,108 @@
+//! The file of errors: the rows that were refused as they were, with why, to be mended and imported again.
+
+use crate::db::TenantTx;
+use crate::error::{Error, Result};
+use crate::id::ImportId;
+use crate::import::chunk::RowError;
+use crate::import::mapping::ADDED;
+use crate::import::store;
+
+/// Rows that are read at once.
+const PAGE: i64 = 1_000;
+
+/// A part of the file.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// CSV: whole lines.
+    pub text: String,
+    /// The last row that is in it; none where nothing follows.
+    pub next: Option<i64>,
+}
+
+/// The first line: the file's columns, and those that are added.
+pub async fn header(tx: &mut TenantTx<'_>, import: ImportId) -> Result<String> {
+    let import = store::get(tx, import).await?;
+    let mut text = String::new();
+    line(&mut text, import.columns.iter().map(String::as_str).chain(ADDED));
+    Ok(text)
+}
+
+/// The lines that follow a row's.
+pub async fn part(tx: &mut TenantTx<'_>, import: ImportId, after: i64) -> Result<Part> {
+    let width = store::get(tx, import).await?.columns.len();
+    let rows: Vec<(i64, String, String)> = sqlx::query_as(
+        "select row, errors, cells from tenon.import_errors
+         where tenant_id = $1 and import_id = $2 and row > $3 and outcome = 'failed'
+         order by row limit $4",
+    )
+    .bind(tx.actor().tenant)
+    .bind(import)
+    .bind(after)
+    .bind(PAGE)
+    .fetch_all(tx.conn())
+    .await?;
+    let mut text = String::new();
+    let full = i64::try_from(rows.len()).unwrap_or_default() == PAGE;
+    let next = rows.last().map(|(row, ..)| *row).filter(|_| full);
+    for (row, errors, cells) in rows {
+        let errors: Vec<RowError> = serde_json::from_str(&errors).map_err(Error::internal)?;
+        let mut cells: Vec<String> = serde_json::from_str(&cells).map_err(Error::internal)?;
+        cells.resize(width.max(cells.len()), String::new());
+        let codes: Vec<&str> = errors.iter().map(|error| error.code.as_str()).collect();
+        let says = |error: &RowError| match &error.column {
+            Some(column) => format!("{column}: {}", error.message),
+            None => error.message.clone(),
+        };
+        let messages: Vec<String> = errors.iter().map(says).collect();
+        cells.extend([row.to_string(), codes.join(" "), messages.join("; ")]);
+        line(&mut text, cells.iter().map(String::as_str));
+    }
+    Ok(Part { text, next })
+}
+
+/// Appends a line (RFC 4180). A cell that a spreadsheet would run is made safe with an apostrophe, which an import takes away again.
+fn line<'c>(text: &mut String, cells: impl Iterator<Item = &'c str>) {
+    for (place, cell) in cells.enumerate() {
+        if place > 0 {
+            text.push(',');
+        }
+        let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+        if cell.contains(['"', ',', '\n', '\r']) {
+            text.push('"');
+            text.push_str(guard);
+            text.push_str(&cell.replace('"', "\"\""));
+            text.push('"');
+        } else {
+            text.push_str(guard);
+            text.push_str(cell);
+        }
+    }
+    text.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::import::reader::csv;
+
+    #[test]
+    fn a_line_is_safe_and_whole() {
+        let mut text = String::new();
+        line(&mut text, ["=1+1", "a \"b\", c", "-5", "", "d\ne"].into_iter());
+        assert_eq!(text, "'=1+1,\"a \"\"b\"\", c\",'-5,,\"d\ne\"\r\n");
+    }
+
+    proptest! {
+        /// What is written is read again as it was.
+        #[test]
+        fn lines_are_read_again(cells in prop::collection::vec("[a-z=+\\-@'\", \r\n\tä]{0,8}", 2..6)) {
+            // A cell that begins with an apostrophe and a sign cannot be told from a guarded one.
+            prop_assume!(!cells.iter().any(|cell| cell.starts_with('\'')));
+            let mut text = String::new();
+            line(&mut text, cells.iter().map(String::as_str));
+            prop_assert_eq!(csv::cells(text.as_bytes()), cells);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The fields that cells are for: how a cell's text is read into what a caller says of a record, and what a record's text is.
+
+mod activity;
+mod company;
+mod contact;
+mod lead;
+mod read;
+
+use crate::crm::record::Record;
+use crate::crm::rules::Broken;
+use crate::import::Object;
+use crate::import::object::dispatch;
+
+pub use read::{Formats, calling_code};
+
+/// A kind of record that rows become.
+pub trait Importable: Record {
+    /// The kind.
+    const OBJECT: Object;
+    /// What rows can say of it.
+    const FIELDS: &'static [Field<Self>];
+}
+
+/// Says a cell's text of a draft; none clears the field.
+type Set<D> = fn(&mut D, Option<&str>, &Formats) -> Result<(), Broken>;
+
+/// A field that a column can be for.
+pub struct Field<R: Record> {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// What columns for it are called too: in lower case, letters and digits only.
+    pub also: &'static [&'static str],
+    /// Says a cell's text; none clears the field.
+    pub(super) set: Set<R::Draft>,
+    /// The field's text, which `set` reads again with [`Formats::default`].
+    pub(super) get: fn(&R::Draft) -> Option<String>,
+}
+
+/// A field as people are told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldName {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// Whether a row can be matched by it.
+    pub is_key: bool,
+    also: &'static [&'static str],
+}
+
+impl FieldName {
+    /// Whether a column's name means the field.
+    pub fn is_meant_by(&self, column: &str) -> bool {
+        let column = plain(column);
+        !column.is_empty() && (plain(self.name) == column || self.also.contains(&column.as_str()))
+    }
+}
+
+/// Letters and digits, in lower case.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The fields of an object.
+pub fn of(object: Object) -> Vec<FieldName> {
+    fn names<R: Importable>() -> Vec<FieldName> {
+        let is_key = |name: &str| R::UNIQUE.iter().any(|unique| unique.field == name);
+        let all = R::FIELDS.iter();
+        all.map(|field| FieldName { name: field.name, is_key: is_key(field.name), also: field.also })
+            .collect()
+    }
+    dispatch!(object, R => names::<R>())
+}
+
+/// A field of text.
+macro_rules! text {
+    ($name:literal, $member:ident, [$($also:literal),*]) => {
+        $crate::import::fields::Field {
+            name: $name,
+            also: &[$($also),*],
+            set: |draft, value, _| {
+                draft.$member = value.map(str::to_owned);
+                Ok(())
+            },
+            get: |draft| draft.$member.clone(),
+        }
+    };
+}
+
+/// A field that is read by a function of `read`, and shown by another.
+macro_rules! field {
+    ($name:literal, $member:ident, $read:expr, $show:expr, [$($also:literal),*]) => {
+        $crate::import::fields::Field {
+            name: $name,
+            also: &[$($also),*],
+            set: |draft, value, formats| {
+                let read: fn(&str, &$crate::import::fields::Formats) -> Result<_, $crate::crm::rules::Broken> = $read;
+                draft.$member = value.map(|value| read(value, formats)).transpose()?;
+                Ok(())
+            },
+            get: |draft| draft.$member.as_ref().map($show),
+        }
+    };
+}
+
+/// A field with the id of another record.
+macro_rules! id {
+    ($name:literal, $member:ident, [$($also:literal),*]) => {
+        $crate::import::fields::field!($name, $member, |value, _| $crate::import::fields::read::id(value).map(Into::into),
+            |id| id.to_string(), [$($also),*])
+    };
+}
+
+use {field, id, text};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crm::activity::Activity;
+    use crate::crm::company::Company;
+    use crate::crm::contact::Contact;
+    use crate::crm::lead::Lead;
+
+    #[test]
+    fn a_column_means_one_field_at_most() {
+        for object in Object::ALL {
+            let fields = of(object);
+            for field in &fields {
+                for name in field.also.iter().copied().chain([field.name]) {
+                    let meant: Vec<_> = fields.iter().filter(|other| other.is_meant_by(name)).collect();
+                    assert_eq!(meant, [field], "{object:?} {name}");
+                    assert!(name == field.name || name == plain(name), "{name}");
+                }
+            }
+            assert!(fields.iter().any(|field| field.is_key && field.name == "externalId"));
+        }
+        assert!(
+            of(Object::Contacts).iter().any(|field| field.name == "email" && field.is_meant_by("E-Mail"))
+        );
+    }
+
+    /// What a field's text is, the field can be made of.
+    #[test]
+    fn what_is_shown_is_read_again() {
+        fn check<R: Importable>(samples: &[(&str, &str)]) {
+            let formats = Formats::default();
+            for field in R::FIELDS {
+                let sample =
+                    samples.iter().find(|(name, _)| *name == field.name).map_or("text", |(_, text)| text);
+                let mut draft = R::Draft::default();
+                (field.set)(&mut draft, Some(sample), &formats)
+                    .unwrap_or_else(|broken| panic!("{}: {broken:?}", field.name));
+                let shown = (field.get)(&draft).unwrap_or_else(|| panic!("{} is empty", field.name));
+                let mut again = R::Draft::default();
+                (field.set)(&mut again, Some(&shown), &formats).expect("what was shown");
+                assert_eq!((field.get)(&again), Some(shown), "{}", field.name);
+                (field.set)(&mut again, None, &formats).expect("cleared");
+                assert_eq!((field.get)(&again), None, "{}", field.name);
+            }
+        }
+        let id = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f";
+        let ids = [
+            ("ownerId", id),
+            ("userId", id),
+            ("companyId", id),
+            ("contactId", id),
+            ("pipelineId", id),
+            ("stageId", id),
+        ];
+        check::<Contact>(&ids);
+        check::<Company>(&[&ids[..], &[("employees", "250")]].concat());
+        let lead = [("status", "new"), ("value", "1250.5"), ("expectedCloseDate", "2026-11-28")];
+        check::<Lead>(&[&ids[..], &lead].concat());
+        let at = "2026-11-28T10:00:00.000Z";
+        let activity = [("kind", "call"), ("occurredAt", at), ("dueAt", at), ("completedAt", at)];
+        let links = [
+            ("contactIds", id),
+            ("companyIds", id),
+            ("leadIds", "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f;0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60"),
+        ];
+        check::<Activity>(&[&ids[..], &activity, &links].concat());
+    }
+}

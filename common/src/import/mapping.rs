@@ -1,0 +1,240 @@
+//! Which column is for which field: as it was said, and guessed from the columns' names where nothing was.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, FieldError, Result};
+use crate::import::fields::{self, FieldName};
+use crate::import::{Mode, Object, Options};
+
+/// A column of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in the file.
+    pub name: String,
+    /// The field that it is for; none for one that is left out.
+    pub field: Option<&'static str>,
+    /// Whether that was guessed.
+    pub guessed: bool,
+}
+
+/// What is added to a file of errors; such columns are nobody's when it comes back.
+pub const ADDED: [&str; 3] = ["_row", "_code", "_message"];
+
+/// The columns of a file by their names, or all that is wrong with the mapping.
+pub fn of(columns: &[String], options: &Options) -> Result<Vec<Column>> {
+    let known = fields::of(options.object);
+    let mut errors = Vec::new();
+    for column in options.mapping.keys().filter(|column| !columns.contains(column)) {
+        errors.push(wrong(
+            column,
+            "UNKNOWN_COLUMN",
+            format!("The file has no such column; it has {}", quoted(columns)),
+        ));
+    }
+    let said: Vec<Column> = columns.iter().map(|name| said(name, options, &known, &mut errors)).collect();
+    let mapped = guess(said, options, &known);
+    let mut taken: HashMap<&str, &str> = HashMap::new();
+    for column in &mapped {
+        if let Some(field) = column.field
+            && let Some(other) = taken.insert(field, &column.name)
+        {
+            errors.push(wrong(&column.name, "REPEATED_FIELD", format!("{other:?} is for {field} already")));
+        }
+    }
+    complete(&mapped, options, &known, &mut errors);
+    if errors.is_empty() { Ok(mapped) } else { Err(Error::Mapping(errors)) }
+}
+
+/// A column as the mapping has it.
+fn said(name: &str, options: &Options, known: &[FieldName], errors: &mut Vec<FieldError>) -> Column {
+    let mut column =
+        Column { name: name.to_owned(), field: None, guessed: !options.mapping.contains_key(name) };
+    if let Some(Some(field)) = options.mapping.get(name) {
+        column.field = known.iter().find(|known| known.name == field).map(|known| known.name);
+        if column.field.is_none() {
+            errors.push(wrong(name, "UNKNOWN_FIELD", format!("Expected one of {}", names(known))));
+        }
+    }
+    column
+}
+
+/// Columns of which nothing was said are for the field that their names mean, if no other column is: the first of several.
+fn guess(mut columns: Vec<Column>, _options: &Options, known: &[FieldName]) -> Vec<Column> {
+    for at in 0..columns.len() {
+        if !columns[at].guessed || columns[at].name.starts_with('_') {
+            continue;
+        }
+        let free = |field: &FieldName| columns.iter().all(|column| column.field != Some(field.name));
+        let exact = known.iter().find(|field| field.name == columns[at].name && free(field));
+        let meant =
+            exact.or_else(|| known.iter().find(|field| field.is_meant_by(&columns[at].name) && free(field)));
+        columns[at].field = meant.map(|field| field.name);
+    }
+    columns
+}
+
+/// Whether there is what the options need.
+fn complete(columns: &[Column], options: &Options, known: &[FieldName], errors: &mut Vec<FieldError>) {
+    let has = |field: &str| {
+        columns.iter().any(|column| column.field == Some(field)) || options.defaults.contains_key(field)
+    };
+    if columns.iter().all(|column| column.field.is_none()) {
+        let message =
+            format!("No column is for a field; say which in `mapping`. The fields are {}", names(known));
+        errors.push(FieldError::new("mapping", "NOTHING_MAPPED", message));
+        return;
+    }
+    if options.mode == Mode::Create {
+        for field in required(options.object).iter().filter(|field| !has(field)) {
+            let message = format!("No column is for {field}, which every new record needs");
+            errors.push(FieldError::new("mapping", "REQUIRED_FIELD", message));
+        }
+        return;
+    }
+    if !options.match_on.iter().any(|key| columns.iter().any(|column| column.field == Some(key))) {
+        let message =
+            format!("No column is for {}, by which rows find their records", options.match_on.join(" or "));
+        errors.push(FieldError::new("matchOn", "REQUIRED_FIELD", message));
+    }
+}
+
+/// The fields that a new record cannot be without.
+fn required(object: Object) -> &'static [&'static str] {
+    match object {
+        Object::Contacts | Object::Companies => &["name"],
+        Object::Leads => &["title", "status"],
+        Object::Activities => &["kind"],
+    }
+}
+
+fn wrong(column: &str, code: &'static str, message: String) -> FieldError {
+    let escaped = column.replace('~', "~0").replace('/', "~1");
+    FieldError::new(&format!("mapping/{escaped}"), code, message)
+}
+
+fn names(known: &[FieldName]) -> String {
+    known.iter().map(|field| field.name).collect::<Vec<_>>().join(", ")
+}
+
+fn quoted(columns: &[String]) -> String {
+    columns.iter().map(|column| format!("{column:?}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Checks what of the options does not depend on the file, and puts in what follows from the rest.
+pub fn settle(options: &mut Options) -> Result<()> {
+    let known = fields::of(options.object);
+    let mut errors = Vec::new();
+    let unknown = |name: &String| known.iter().all(|field| field.name != name);
+    for field in options.defaults.keys().filter(|name| unknown(name)) {
+        let message = format!("Expected one of {}", names(&known));
+        errors.push(FieldError::new(&format!("defaults/{field}"), "UNKNOWN_FIELD", message));
+    }
+    let keys: Vec<&str> = known.iter().filter(|field| field.is_key).map(|field| field.name).collect();
+    for (at, key) in options.match_on.iter().enumerate() {
+        if !keys.contains(&key.as_str()) {
+            let message = format!("Expected {}", keys.join(" or "));
+            errors.push(FieldError::new(&format!("matchOn/{at}"), "UNKNOWN_KEY", message));
+        }
+    }
+    if options.match_on.is_empty() {
+        // The other system's key first: an address may be one of several records' by mistake.
+        let mut all: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        all.sort_by_key(|key| key != "externalId");
+        options.match_on = all;
+    }
+    if let Some(country) = &mut options.phone_country {
+        country.make_ascii_uppercase();
+        if fields::calling_code(country).is_none() {
+            errors.push(FieldError::new(
+                "phoneCountry",
+                "UNKNOWN_COUNTRY",
+                "Expected a country of ISO 3166-1 such as DE",
+            ));
+        }
+    }
+    if options.delimiter.is_some_and(|delimiter| !matches!(delimiter, ',' | ';' | '\t' | '|')) {
+        errors.push(FieldError::new(
+            "delimiter",
+            "INVALID_VALUE",
+            "Expected a comma, a semicolon, a tab or |",
+        ));
+    }
+    if let Some(encoding) = &options.encoding
+        && encoding_rs::Encoding::for_label(encoding.as_bytes()).is_none()
+    {
+        let message = "Expected an encoding such as utf-8, utf-16le or windows-1252";
+        errors.push(FieldError::new("encoding", "INVALID_VALUE", message));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Error::Invalid(errors)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    fn mapped(names: &[&str], options: &Options) -> Vec<Option<&'static str>> {
+        let mut options = options.clone();
+        settle(&mut options).expect("options");
+        of(&columns(names), &options).expect("a mapping").into_iter().map(|column| column.field).collect()
+    }
+
+    fn refused(names: &[&str], options: &Options) -> Vec<(String, &'static str)> {
+        let mut options = options.clone();
+        settle(&mut options).expect("options");
+        let Err(Error::Mapping(errors)) = of(&columns(names), &options) else { panic!("it was taken") };
+        errors.into_iter().map(|error| (error.pointer, error.code)).collect()
+    }
+
+    #[test]
+    fn columns_are_guessed_by_their_names() {
+        let options = Options::new(Object::Contacts);
+        let names = ["Full Name", "E-Mail", "Telephone", "Shoe size", "_row", "email"];
+        assert_eq!(mapped(&names, &options), [Some("name"), Some("email"), Some("phone"), None, None, None]);
+        let mut options = options;
+        options.mapping.insert("Shoe size".to_owned(), Some("title".to_owned()));
+        options.mapping.insert("E-Mail".to_owned(), None);
+        assert_eq!(
+            mapped(&names, &options),
+            [Some("name"), None, Some("phone"), Some("title"), None, Some("email")]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let mut options = Options::new(Object::Contacts);
+        assert_eq!(refused(&["Email"], &options), [("/mapping".to_owned(), "REQUIRED_FIELD")]);
+        assert_eq!(refused(&["a", "b"], &options), [("/mapping".to_owned(), "NOTHING_MAPPED")]);
+        options.mapping.insert("a/b".to_owned(), Some("shoes".to_owned()));
+        options.mapping.insert("none".to_owned(), None);
+        options.mapping.insert("c".to_owned(), Some("name".to_owned()));
+        let named = refused(&["a/b", "Name", "c"], &options);
+        assert_eq!(
+            named,
+            [("/mapping/none".to_owned(), "UNKNOWN_COLUMN"), ("/mapping/a~1b".to_owned(), "UNKNOWN_FIELD"),]
+        );
+        let options = Options { mode: Mode::Update, ..Options::new(Object::Contacts) };
+        assert_eq!(refused(&["name"], &options), [("/matchOn".to_owned(), "REQUIRED_FIELD")]);
+        let mut options = Options {
+            match_on: vec!["name".to_owned()],
+            phone_country: Some("zz".to_owned()),
+            delimiter: Some('x'),
+            encoding: Some("klingon".to_owned()),
+            ..Options::new(Object::Contacts)
+        };
+        options.defaults.insert("shoes".to_owned(), "1".to_owned());
+        let Err(Error::Invalid(errors)) = settle(&mut options) else { panic!("it was taken") };
+        let named: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(named, ["/defaults/shoes", "/matchOn/0", "/phoneCountry", "/delimiter", "/encoding"]);
+    }
+
+    #[test]
+    fn rows_are_matched_by_the_other_systems_key_first() {
+        let mut options = Options { mode: Mode::Upsert, ..Options::new(Object::Contacts) };
+        settle(&mut options).expect("options");
+        assert_eq!(options.match_on, ["externalId", "email"]);
+    }
+}

@@ -1,0 +1,75 @@
+//! What can be imported.
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::role::Permission;
+
+/// A kind of record that files are imported as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Object {
+    /// Contacts.
+    Contacts,
+    /// Companies.
+    Companies,
+    /// Leads.
+    Leads,
+    /// Activities.
+    Activities,
+}
+
+impl Object {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Contacts, Self::Companies, Self::Leads, Self::Activities];
+
+    /// The name on the wire and in the table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Contacts => "contacts",
+            Self::Companies => "companies",
+            Self::Leads => "leads",
+            Self::Activities => "activities",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|object| object.name() == name)
+    }
+
+    /// What importing it takes beside `imports:write`.
+    pub fn permission(self) -> Permission {
+        match self {
+            Self::Contacts => Permission::CONTACTS_WRITE,
+            Self::Companies => Permission::COMPANIES_WRITE,
+            Self::Leads => Permission::LEADS_WRITE,
+            Self::Activities => Permission::ACTIVITIES_WRITE,
+        }
+    }
+}
+
+/// Runs a generic function for the record of an object: `dispatch!(object, R => f::<R>(…))`.
+macro_rules! dispatch {
+    ($object:expr, $record:ident => $call:expr) => {
+        match $object {
+            $crate::import::Object::Contacts => {
+                type $record = $crate::crm::contact::Contact;
+                $call
+            }
+            $crate::import::Object::Companies => {
+                type $record = $crate::crm::company::Company;
+                $call
+            }
+            $crate::import::Object::Leads => {
+                type $record = $crate::crm::lead::Lead;
+                $call
+            }
+            $crate::import::Object::Activities => {
+                type $record = $crate::crm::activity::Activity;
+                $call
+            }
+        }
+    };
+}
+
+pub(crate) use dispatch;

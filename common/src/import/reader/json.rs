@@ -1,0 +1,134 @@
+//! A JSON object on each line.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::{Cell, Parsed};
+use crate::crm::rules::Broken;
+
+/// Reads objects with these members.
+pub(super) struct Parser {
+    columns: HashMap<String, usize>,
+    width: usize,
+    line: Vec<u8>,
+    names: bool,
+}
+
+impl Parser {
+    pub(super) fn new(columns: &[String]) -> Self {
+        let places = columns.iter().enumerate().map(|(place, name)| (name.clone(), place));
+        Self { columns: places.collect(), width: columns.len(), line: Vec::new(), names: false }
+    }
+
+    /// Reads the names of members in place of their values.
+    pub(super) fn names() -> Self {
+        Self { names: true, ..Self::new(&[]) }
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.line.len()
+    }
+
+    pub(super) fn parse(&mut self, input: &[u8], is_end: bool) -> Parsed {
+        let mut used = 0;
+        loop {
+            let rest = &input[used..];
+            match rest.iter().position(|byte| *byte == b'\n') {
+                Some(end) => {
+                    self.line.extend_from_slice(&rest[..end]);
+                    used += end + 1;
+                }
+                None => {
+                    self.line.extend_from_slice(rest);
+                    used += rest.len();
+                    if !is_end || self.line.is_empty() {
+                        return Parsed::More(used);
+                    }
+                }
+            }
+            let line = std::mem::take(&mut self.line);
+            if !line.iter().all(u8::is_ascii_whitespace) {
+                return match self.cells(&line) {
+                    Ok(cells) => Parsed::Row(used, cells, None),
+                    Err(broken) => Parsed::Row(used, Vec::new(), Some(broken)),
+                };
+            }
+        }
+    }
+
+    fn cells(&self, line: &[u8]) -> Result<Vec<Cell>, Broken> {
+        let object = object(line)?;
+        if self.names {
+            return Ok(object.into_iter().map(|(name, _)| Cell::Text(name)).collect());
+        }
+        let mut cells = vec![Cell::Empty; self.width];
+        for (name, value) in object {
+            if let Some(place) = self.columns.get(&name) {
+                cells[*place] = cell(value);
+            }
+        }
+        Ok(cells)
+    }
+}
+
+/// The object of a line.
+fn object(line: &[u8]) -> Result<Map<String, Value>, Broken> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    match serde_json::from_slice(line) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(("NOT_AN_OBJECT", "Expected a JSON object".to_owned())),
+        Err(error) => Err(("MALFORMED_JSON", format!("The row is no JSON: {error}"))),
+    }
+}
+
+fn cell(value: Value) -> Cell {
+    match value {
+        Value::Null => Cell::Null,
+        Value::String(text) if text.is_empty() => Cell::Empty,
+        Value::String(text) => Cell::Text(text),
+        other => Cell::Text(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_objects() {
+        let columns = ["name", "age"].map(str::to_owned);
+        let mut parser = Parser::new(&columns);
+        let file = b"\xef\xbb\xbf{\"name\":\"Ada\",\"age\":36,\"x\":1}\n\n{\"age\":null}\r\n[1]\n{\"name\"";
+        let (mut at, mut found) = (0, Vec::new());
+        while let Parsed::Row(used, cells, broken) = parser.parse(&file[at..], true) {
+            at += used;
+            found.push((cells, broken.map(|(code, _)| code)));
+        }
+        let text = |text: &str| Cell::Text(text.to_owned());
+        assert_eq!(
+            found,
+            [
+                (vec![text("Ada"), text("36")], None),
+                (vec![Cell::Empty, Cell::Null], None),
+                (vec![], Some("NOT_AN_OBJECT")),
+                (vec![], Some("MALFORMED_JSON")),
+            ]
+        );
+        assert_eq!(at, file.len());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_too_odd(file in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut parser = Parser::new(&["a".to_owned()]);
+            let mut at = 0;
+            while let Parsed::Row(used, ..) = parser.parse(&file[at..], true) {
+                prop_assert!(used > 0);
+                at += used;
+            }
+        }
+    }
+}
