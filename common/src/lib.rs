@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod actor;
+pub mod audit;
 pub mod change;
 pub mod config;
 pub mod crm;

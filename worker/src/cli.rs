@@ -100,6 +100,9 @@ pub struct WorkArgs {
     /// How often deleted organizations are looked for whose retention is over, in seconds.
     #[arg(long, env = "TENON_TENANT_PURGE_EVERY", value_name = "SECONDS", default_value = "3600", global = true, value_parser = seconds)]
     pub tenant_purge_every: Duration,
+    /// How often new entries of the audit trail are sealed, in seconds.
+    #[arg(long, env = "TENON_AUDIT_SEAL_EVERY", value_name = "SECONDS", default_value = "2", global = true, value_parser = seconds)]
+    pub audit_seal_every: Duration,
 }
 
 /// How webhooks are delivered.

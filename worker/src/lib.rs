@@ -9,4 +9,5 @@ pub mod partitions;
 pub mod registry;
 pub mod retention;
 pub mod run;
+pub mod sealer;
 pub mod webhook;

@@ -90,6 +90,7 @@ async fn work(cli: &Cli) -> Result<(), String> {
         cli.retention.tenants(),
         cli.work.tenant_purge_every,
     ));
+    let seals = tokio::spawn(crate::sealer::seal(db.clone(), cli.work.audit_seal_every));
     let rule = DisableRule {
         after: Some(cli.webhooks.webhook_disable_after).filter(|after| !after.is_zero()),
         failures: cli.webhooks.webhook_disable_failures,
@@ -104,6 +105,7 @@ async fn work(cli: &Cli) -> Result<(), String> {
     reviews.abort();
     expired.abort();
     purges.abort();
+    seals.abort();
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("stopped");
     Ok(())

@@ -44,6 +44,11 @@ const POLICIES: &[(&str, &str, char, &str)] = &[
     ("tenon.associations", "end_scope", 'r', "tenon_app"),
     ("tenon.associations", "maintenance", 'p', "tenon_maint"),
     ("tenon.associations", "tenant", 'p', "tenon_app,tenon_worker"),
+    ("tenon.audit_events", "maintenance", 'p', "tenon_maint"),
+    ("tenon.audit_events", "sealing", 'p', "tenon_queue"),
+    ("tenon.audit_events", "tenant", 'p', "tenon_app,tenon_worker"),
+    ("tenon.audit_seals", "maintenance", 'p', "tenon_maint"),
+    ("tenon.audit_seals", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.companies", "maintenance", 'p', "tenon_maint"),
     ("tenon.companies", "owner_scope", 'r', "tenon_app"),
     ("tenon.companies", "search", 'p', "tenon_search"),
@@ -106,7 +111,7 @@ const POLICIES: &[(&str, &str, char, &str)] = &[
 ];
 
 /// Tables of the schema that are no tenant's: who may read them is a matter of grants.
-const GLOBAL_TABLES: &[&str] = &["tenon.signing_keys"];
+const GLOBAL_TABLES: &[&str] = &["tenon.audit_watermark", "tenon.signing_keys"];
 
 /// Unique indexes that may span tenants, because they are how a tenant is found: §4.6.5, rule 5.
 const GLOBAL_UNIQUE: &[&str] = &[

@@ -1,9 +1,10 @@
-//! From an event to its deliveries: in one tenant transaction, for as many events of the tenant as wait together.
+//! From an event to its deliveries and its entry in the audit trail: in one tenant transaction, for as many events of the tenant as wait together.
 
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
+use crate::audit;
 use crate::db::TenantTx;
 use crate::error::Result;
 use crate::event;
@@ -64,8 +65,8 @@ struct Match {
     previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
-/// Makes the deliveries of the events and their jobs, and deletes the fan-out jobs that `worker` still holds. Done twice it
-/// makes nothing twice.
+/// Makes the deliveries of the events and their jobs, writes the entries of the audit trail, and deletes the fan-out jobs that `worker`
+/// still holds. Done twice it makes nothing twice.
 pub async fn fan_out(
     tx: &mut TenantTx<'_>,
     worker: &str,
@@ -73,6 +74,8 @@ pub async fn fan_out(
     waiting: &[Waiting],
 ) -> Result<FannedOut> {
     let matches = matches(tx, worker, waiting).await?;
+    let (held, events): (Vec<_>, Vec<_>) = waiting.iter().map(|w| (w.job.clone(), w.event)).unzip();
+    audit::from_events(tx, worker, &held, &events).await?;
     let tenant = tx.actor().tenant;
     let mut jobs = Vec::with_capacity(matches.len());
     let mut sendings = Vec::with_capacity(matches.len());

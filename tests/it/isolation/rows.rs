@@ -28,7 +28,7 @@ async fn users_of(admin: &mut PgConnection, tenant: &Tenant) -> String {
 async fn tables(admin: &mut PgConnection) -> Vec<Table> {
     let found: Vec<(String, bool)> = sqlx::query_as(
         "select c.oid::regclass::text, c.relispartition from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where (n.nspname = 'tenon' or c.oid = 'apalis.jobs'::regclass) and c.relkind in ('r', 'p') and c.relname <> 'signing_keys'
+         where (n.nspname = 'tenon' or c.oid = 'apalis.jobs'::regclass) and c.relkind in ('r', 'p') and c.relname not in ('audit_watermark', 'signing_keys')
          order by 1",
     )
     .fetch_all(admin)

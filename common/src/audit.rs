@@ -1,0 +1,23 @@
+//! The audit trail: who changed what, when and from where, and the proof that nobody edited the answer.
+//!
+//! Entries of changes are written by the fan-out from the events that the changes committed, so that none can be skipped. The sealer
+//! chains a tenant's entries in the order of their transactions; [`verify`] walks the chain.
+
+mod encoding;
+mod entry;
+pub mod seal;
+pub mod verify;
+mod write;
+
+pub use encoding::Hash;
+pub use entry::{AuditEntry, AuditOutcome};
+pub(crate) use write::from_events;
+
+use crate::db::Db;
+use crate::error::Result;
+
+/// Makes the partitions of this month and the two after it that are not there yet; how many it made.
+pub async fn ensure_partitions(db: &Db) -> Result<i32> {
+    let mut connection = db.lookup().await?;
+    Ok(sqlx::query_scalar("select tenon.ensure_audit_partitions()").fetch_one(&mut *connection).await?)
+}
