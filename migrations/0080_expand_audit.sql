@@ -155,4 +155,12 @@ $$;
 revoke execute on function tenon.tenants_to_seal(integer), tenon.audit_sealed_through(text) from public;
 grant execute on function tenon.tenants_to_seal(integer), tenon.audit_sealed_through(text) to tenon_worker;
 
+-- For an operator who knows the slug.
+set role tenon_auth;
+create function tenon.find_tenant(wanted_slug text) returns uuid
+    language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$ select t.id from tenon.tenants t where t.slug = wanted_slug $$;
+revoke execute on function tenon.find_tenant(text) from public;
+grant execute on function tenon.find_tenant(text) to tenon_app;
+
 set role tenon_owner;

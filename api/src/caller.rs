@@ -134,6 +134,8 @@ needs! {
     WebhooksDelete = Some(Permission::WEBHOOKS_DELETE);
     /// `api-keys:manage`.
     ApiKeysManage = Some(Permission::API_KEYS_MANAGE);
+    /// `audit:read`.
+    AuditRead = Some(Permission::AUDIT_READ);
     /// `organizations:read`.
     OrganizationsRead = Some(Permission::ORGANIZATIONS_READ);
     /// `organizations:write`.

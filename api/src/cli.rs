@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use tenon_common::account::role::Role;
 use tenon_common::account::tenant::Plan;
+use tenon_common::audit::Hash;
 use tenon_common::config::{DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs};
 
 use crate::limits::policy::Profile;
@@ -161,6 +162,40 @@ pub enum AdminCommand {
     /// Users.
     #[command(subcommand)]
     User(UserCommand),
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+/// The audit trail.
+#[derive(Subcommand, Debug)]
+pub enum AuditCommand {
+    /// Check the whole trail of a tenant; prints one JSON object, and fails where the trail is broken.
+    Verify {
+        /// The tenant's id or slug.
+        #[arg(long)]
+        tenant: String,
+        /// A position and the hash that it had: what the trail must still have there.
+        #[arg(long, value_name = "POSITION:HEX", value_parser = expected)]
+        expect: Option<Expected>,
+    },
+}
+
+/// What the trail must have at a position.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// The position.
+    pub position: i64,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+fn expected(text: &str) -> Result<Expected, String> {
+    let wrong = || "expected a position, a colon, and 64 hexadecimal digits".to_owned();
+    let (position, hash) = text.split_once(':').ok_or_else(wrong)?;
+    let position = position.parse().ok().filter(|position| *position > 0).ok_or_else(wrong)?;
+    let hash = tenon_common::audit::parse_hash(hash).ok_or_else(wrong)?;
+    Ok(Expected { position, hash })
 }
 
 /// Tenants.

@@ -1,6 +1,7 @@
 //! The commands of `tenon-api`.
 
 mod admin;
+mod audit;
 
 use std::process::ExitCode;
 

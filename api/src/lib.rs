@@ -5,6 +5,7 @@ pub mod actor;
 pub mod api_keys;
 pub mod app;
 pub mod associations;
+pub mod audit;
 pub mod auth;
 pub mod batch;
 pub mod body;

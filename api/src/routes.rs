@@ -15,6 +15,7 @@ use crate::activities::Activities;
 use crate::api_keys::ApiKeysApi;
 use crate::app::App;
 use crate::associations::AssociationsApi;
+use crate::audit::AuditApi;
 use crate::auth::AuthApi;
 use crate::body::BodyError;
 use crate::code::Code;
@@ -33,7 +34,7 @@ use crate::meta::MetaApi;
 use crate::openapi::Documents;
 use crate::organizations::OrganizationsApi;
 use crate::pipelines::{Pipelines, PipelinesApi};
-use crate::records::{Named, Records, RecordsBinApi, RecordsByKeyApi, RecordsReadApi};
+use crate::records::{Named, Records, RecordsBinApi, RecordsByKeyApi, RecordsHistoryApi, RecordsReadApi};
 use crate::refusal::Refusal;
 use crate::request;
 use crate::stages::StagesApi;
@@ -42,8 +43,13 @@ use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
 /// Changes of pipelines say where leads go, and so have operations of their own.
-type PipelinesParts =
-    (RecordsReadApi<Pipelines>, PipelinesApi, RecordsBinApi<Pipelines>, RecordsByKeyApi<Pipelines>);
+type PipelinesParts = (
+    RecordsReadApi<Pipelines>,
+    PipelinesApi,
+    RecordsBinApi<Pipelines>,
+    RecordsByKeyApi<Pipelines>,
+    RecordsHistoryApi<Pipelines>,
+);
 
 /// The records of the CRM. A new resource is a line here. poem-openapi takes sixteen in a tuple, and tuples in tuples.
 type Crm = (
@@ -72,6 +78,7 @@ type Resources = (
     MetaApi,
     LimitsApi,
     OrganizationsApi,
+    AuditApi,
 );
 
 /// Every resource.
@@ -88,6 +95,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         MetaApi,
         LimitsApi,
         OrganizationsApi,
+        AuditApi,
     );
     OpenApiService::new(resources, "Tenon", env!("CARGO_PKG_VERSION"))
         .summary("A multi-tenant CRM backend")

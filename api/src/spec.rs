@@ -34,6 +34,7 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::ImportTemplate => "ImportTemplate",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
+        EntityKind::AuditEvent => "AuditEvent",
         EntityKind::User => "UserSummary",
         EntityKind::Tenant => "Organization",
     }

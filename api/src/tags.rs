@@ -22,6 +22,8 @@ pub enum Tags {
     /// Credentials for programs.
     #[oai(rename = "API keys")]
     ApiKeys,
+    /// Who changed what, and the proof that nobody edited the answer.
+    Audit,
     /// The organizations themselves, and their settings.
     Organizations,
     /// Logging in, and who is logged in.

@@ -5,16 +5,22 @@
 
 mod encoding;
 mod entry;
+pub mod read;
 pub mod seal;
 pub mod verify;
 mod write;
 
-pub use encoding::Hash;
+pub use encoding::{Hash, hex, parse_hash};
 pub use entry::{AuditEntry, AuditOutcome};
 pub(crate) use write::from_events;
 
 use crate::db::Db;
 use crate::error::Result;
+
+/// Whether an entry of this action was written directly, and not from an event.
+pub fn is_direct(action: &str) -> bool {
+    action.starts_with("auth.") || action.starts_with("access.")
+}
 
 /// Makes the partitions of this month and the two after it that are not there yet; how many it made.
 pub async fn ensure_partitions(db: &Db) -> Result<i32> {

@@ -31,6 +31,8 @@ pub enum EntityKind {
     Webhook,
     /// The delivery of an event to a webhook.
     Delivery,
+    /// An entry of the audit trail.
+    AuditEvent,
 }
 
 impl EntityKind {
@@ -51,6 +53,7 @@ impl EntityKind {
             Self::ImportTemplate => "import_template",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
+            Self::AuditEvent => "audit_event",
         }
     }
 
@@ -71,6 +74,7 @@ impl EntityKind {
             Self::ImportTemplate => "Import template",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
+            Self::AuditEvent => "Audit event",
         }
     }
 }

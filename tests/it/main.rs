@@ -3,6 +3,7 @@
 mod activities;
 mod api_keys;
 mod associations;
+mod audit;
 mod auth;
 mod companies;
 mod contacts;

@@ -14,7 +14,7 @@ use tenon_common::{Actor, Db, TenantTx};
 
 use crate::cli::{AdminCommand, Cli, TenantCommand, UserCommand};
 
-use super::say;
+use super::{audit, say};
 
 pub(super) async fn run(cli: &Cli, command: &AdminCommand) -> Result<(), String> {
     let db = || Db::connect_lazy(&cli.database.config("tenon-api admin")?).map_err(|error| error.to_string());
@@ -58,6 +58,7 @@ pub(super) async fn run(cli: &Cli, command: &AdminCommand) -> Result<(), String>
             let actor = Actor::system(TenantId(*tenant));
             db()?.write(&actor, async |tx| tenant::reset_limits(tx).await).await.map(shown)
         }
+        AdminCommand::Audit(command) => return audit::run(&db()?, command).await,
         AdminCommand::User(UserCommand::Create { tenant, email, name, role, password: given }) => {
             let (password, made) = password(given.as_deref());
             let new = NewMember { email: email.clone(), name: name.clone(), password, role: *role };
@@ -143,7 +144,7 @@ fn password(given: Option<&str>) -> (String, Option<String>) {
     (made.clone(), Some(made))
 }
 
-fn explain(error: Error) -> String {
+pub(super) fn explain(error: Error) -> String {
     match error {
         Error::Invalid(fields) => fields
             .iter()

@@ -101,6 +101,8 @@ impl Permission {
     pub const WEBHOOKS_DELETE: Self = Self("webhooks:delete", Role::Admin);
     /// See, create, change and revoke API keys.
     pub const API_KEYS_MANAGE: Self = Self("api-keys:manage", Role::Admin);
+    /// Read and verify the audit trail.
+    pub const AUDIT_READ: Self = Self("audit:read", Role::Admin);
 
     /// See the organization with its settings.
     pub const ORGANIZATIONS_READ: Self = Self("organizations:read", Role::Admin);
@@ -110,7 +112,7 @@ impl Permission {
     pub const ORGANIZATIONS_DELETE: Self = Self("organizations:delete", Role::Admin);
 
     /// Every permission there is.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
@@ -132,6 +134,7 @@ impl Permission {
         Self::WEBHOOKS_WRITE,
         Self::WEBHOOKS_DELETE,
         Self::API_KEYS_MANAGE,
+        Self::AUDIT_READ,
         Self::ORGANIZATIONS_READ,
         Self::ORGANIZATIONS_WRITE,
         Self::ORGANIZATIONS_DELETE,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::change::{self, Change};
-use crate::db::TenantTx;
+use crate::db::{Db, TenantTx};
 use crate::db::record::record;
 use crate::entity::EntityKind;
 use crate::error::{Conflict, ConflictCode, Error, FieldError, Result, broken_constraint};
@@ -218,6 +218,12 @@ fn changed(event: EventType, before: Option<&Tenant>, after: &Tenant) -> Result<
         before: before.map(show).transpose()?,
         after: show(after)?,
     })
+}
+
+/// The tenant with a slug, deleted or not.
+pub async fn find(db: &Db, slug: &str) -> Result<Option<TenantId>> {
+    let mut connection = db.lookup().await?;
+    Ok(sqlx::query_scalar("select tenon.find_tenant($1)").bind(slug).fetch_one(&mut *connection).await?)
 }
 
 /// The tenant of the transaction.

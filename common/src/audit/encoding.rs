@@ -15,6 +15,23 @@ pub(super) fn chained(previous: &Hash, entry: &AuditEntry) -> Hash {
     Sha256::new().chain_update(previous).chain_update(canonical(entry)).finalize().into()
 }
 
+/// A hash as it is shown: 64 hexadecimal digits.
+pub fn hex(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The hash that [`hex`] shows, in either case.
+pub fn parse_hash(text: &str) -> Option<Hash> {
+    let mut hash = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (at, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(hash)
+}
+
 /// The columns in their order, each as its length in four bytes and its bytes. What is null has a length that nothing has. Times
 /// are microseconds since 1970; numbers are big-endian.
 fn canonical(entry: &AuditEntry) -> Vec<u8> {
@@ -139,6 +156,18 @@ mod tests {
             prop_assert_eq!(text(13), entry.request_id);
             prop_assert_eq!(text(14), entry.ip);
             prop_assert_eq!(text(15), entry.user_agent);
+        }
+
+        #[test]
+        fn a_hash_is_read_as_it_is_shown(hash in any::<[u8; 32]>()) {
+            prop_assert_eq!(parse_hash(&hex(&hash)), Some(hash));
+            prop_assert_eq!(parse_hash(&hex(&hash).to_uppercase()), Some(hash));
+        }
+
+        #[test]
+        fn only_64_digits_are_a_hash(text in "\\PC{0,70}|[0-9a-f]{0,70}") {
+            let digits = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            prop_assert_eq!(parse_hash(&text).is_some(), digits);
         }
 
         #[test]

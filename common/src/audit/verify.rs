@@ -95,8 +95,8 @@ pub async fn verify(tx: &mut TenantTx<'_>, after: i64) -> Result<Verified> {
     let last = newest.min(after.saturating_add(POSITIONS));
     let mut previous = match after {
         0 => BEGINNING,
-        _ => match seals(tx, after, 1, true).await?.pop().filter(|seal| seal.position == after) {
-            Some(seal) => hash_of(&seal.hash)?,
+        _ => match hash_at(tx, after).await? {
+            Some(hash) => hash,
             None => {
                 verified.broken = Some(gone(after));
                 return Ok(verified);
@@ -164,8 +164,11 @@ async fn seals(tx: &mut TenantTx<'_>, place: i64, most: i64, backwards: bool) ->
 }
 
 async fn entries(tx: &mut TenantTx<'_>, seals: &[Seal]) -> Result<HashMap<Uuid, AuditEntry>> {
-    let statement =
-        concat!("select ", columns!(), " from tenon.audit_events e where e.tenant_id = $1 and e.id = any ($2)");
+    let statement = concat!(
+        "select ",
+        columns!(),
+        " from tenon.audit_events e where e.tenant_id = $1 and e.id = any ($2)"
+    );
     let ids: Vec<Uuid> = seals.iter().map(|seal| seal.audit_event_id).collect();
     let found: Vec<AuditEntry> =
         sqlx::query_as(statement).bind(tx.actor().tenant).bind(ids).fetch_all(tx.conn()).await?;
@@ -194,4 +197,10 @@ async fn added(tx: &mut TenantTx<'_>, after: i64, last: i64) -> Result<Option<Br
     .fetch_optional(tx.conn())
     .await?;
     Ok(found.map(|id| Broken { position: None, entry: Some(id), reason: Reason::UnsealedOlder }))
+}
+
+/// The hash at a position; none where there is no seal.
+pub async fn hash_at(tx: &mut TenantTx<'_>, position: i64) -> Result<Option<Hash>> {
+    let seal = seals(tx, position, 1, true).await?.pop().filter(|seal| seal.position == position);
+    seal.map(|seal| hash_of(&seal.hash)).transpose()
 }

@@ -88,6 +88,10 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
         "insert into tenon.webhook_tests (tenant_id, id, webhook_id) select tenant_id, id, id from tenon.webhooks",
         "insert into tenon.delivery_attempts (tenant_id, webhook_id, event_id, number, started_at, duration_ms, outcome)
          select tenant_id, webhook_id, event_id, 1, now(), 1, 'timeout' from tenon.deliveries",
+        "insert into tenon.audit_events (tenant_id, id, at, action, category, actor_kind, outcome)
+         select tenant_id, id, created_at, type, 'records', 'system', 'succeeded' from tenon.events",
+        "insert into tenon.audit_seals (tenant_id, position, audit_event_id, hash)
+         select tenant_id, row_number() over (partition by tenant_id order by id), id, sha256('') from tenon.audit_events",
     ] {
         sqlx::query(statement).execute(&mut admin).await.expect("filled");
     }

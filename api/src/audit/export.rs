@@ -1,0 +1,95 @@
+//! The trail as NDJSON, sent as it is read.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream;
+use poem::http::header;
+use poem::{Body, IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::payload::{Binary, Payload};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use tenon_common::audit::AuditEntry;
+use tenon_common::audit::read::{self, AuditFilter};
+use tenon_common::{Actor, Result, TenantTx};
+use uuid::Uuid;
+
+use super::AuditEventBody;
+use crate::app::App;
+
+/// Entries that are read at once.
+const PART: usize = 1_000;
+
+/// NDJSON.
+pub struct ExportedEvents(Response);
+
+impl IntoResponse for ExportedEvents {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl ApiResponse for ExportedEvents {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description: "The entries, one a line.",
+                status: Some(200),
+                status_range: None,
+                content: vec![MetaMediaType {
+                    content_type: "application/x-ndjson",
+                    schema: Binary::<Body>::schema_ref(),
+                }],
+                headers: vec![],
+            }],
+        }
+    }
+
+    fn register(_registry: &mut Registry) {}
+}
+
+/// Where the next part begins.
+enum Next {
+    Before(Option<Uuid>),
+    Nothing,
+}
+
+/// The entries, part by part: nothing is held while the client reads. The first part is read before anything is answered, so that what is
+/// wrong is refused.
+pub(super) async fn export(app: Arc<App>, actor: Actor, filter: AuditFilter) -> Result<ExportedEvents> {
+    let first = part(&app, &actor, &filter, None).await?;
+    let rest = stream::try_unfold(first.1, move |next| {
+        let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
+        async move {
+            match next {
+                Next::Nothing => Ok(None),
+                Next::Before(before) => {
+                    part(&app, &actor, &filter, before).await.map(Some).map_err(io::Error::other)
+                }
+            }
+        }
+    });
+    let first = stream::iter([Ok::<_, io::Error>(first.0)]);
+    let body = Body::from_bytes_stream(futures::StreamExt::chain(first, rest));
+    let response = Response::builder().content_type("application/x-ndjson");
+    let name = "attachment; filename=\"audit-events.ndjson\"";
+    Ok(ExportedEvents(response.header(header::CONTENT_DISPOSITION, name).body(body)))
+}
+
+async fn part(app: &App, actor: &Actor, filter: &AuditFilter, before: Option<Uuid>) -> Result<(Bytes, Next)> {
+    let most = i64::try_from(PART).unwrap_or(i64::MAX);
+    let read = async |tx: &mut TenantTx<'_>| read::part(tx, filter, before, most).await;
+    let entries: Vec<AuditEntry> = app.db.read(actor, read).await?;
+    let next = match entries.last() {
+        Some(last) if entries.len() == PART => Next::Before(Some(last.id)),
+        _ => Next::Nothing,
+    };
+    let mut lines = Vec::new();
+    for entry in entries {
+        serde_json::to_writer(&mut lines, &AuditEventBody::from(entry))
+            .map_err(tenon_common::Error::internal)?;
+        lines.push(b'\n');
+    }
+    Ok((lines.into(), next))
+}
