@@ -9,6 +9,7 @@ use tenon_common::secret::MasterKey;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
+use crate::changes::Changes;
 use crate::limits::Limits;
 
 /// Everything a request may need; one per process.
@@ -28,6 +29,8 @@ pub struct App {
     pub access: AccessCheck,
     /// Rate limits.
     pub limits: Limits,
+    /// Readers of the change feed.
+    pub changes: Changes,
     /// How long a deleted organization can be restored.
     pub tenant_retention: chrono::TimeDelta,
     /// Where webhooks may go.
@@ -50,6 +53,7 @@ impl App {
             keys: KeyCheck::new(db.clone()),
             access: AccessCheck::new(db.clone()),
             limits: Limits::default(),
+            changes: Changes::new(db.clone()),
             tenant_retention: tenant::RETENTION,
             addresses,
             trusted_proxies,

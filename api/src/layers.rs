@@ -5,6 +5,7 @@ mod client;
 mod metered;
 mod routes;
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,10 +13,12 @@ use poem::http::{HeaderName, HeaderValue, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::app::App;
+use crate::changes;
 use crate::code::Code;
 use crate::limits;
 use crate::refusal::Refusal;
 use crate::request::{FACTS, Facts};
+use crate::sse;
 use metered::{Durations, InFlight};
 
 pub use routes::Routes;
@@ -45,7 +48,7 @@ impl<E: Endpoint + 'static> Outermost<E> {
 impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
+    async fn call(&self, mut request: Request) -> Result<Response> {
         let started = Instant::now();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
@@ -55,7 +58,12 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
             ip: client::address(&request, &self.app.trusted_proxies),
             class,
             counted: Arc::default(),
+            waited: Arc::default(),
         };
+        if sse::is_wanted(request.headers()) {
+            // A compressor holds back what it has until that is enough.
+            request.headers_mut().remove(header::ACCEPT_ENCODING);
+        }
         let accept = request.headers().get(header::ACCEPT).cloned();
         let in_flight = InFlight::begin();
         count_tenant_headers(&request);
@@ -63,14 +71,15 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
         let response = match target > MAX_URI {
             true => Refusal::new(Code::UriTooLong).into_response(),
-            false => self.answer(request, &facts).await,
+            false => self.answer(request, &facts, deadline(route)).await,
         };
         let response = self.finish(response, accept.as_ref(), &facts, &path);
 
         let status = response.status().as_u16();
         let elapsed = started.elapsed();
         drop(in_flight);
-        self.durations.record(&method, route, status, elapsed);
+        let waited = Duration::from_millis(facts.waited.load(Relaxed));
+        self.durations.record(&method, route, status, elapsed.saturating_sub(waited));
         tracing::info!(
             request_id = &*facts.id,
             method = method.as_str(),
@@ -85,14 +94,14 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
 
 impl<E: Endpoint + 'static> Outermost<E> {
     /// Runs the request in a task of its own: a client that hangs up cancels nothing half way, and a panic ends one request.
-    async fn answer(&self, request: Request, facts: &Facts) -> Response {
+    async fn answer(&self, request: Request, facts: &Facts, deadline: Duration) -> Response {
         let (inner, app, class, ip) = (self.inner.clone(), self.app.clone(), facts.class, facts.ip);
         let work = async move {
             app.limits.anonymous(class, ip).await?;
             inner.call(request).await.map(IntoResponse::into_response)
         };
         let mut task = tokio::spawn(FACTS.scope(facts.clone(), work));
-        match tokio::time::timeout(REQUEST_DEADLINE, &mut task).await {
+        match tokio::time::timeout(deadline, &mut task).await {
             Ok(Ok(Ok(response))) => response,
             Ok(Ok(Err(error))) => error.into_response(),
             Ok(Err(panic)) => {
@@ -137,6 +146,11 @@ impl<E: Endpoint + 'static> Outermost<E> {
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }
+}
+
+/// How long a request may take: what its client may have it wait for, and its own time.
+fn deadline(route: &str) -> Duration {
+    if route == changes::PATH { changes::MAX_WAIT + REQUEST_DEADLINE } else { REQUEST_DEADLINE }
 }
 
 /// The client's id where it has the form `[A-Za-z0-9_-]{8,64}`, else a new one.

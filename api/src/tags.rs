@@ -17,6 +17,8 @@ pub enum Tags {
     Activities,
     /// Receivers of signed events, and what was delivered to them.
     Webhooks,
+    /// Everything that happens in the organization, in order.
+    Changes,
     /// Credentials for programs.
     #[oai(rename = "API keys")]
     ApiKeys,

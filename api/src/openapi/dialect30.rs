@@ -29,12 +29,22 @@ fn with_one_form_of_success(document: &mut Value) {
     each_operation(document, |_, _, operation| {
         if let Some(Value::Object(responses)) = operation.get_mut("responses") {
             responses.retain(|status, response| !(status.starts_with('2') && is_preferred(response)));
+            responses.values_mut().for_each(without_streams);
         }
     });
 }
 
 fn is_preferred(response: &Value) -> bool {
     response["description"].as_str().is_some_and(|text| text.contains("for `Prefer: "))
+}
+
+/// What a client has to ask for by `Accept` goes where there is JSON.
+fn without_streams(response: &mut Value) {
+    if let Some(Value::Object(content)) = response.get_mut("content")
+        && content.contains_key("application/json")
+    {
+        content.retain(|media_type, _| media_type == "application/json");
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +62,15 @@ mod tests {
             convert(document),
             json!({"openapi": "3.0.3", "info": {"title": "A", "license": {"name": "MIT"}}})
         );
+    }
+
+    #[test]
+    fn a_stream_beside_json_goes() {
+        let of =
+            |content: Value| json!({"paths": {"/a": {"get": {"responses": {"200": {"content": content}}}}}});
+        let mut document = of(json!({"application/json": {}, "text/event-stream": {}}));
+        with_one_form_of_success(&mut document);
+        assert_eq!(document, of(json!({"application/json": {}})));
     }
 
     #[test]
