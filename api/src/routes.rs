@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::associations::AssociationsApi;
 use crate::auth::AuthApi;
 use crate::body::BodyError;
+use crate::changes::ChangesApi;
 use crate::code::Code;
 use crate::companies::Companies;
 use crate::contacts::Contacts;
@@ -68,6 +69,7 @@ type Resources = (
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
+    ChangesApi,
     ApiKeysApi,
     MetaApi,
     LimitsApi,
@@ -84,6 +86,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,
+        ChangesApi,
         ApiKeysApi,
         MetaApi,
         LimitsApi,

@@ -4,6 +4,7 @@ mod activities;
 mod api_keys;
 mod associations;
 mod auth;
+mod changes;
 mod companies;
 mod contacts;
 mod conventions;

@@ -109,8 +109,11 @@ impl Permission {
     /// Delete the organization.
     pub const ORGANIZATIONS_DELETE: Self = Self("organizations:delete", Role::Admin);
 
+    /// Follow all changes of the tenant.
+    pub const CHANGES_READ: Self = Self("changes:read", Role::Admin);
+
     /// Every permission there is.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
@@ -135,6 +138,7 @@ impl Permission {
         Self::ORGANIZATIONS_READ,
         Self::ORGANIZATIONS_WRITE,
         Self::ORGANIZATIONS_DELETE,
+        Self::CHANGES_READ,
     ];
 
     /// `contacts:read`.
