@@ -11,6 +11,7 @@ use tenon_common::storage::Storage;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
+use crate::changes::Changes;
 use crate::limits::Limits;
 
 /// Everything a request may need; one per process.
@@ -34,6 +35,8 @@ pub struct App {
     pub access: AccessCheck,
     /// Rate limits.
     pub limits: Limits,
+    /// Readers of the change feed.
+    pub changes: Changes,
     /// How long a deleted organization can be restored.
     pub tenant_retention: chrono::TimeDelta,
     /// Where webhooks may go.
@@ -58,6 +61,7 @@ impl App {
             access: AccessCheck::new(db.clone()),
             imports: import::Limits::default(),
             limits: Limits::default(),
+            changes: Changes::new(db.clone()),
             tenant_retention: tenant::RETENTION,
             addresses,
             trusted_proxies,

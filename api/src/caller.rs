@@ -15,6 +15,7 @@ use tenon_common::account::api_key::{Grantor, KeyRefused, KeySecret};
 use tenon_common::account::role::{Permission, scope_covers};
 use tenon_common::account::tenant::Allowance;
 use tenon_common::actor::{Actor, Origin, Principal};
+use tenon_common::id::TenantId;
 
 use crate::app::App;
 use crate::code::Code;
@@ -142,6 +143,8 @@ needs! {
     OrganizationsWrite = Some(Permission::ORGANIZATIONS_WRITE);
     /// `organizations:delete`.
     OrganizationsDelete = Some(Permission::ORGANIZATIONS_DELETE);
+    /// `changes:read`.
+    ChangesRead = Some(Permission::CHANGES_READ);
 }
 
 /// The caller of an operation, with the permission that it needs.
@@ -214,6 +217,35 @@ impl<'a, N: Needs> ApiExtractor<'a> for Caller<N> {
     }
 }
 
+/// Asks again, while an answer lasts, whether its caller may still have it. Counts nothing.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    headers: HeaderMap,
+    facts: Facts,
+    tenant: TenantId,
+    permission: Option<Permission>,
+}
+
+impl Pass {
+    /// The caller's, with what was sent to name it.
+    pub fn of<N: Needs>(caller: &Caller<N>, request: &Request) -> Self {
+        let headers = request.headers().clone();
+        Self { headers, facts: request::FACTS.get(), tenant: caller.actor.tenant, permission: N::PERMISSION }
+    }
+
+    /// The caller as it is let in now, or why it is not any more. What it may do is believed for 5 seconds.
+    pub async fn check(&self, app: &App) -> Result<Identity, Refusal> {
+        let identity = identify(app, credential(&self.headers), &self.headers, &self.facts).await?;
+        if identity.actor.tenant != self.tenant {
+            return Err(Refusal::new(Code::Unauthenticated));
+        }
+        if let Some(permission) = self.permission {
+            identity.require(permission)?;
+        }
+        Ok(identity)
+    }
+}
+
 enum Credential {
     Key(KeySecret),
     Token(String),
@@ -226,11 +258,7 @@ async fn authenticate(app: &App, headers: &HeaderMap, facts: &Facts) -> Result<I
         Some(Credential::Token(_)) => "access_token",
         None => "none",
     };
-    let identity = match credential {
-        Some(Credential::Key(key)) => by_key(app, &key, headers, facts).await,
-        Some(Credential::Token(token)) => by_token(app, &token, headers, facts).await,
-        None => Err(Refusal::new(Code::Unauthenticated)),
-    };
+    let identity = identify(app, credential, headers, facts).await;
     let outcome = if identity.is_ok() { "succeeded" } else { "failed" };
     metrics::counter!("tenon_auth_attempts_total", "method" => method, "outcome" => outcome).increment(1);
     match identity {
@@ -240,6 +268,19 @@ async fn authenticate(app: &App, headers: &HeaderMap, facts: &Facts) -> Result<I
             Err(refusal)
         }
         other => other,
+    }
+}
+
+async fn identify(
+    app: &App,
+    credential: Option<Credential>,
+    headers: &HeaderMap,
+    facts: &Facts,
+) -> Result<Identity, Refusal> {
+    match credential {
+        Some(Credential::Key(key)) => by_key(app, &key, headers, facts).await,
+        Some(Credential::Token(token)) => by_token(app, &token, headers, facts).await,
+        None => Err(Refusal::new(Code::Unauthenticated)),
     }
 }
 

@@ -10,6 +10,7 @@ use tenon_common::account::tenant::Plan;
 use tenon_common::audit::Hash;
 use tenon_common::config::{DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs};
 
+use crate::changes::Most;
 use crate::limits::policy::Profile;
 use crate::limits::{Limits, Mode};
 
@@ -47,6 +48,9 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub imports: ImportArgs,
+    /// See there.
+    #[command(flatten)]
+    pub changes: ChangesArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -74,6 +78,27 @@ impl LimitArgs {
     /// The limits, or what is wrong with the settings. Connects to nothing yet; needs a runtime.
     pub fn limits(&self) -> Result<Limits, String> {
         Ok(Limits::new(self.rate_limits, self.redis_url.as_deref())?.with_profile(self.rate_limit_profile))
+    }
+}
+
+/// How many may follow the changes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Changes")]
+pub struct ChangesArgs {
+    /// Readers of changes that wait or stream at once, of one organization, in this process.
+    #[arg(long, env = "TENON_CHANGES_READERS_OF_TENANT", value_name = "COUNT", default_value_t = 20, global = true,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub changes_readers_of_tenant: u32,
+    /// Readers of changes that wait or stream at once, of all organizations, in this process.
+    #[arg(long, env = "TENON_CHANGES_READERS", value_name = "COUNT", default_value_t = 1000, global = true,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub changes_readers: u32,
+}
+
+impl ChangesArgs {
+    /// The limits.
+    pub fn most(&self) -> Most {
+        Most { of_tenant: self.changes_readers_of_tenant, in_all: self.changes_readers }
     }
 }
 

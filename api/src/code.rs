@@ -90,6 +90,8 @@ codes! {
         "The first request with this `Idempotency-Key` has not ended; try again after the seconds of `Retry-After`.";
     TenantRequired = "TENANT_REQUIRED", CONFLICT, "Choose an organization", false,
         "The user is a member of several organizations; `details` lists their slugs and names. Send one as `organization`.";
+    CursorExpired = "CURSOR_EXPIRED", GONE, "The cursor has expired", false,
+        "What follows the cursor is not kept any more; `details` says how to begin anew.";
     VersionConflict = "VERSION_CONFLICT", PRECONDITION_FAILED, "The record has changed since you read it", false,
         "`If-Match` names another version; `details.currentVersion` is the one it has.";
     PreconditionRequired = "PRECONDITION_REQUIRED", PRECONDITION_REQUIRED, "A version is required", false,

@@ -10,9 +10,10 @@ mod templates;
 
 use std::sync::Arc;
 
+use poem::http::HeaderMap;
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 use tenon_common::TenantTx;
 use tenon_common::id::ImportId;
 use tenon_common::import::rows::{self, RowOutcome};
@@ -26,6 +27,7 @@ use crate::once::{Answered, Once};
 use crate::params;
 use crate::prefer::Prefer;
 use crate::response::{Listed, Paging, Shown};
+use crate::sse;
 use crate::tags::Tags;
 
 pub use body::{ImportBody, ImportRowBody, ImportState, RowOutcomeName};
@@ -119,14 +121,11 @@ impl ImportsApi {
         app: Data<&Arc<App>>,
         /// The import's id.
         id: Path<Uuid>,
-        /// `text/event-stream` to be told of progress.
-        #[oai(name = "Accept")]
-        accept: Header<Option<String>>,
+        headers: &HeaderMap,
     ) -> Result<Watched, ApiError> {
         let get = async |tx: &mut TenantTx<'_>| import::get(tx, ImportId(id.0)).await;
         let found = app.db.read(&caller.actor, get).await?;
-        let watches = accept.0.is_some_and(|accept| accept.contains("text/event-stream"));
-        Ok(match watches {
+        Ok(match sse::is_wanted(headers) {
             true => Watched::events(app.0.clone(), caller.actor.clone(), found),
             false => Watched::once(found),
         })

@@ -5,6 +5,7 @@ mod client;
 mod metered;
 mod routes;
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,10 +13,12 @@ use poem::http::{HeaderName, HeaderValue, Method, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::app::App;
+use crate::changes;
 use crate::code::Code;
 use crate::limits;
 use crate::refusal::Refusal;
 use crate::request::{FACTS, Facts};
+use crate::sse;
 use metered::{Durations, InFlight};
 
 pub use routes::Routes;
@@ -47,7 +50,7 @@ impl<E: Endpoint + 'static> Outermost<E> {
 impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
+    async fn call(&self, mut request: Request) -> Result<Response> {
         let started = Instant::now();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
@@ -57,7 +60,12 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
             ip: client::address(&request, &self.app.trusted_proxies),
             class,
             counted: Arc::default(),
+            waited: Arc::default(),
         };
+        if sse::is_wanted(request.headers()) {
+            // A compressor holds back what it has until that is enough.
+            request.headers_mut().remove(header::ACCEPT_ENCODING);
+        }
         let accept = request.headers().get(header::ACCEPT).cloned();
         let in_flight = InFlight::begin();
         count_tenant_headers(&request);
@@ -72,7 +80,8 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
         let status = response.status().as_u16();
         let elapsed = started.elapsed();
         drop(in_flight);
-        self.durations.record(&method, route, status, elapsed);
+        let waited = Duration::from_millis(facts.waited.load(Relaxed));
+        self.durations.record(&method, route, status, elapsed.saturating_sub(waited));
         tracing::info!(
             request_id = &*facts.id,
             method = method.as_str(),
@@ -85,11 +94,15 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
     }
 }
 
-/// How long a request of a route may take.
+/// How long a request of a route may take: one that sends a file, one that its client may have wait, or any other.
 fn deadline(method: &Method, route: &str) -> Duration {
-    let sends_a_file =
-        *method == Method::POST && matches!(route, "/api/v1/imports" | "/api/v1/connection/contacts/import");
-    if sends_a_file { UPLOAD_DEADLINE } else { REQUEST_DEADLINE }
+    match route {
+        "/api/v1/imports" | "/api/v1/connection/contacts/import" if *method == Method::POST => {
+            UPLOAD_DEADLINE
+        }
+        changes::PATH => changes::MAX_WAIT + REQUEST_DEADLINE,
+        _ => REQUEST_DEADLINE,
+    }
 }
 
 impl<E: Endpoint + 'static> Outermost<E> {

@@ -160,6 +160,7 @@ impl From<Error> for Refusal {
                     QueryCode::Sort => Code::InvalidSort,
                     QueryCode::Cursor => Code::InvalidCursor,
                     QueryCode::CursorMismatch => Code::CursorMismatch,
+                    QueryCode::CursorExpired => Code::CursorExpired,
                 };
                 Self::new(code).detail(parameter, message)
             }

@@ -1,7 +1,10 @@
 //! What belongs to the request that is being answered.
 
 use std::net::IpAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::limits::class::Class;
 use crate::limits::policy::Standings;
@@ -17,6 +20,8 @@ pub struct Facts {
     pub class: Option<Class>,
     /// Where the policies stand that have counted it.
     pub counted: Arc<Mutex<Standings>>,
+    /// How long the client had its answer wait, in milliseconds: no time of the server's.
+    pub waited: Arc<AtomicU64>,
 }
 
 tokio::task_local! {
@@ -28,6 +33,13 @@ pub fn counted(standings: Standings) {
     let note = |facts: &Facts| *facts.counted.lock().unwrap_or_else(PoisonError::into_inner) = standings;
     // Outside a request there is no answer to say it.
     FACTS.try_with(note).unwrap_or_default();
+}
+
+/// So long the answer waited because the client asked for that.
+pub fn waited(time: Duration) {
+    let millis = u64::try_from(time.as_millis()).unwrap_or_default();
+    let add = |facts: &Facts| facts.waited.fetch_add(millis, Relaxed);
+    FACTS.try_with(add).unwrap_or_default();
 }
 
 /// The request's id.

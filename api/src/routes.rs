@@ -18,6 +18,7 @@ use crate::associations::AssociationsApi;
 use crate::audit::AuditApi;
 use crate::auth::AuthApi;
 use crate::body::BodyError;
+use crate::changes::ChangesApi;
 use crate::code::Code;
 use crate::companies::Companies;
 use crate::contacts::Contacts;
@@ -74,6 +75,7 @@ type Resources = (
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
+    ChangesApi,
     ApiKeysApi,
     MetaApi,
     LimitsApi,
@@ -91,6 +93,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,
+        ChangesApi,
         ApiKeysApi,
         MetaApi,
         LimitsApi,

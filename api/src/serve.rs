@@ -45,6 +45,7 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     app.limits = limits;
     app.imports = cli.imports.limits();
     app.tenant_retention = cli.retention.tenants();
+    app.changes.most = cli.changes.most();
     let app = Arc::new(app);
     let upkeep = tokio::spawn(upkeep(app.clone()));
 
@@ -58,11 +59,12 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     tracing::info!(http_address, operations_address = %operations_address, "listening");
 
     let drained = {
-        let (probes, stop) = (probes.clone(), stop.clone());
+        let (probes, stop, ended) = (probes.clone(), stop.clone(), app.changes.ended.clone());
         async move {
             stop.cancelled().await;
             tracing::info!("draining");
             probes.set_draining();
+            ended.cancel();
         }
     };
     Server::new_with_acceptor(acceptor)

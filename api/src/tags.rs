@@ -19,6 +19,8 @@ pub enum Tags {
     Imports,
     /// Receivers of signed events, and what was delivered to them.
     Webhooks,
+    /// Everything that happens in the organization, in order.
+    Changes,
     /// Credentials for programs.
     #[oai(rename = "API keys")]
     ApiKeys,

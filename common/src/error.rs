@@ -127,6 +127,8 @@ pub enum QueryCode {
     Cursor,
     /// A cursor that was made for another query.
     CursorMismatch,
+    /// A cursor behind which something is missing by now.
+    CursorExpired,
 }
 
 /// One field that breaks one rule.

@@ -118,6 +118,26 @@ impl EventType {
         Self { name, description: "", object }
     }
 
+    /// All of them.
+    pub const INTERNAL: &[Self] = &[
+        Self::TENANT_CREATED,
+        Self::TENANT_UPDATED,
+        Self::TENANT_DELETED,
+        Self::TENANT_RESTORED,
+        Self::ASSOCIATION_CREATED,
+        Self::ASSOCIATION_DELETED,
+        Self::PIPELINE_PURGED,
+        Self::API_KEY_UPDATED,
+        Self::WEBHOOK_CREATED,
+        Self::WEBHOOK_UPDATED,
+        Self::WEBHOOK_DELETED,
+    ];
+
+    /// Every type that is recorded: those that can be subscribed to, and the others.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        CATALOGUE.iter().chain(Self::INTERNAL)
+    }
+
     /// Whether webhooks can subscribe to it.
     pub fn is_subscribable(name: &str) -> bool {
         CATALOGUE.iter().any(|event| event.name == name)
@@ -161,6 +181,14 @@ pub async fn ensure_partitions(db: &Db) -> Result<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The list is not made by the declarations.
+    #[test]
+    fn no_type_is_left_out_of_all() {
+        let declared = include_str!("event.rs").matches("Self::internal(\"").count();
+        assert_eq!(EventType::INTERNAL.len(), declared);
+        assert!(EventType::INTERNAL.iter().all(|event| !EventType::is_subscribable(event.name)));
+    }
 
     #[test]
     fn names_are_of_the_documented_form() {

@@ -1,5 +1,6 @@
 //! Typed identifiers. All are UUIDv7: they sort by the time they were made and tell tenants nothing about each other.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -79,6 +80,12 @@ impl EventId {
     pub fn parse(text: &str) -> Option<Self> {
         let ulid: ulid::Ulid = text.strip_prefix(Self::PREFIX)?.parse().ok()?;
         Some(Self(Uuid::from_u128(ulid.into())))
+    }
+
+    /// When it was made: a UUIDv7 begins with its milliseconds.
+    pub fn instant(self) -> DateTime<Utc> {
+        let millis = i64::try_from(self.0.as_u128() >> 80).unwrap_or_default();
+        DateTime::from_timestamp_millis(millis).unwrap_or_default()
     }
 
     /// The id's hexadecimal digits: `sequence` in the body. Sorts by time.

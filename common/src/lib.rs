@@ -10,6 +10,7 @@ pub mod db;
 pub mod entity;
 pub mod error;
 pub mod event;
+pub mod feed;
 pub mod filter;
 pub mod id;
 pub mod idempotency;

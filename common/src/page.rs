@@ -2,7 +2,7 @@
 //!
 //! A cursor is base64url of: version (1 byte), the hash of the query it belongs to (8 bytes), the last row's sort key, and 8
 //! bytes of HMAC-SHA-256 over all of that. It is opaque to clients, and a forged or a foreign one is refused. Version 1 has a
-//! time and an id, version 2 the values of any sort ([`crate::list`]).
+//! time and an id, version 2 the values of any sort ([`crate::list`]), version 3 a place in the change feed ([`crate::feed`]).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -180,6 +180,8 @@ pub(crate) enum Form {
     TimeAndId = 1,
     /// The values of a sort, as JSON.
     Values = 2,
+    /// A place in the change feed.
+    Place = 3,
 }
 
 /// The version and the hash of the query.

@@ -5,6 +5,7 @@ mod api_keys;
 mod associations;
 mod audit;
 mod auth;
+mod changes;
 mod companies;
 mod contacts;
 mod conventions;

@@ -1,5 +1,7 @@
 //! A client of the API, as tests want it: an unexpected answer is a panic that shows the answer and points at the test.
 
+mod events;
+
 use anyhow::Context;
 use futures::future::BoxFuture;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -9,6 +11,8 @@ use serde_json::Value;
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
+
+pub use events::{EventStream, StreamEvent};
 
 /// Longer than the API's own limit for a request (30 s).
 const TIMEOUT: Duration = Duration::from_secs(40);

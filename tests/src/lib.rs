@@ -17,7 +17,7 @@ pub mod redis;
 pub mod stack;
 
 pub use app::{Person, Served, Tenant, TestApp};
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, EventStream, StreamEvent};
 pub use database::TestDatabase;
 pub use eventually::eventually;
 pub use postgres::{Cluster, Profile};

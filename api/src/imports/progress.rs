@@ -3,26 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream;
-use poem::web::sse::{Event, SSE};
+use bytes::Bytes;
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::{Json, Payload};
-use poem_openapi::registry::{
-    MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
-};
-use tenon_common::id::ImportId;
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use tenon_common::import::{self, Import};
 use tenon_common::{Actor, TenantTx};
+use tokio::sync::mpsc;
 
 use super::ImportBody;
 use crate::app::App;
 use crate::response::{Envelope, enveloped};
+use crate::sse;
 
 /// How often a change is looked for.
 const EVERY: Duration = Duration::from_secs(1);
-/// A watcher is let go after so long, and asks again.
-const LONGEST: u32 = 30 * 60;
+/// After so many looks a watcher is let go, and asks again: its credential is looked at anew.
+const LOOKS: u32 = 5 * 60;
+/// A sign of life is sent after so many looks without a change.
+const SILENCE: u32 = 15;
 
 /// An import, or what becomes of it.
 pub struct Watched(Response);
@@ -35,49 +35,55 @@ impl Watched {
 
     /// As it stands, and again whenever that has changed, until it has ended. No connection is held in between.
     pub(super) fn events(app: Arc<App>, actor: Actor, import: Import) -> Self {
-        let id = import.id;
-        let events = stream::unfold(Some((import, 0)), move |watched| {
-            let (app, actor) = (app.clone(), actor.clone());
-            async move {
-                let (import, seconds) = watched?;
-                let ended = !import.state().is_at_work() || import.finished_at.is_some() && import.dry_run;
-                let next = match ended || seconds > LONGEST {
-                    true => None,
-                    false => changed(&app, &actor, id, &import, seconds).await,
-                };
-                Some((event(import), next))
-            }
+        let (events, sent) = mpsc::channel(1);
+        tokio::spawn(async move {
+            // A client that went away, and a database that did, end it.
+            let _ = follow(&app, &actor, import, &events).await;
         });
-        Self(SSE::new(events).keep_alive(Duration::from_secs(15)).into_response())
+        Self(sse::stream(sent))
     }
 }
 
-fn event(import: Import) -> Event {
-    let id = format!("{}-{}", import.version, import.committed_through_row);
-    let data = serde_json::to_string(&ImportBody::from(import)).unwrap_or_default();
-    Event::message(data).event_type("progress").id(id)
-}
-
-/// The import once it has changed; none where it cannot be read any more.
-async fn changed(
-    app: &App,
-    actor: &Actor,
-    id: ImportId,
-    known: &Import,
-    seconds: u32,
-) -> Option<(Import, u32)> {
-    for waited in seconds.. {
+async fn follow(app: &App, actor: &Actor, import: Import, events: &mpsc::Sender<Bytes>) -> Option<()> {
+    let id = import.id;
+    let mut known = import;
+    events.send(event(&known)).await.ok()?;
+    let mut silent = 0;
+    for _ in 0..LOOKS {
+        if has_ended(&known) {
+            break;
+        }
         tokio::time::sleep(EVERY).await;
         let get = async |tx: &mut TenantTx<'_>| import::get(tx, id).await;
         let now = app.db.read(actor, get).await.ok()?;
-        let differs = now.version != known.version
-            || now.committed_through_row != known.committed_through_row
-            || now.reverted != known.reverted;
-        if differs || waited > LONGEST {
-            return Some((now, waited + 1));
+        silent += 1;
+        if differs(&known, &now) {
+            known = now;
+            silent = 0;
+            events.send(event(&known)).await.ok()?;
+        } else if silent % SILENCE == 0 {
+            events.send(Bytes::from_static(b":\n\n")).await.ok()?;
         }
     }
-    None
+    Some(())
+}
+
+fn has_ended(import: &Import) -> bool {
+    !import.state().is_at_work() || (import.dry_run && import.finished_at.is_some())
+}
+
+fn differs(known: &Import, now: &Import) -> bool {
+    now.version != known.version
+        || now.committed_through_row != known.committed_through_row
+        || now.reverted != known.reverted
+}
+
+fn event(import: &Import) -> Bytes {
+    let id = format!("{}-{}", import.version, import.committed_through_row);
+    let data = serde_json::to_string(&ImportBody::from(import.clone())).unwrap_or_default();
+    let mut text = String::new();
+    sse::write_event(&mut text, &id, "progress", &data);
+    text.into()
 }
 
 type Body = Json<Envelope<ImportBody>>;
@@ -90,25 +96,20 @@ impl IntoResponse for Watched {
 
 impl ApiResponse for Watched {
     fn meta() -> MetaResponses {
-        let events = MetaSchema {
-            description: Some("Events `progress`, whose `data` is the import."),
-            ..MetaSchema::new("string")
-        };
         let content = vec![
             MetaMediaType { content_type: Body::CONTENT_TYPE, schema: Body::schema_ref() },
-            MetaMediaType {
-                content_type: "text/event-stream",
-                schema: MetaSchemaRef::Inline(Box::new(events)),
-            },
+            sse::documented("Server-Sent Events `progress`, whose `data` is the import."),
         ];
-        let response = MetaResponse {
-            description: "Where it stands.",
-            status: Some(200),
-            status_range: None,
-            content,
-            headers: vec![],
-        };
-        MetaResponses { responses: vec![response] }
+        let (description, headers) = ("Where it stands.", Vec::new());
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description,
+                status: Some(200),
+                status_range: None,
+                content,
+                headers,
+            }],
+        }
     }
 
     fn register(registry: &mut Registry) {

@@ -22,7 +22,7 @@ pub enum Role {
 
 impl Role {
     /// Every role, by rank.
-    pub const ALL: [Self; 5] = [Self::Client, Self::Agent, Self::Admin, Self::SuperAdmin, Self::Developer];
+    pub const ALL: [Self; 0] = [Self::Client, Self::Agent, Self::Admin, Self::SuperAdmin, Self::Developer];
 
     /// The rank that the database compares (`app.rank`).
     pub fn rank(self) -> i32 {
@@ -111,8 +111,11 @@ impl Permission {
     /// Delete the organization.
     pub const ORGANIZATIONS_DELETE: Self = Self("organizations:delete", Role::Admin);
 
+    /// Follow all changes of the tenant.
+    pub const CHANGES_READ: Self = Self("changes:read", Role::Admin);
+
     /// Every permission there is.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 0] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
@@ -138,6 +141,7 @@ impl Permission {
         Self::ORGANIZATIONS_READ,
         Self::ORGANIZATIONS_WRITE,
         Self::ORGANIZATIONS_DELETE,
+        Self::CHANGES_READ,
     ];
 
     /// `contacts:read`.

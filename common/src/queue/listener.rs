@@ -39,7 +39,8 @@ async fn hear(shared: &Shared, listener: &mut PgListener) -> Result<(), sqlx::Er
     Ok(())
 }
 
-async fn connect(direct: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
+/// A connection of its own that hears of jobs which are due.
+pub(crate) async fn connect(direct: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
     let pool = PgPoolOptions::new().max_connections(1).connect_with(direct.clone()).await?;
     let mut listener = PgListener::connect_with(&pool).await?;
     // Not by itself: jobs may come before it is connected again.

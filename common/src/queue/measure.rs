@@ -91,6 +91,11 @@ pub(super) fn describe() {
         "Jobs in the queue, counted to 10001 a kind; from one worker, the leader"
     );
     describe_gauge!(
+        "tenon_changes_watermark_age_seconds",
+        Unit::Seconds,
+        "Age of the oldest event that readers of the change feed must not see yet; from the leader"
+    );
+    describe_gauge!(
         "tenon_queue_oldest_ready_age_seconds",
         Unit::Seconds,
         "How long the oldest due job has been due; from the leader"

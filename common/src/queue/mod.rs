@@ -32,6 +32,7 @@ mod outcome;
 mod registry;
 mod sampler;
 mod wake;
+mod watermark;
 mod worker;
 
 pub use ack::{Acked, JobRef, Lost};
@@ -39,6 +40,7 @@ pub use backend::{Claim, JobCodec, PgBackend};
 pub(crate) use database::is_about_data;
 pub use handler::{Acknowledge, BatchHandler, Claimed, Handler, Prepare};
 pub use inject::{Injector, Reservation};
+pub(crate) use listener::connect as listen_for_jobs;
 pub use outcome::{Due, Outcome, Settled};
 pub use registry::{Registration, Registry};
 pub use wake::Wake;

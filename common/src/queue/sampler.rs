@@ -7,12 +7,18 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use super::local::Shared;
+use super::watermark;
 use crate::job::Queue;
 
 /// Held by the leader's session: `jobs` in ASCII.
 const LEADER: i64 = 0x6a_6f_62_73;
 
 const STATES: [&str; 4] = ["ready", "scheduled", "running", "dead"];
+
+/// How a transaction that counts begins: it is short, or it is given up.
+pub(super) const BEGIN: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '2s'; SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
+/// How long its answer is waited for.
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 
 /// $1: where counting stops. A row a queue and state, and the age of the oldest due job of the queue.
 const SAMPLE: &str = "
@@ -53,7 +59,7 @@ pub(super) async fn run(shared: Arc<Shared>, direct: PgConnectOptions) {
             leading = lead(&direct).await.ok().flatten();
         }
         if let Some(connection) = &mut leading
-            && let Err(error) = sample(connection).await
+            && let Err(error) = measure(connection).await
         {
             tracing::warn!(%error, "the queue cannot be counted");
             // Another worker may lead by now; what this one shows is not to be taken for the present.
@@ -76,13 +82,14 @@ async fn lead(direct: &PgConnectOptions) -> Result<Option<PgConnection>, sqlx::E
     Ok(None)
 }
 
+async fn measure(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sample(connection).await?;
+    watermark::sample(connection).await
+}
+
 async fn sample(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let rows: Vec<(String, String, i64, Option<f64>)> = tokio::time::timeout(Duration::from_secs(5), async {
-        let mut tx = connection
-            .begin_with(
-                "BEGIN READ ONLY; SET LOCAL statement_timeout = '2s'; SET LOCAL enable_seqscan = off; SET LOCAL jit = off",
-            )
-            .await?;
+    let rows: Vec<(String, String, i64, Option<f64>)> = tokio::time::timeout(DEADLINE, async {
+        let mut tx = connection.begin_with(BEGIN).await?;
         let rows = sqlx::query_as(SAMPLE)
             .bind(10_001_i64)
             .bind(Queue::ALL.map(Queue::name).to_vec())
@@ -106,6 +113,7 @@ async fn sample(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 fn show_nothing() {
+    watermark::show_nothing();
     for queue in Queue::ALL.map(Queue::name) {
         for state in STATES {
             metrics::gauge!("tenon_queue_jobs", "queue" => queue, "state" => state).set(f64::NAN);

@@ -87,6 +87,7 @@ pub(super) fn entries() -> Vec<(String, Needs, Value)> {
         ("get_delivery", Scope("webhooks:read"), Value::Null),
         ("list_attempts", Scope("webhooks:read"), Value::Null),
         ("resend_delivery", Scope("webhooks:write"), Value::Null),
+        ("list_changes", Scope("changes:read"), Value::Null),
         ("list_organizations", Credential, Value::Null),
         ("get_organization", Scope("organizations:read"), Value::Null),
         ("replace_organization", Scope("organizations:write"), json!({"name": "A", "slug": "a-new-name"})),

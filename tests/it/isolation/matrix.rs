@@ -272,7 +272,7 @@ fn a_higher_role_holds_what_a_lower_one_does() {
             assert!(pair[1].allows(permission) || !pair[0].allows(permission), "{name}: {pair:?}");
         }
     }
-    for area in ["webhooks:", "api-keys:", "organizations:", "imports:"] {
+    for area in ["webhooks:", "api-keys:", "organizations:", "imports:", "changes:"] {
         let of_area = Permission::ALL.into_iter().filter(|permission| permission.name().starts_with(area));
         assert!(of_area.into_iter().all(|permission| permission.least_role() == Role::Admin), "{area}");
     }

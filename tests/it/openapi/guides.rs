@@ -29,17 +29,21 @@ struct Example {
     request: String,
     status: u16,
     says: String,
+    /// Whether the answer is a stream.
+    streams: bool,
 }
 
-/// Each block of `http`, with the block of `json` that follows it.
+/// Each block of `http`, with the block of `json` or `sse` that follows it.
 fn examples(page: &str) -> Vec<Example> {
     let blocks = blocks(page);
     let mut found = Vec::new();
     for (index, (kind, request)) in blocks.iter().enumerate().filter(|(_, (kind, _))| *kind == "http") {
         let (answer, says) = blocks.get(index + 1).expect("an answer");
-        let status = answer.strip_prefix("json ").and_then(|status| status.parse().ok());
+        let (form, status) = answer.split_once(' ').unwrap_or_default();
+        let status = status.parse().ok().filter(|_| ["json", "sse"].contains(&form));
         let status = status.unwrap_or_else(|| panic!("{kind}: no status for {request}"));
-        found.push(Example { request: (*request).to_owned(), status, says: (*says).to_owned() });
+        let (request, says) = ((*request).to_owned(), (*says).to_owned());
+        found.push(Example { request, status, says, streams: form == "sse" });
     }
     found
 }
@@ -49,12 +53,13 @@ fn examples(page: &str) -> Vec<Example> {
 struct Names {
     id: Option<String>,
     event: Option<String>,
+    cursor: Option<String>,
 }
 
 impl Names {
     fn put_in(&self, text: &str) -> String {
         let text = text.replace(RECEIVER, LOCAL);
-        let known = [("{id}", &self.id), ("{event}", &self.event)];
+        let known = [("{id}", &self.id), ("{event}", &self.event), ("{cursor}", &self.cursor)];
         known.into_iter().fold(text, |text, (name, value)| match value {
             Some(value) => text.replace(name, value),
             None => text,
@@ -74,12 +79,19 @@ async fn follow(app: &TestApp, tenant: &Tenant, page: &str) -> usize {
             }
         }
         let request = names.put_in(&example.request);
+        if example.streams {
+            read_stream(app, tenant, &request, &names.put_in(&example.says)).await;
+            continue;
+        }
         let answer = send(app, tenant, &request).await;
         let text = answer.text();
         assert_eq!(answer.status.as_u16(), example.status, "{request}\n{answer}");
         let body: Value = if text.is_empty() { Value::Null } else { answer.json() };
         if names.id.is_none() && example.status == 201 {
             names.id = body["data"]["id"].as_str().map(str::to_owned);
+        }
+        if names.cursor.is_none() {
+            names.cursor = body["nextCursor"].as_str().map(str::to_owned);
         }
         let says = names.put_in(&example.says);
         if !says.trim().is_empty() {
@@ -88,6 +100,21 @@ async fn follow(app: &TestApp, tenant: &Tenant, page: &str) -> usize {
         }
     }
     examples.len()
+}
+
+/// Reads a stream as far as the guide shows it.
+async fn read_stream(app: &TestApp, tenant: &Tenant, request: &str, says: &str) {
+    let path = request.lines().next().and_then(|line| line.strip_prefix("GET ")).expect("a path");
+    let client = tenon_tests::Client::new(&app.url()).with_bearer(&tenant.admin().credential);
+    let mut stream = client.events(path).await.unwrap_or_else(|answer| panic!("{request}\n{answer}"));
+    for block in says.trim().split("\n\n") {
+        let event = stream.next().await.unwrap_or_else(|| panic!("{request}\nends before {block}"));
+        let (kind, data) = block.split_once('\n').expect("an event and its data");
+        let data = data.strip_prefix("data: ").unwrap_or_else(|| panic!("no data: {block}"));
+        let data: Value = serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {data}"));
+        assert_eq!(kind, format!("event: {}", event.kind), "{request}");
+        assert!(is_within(&data, &event.json()), "{request}\nsays {data}\nand is {event:?}");
+    }
 }
 
 async fn send(app: &TestApp, tenant: &Tenant, request: &str) -> tenon_tests::Answer {
@@ -124,13 +151,18 @@ async fn what_the_guides_send_is_answered_as_they_say() {
     assert!(follow(&app, &receivers, include_str!("../../../openapi/receivers.md")).await >= 7);
 }
 
+/// `json` of `json 200`.
+fn form(kind: &str) -> &str {
+    kind.split(' ').next().unwrap_or_default()
+}
+
 #[test]
 fn the_code_of_the_guides_stands_in_programs_that_are_run() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi");
     let mut found = 0;
     for page in [include_str!("../../../openapi/clients.md"), include_str!("../../../openapi/receivers.md")] {
         for (kind, code) in
-            blocks(page).into_iter().filter(|(kind, _)| *kind != "http" && !kind.starts_with("json"))
+            blocks(page).into_iter().filter(|(kind, _)| !["http", "json", "sse"].contains(&form(kind)))
         {
             let (_, programs) = PROGRAMS
                 .iter()

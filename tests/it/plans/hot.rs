@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenon_tests::{Client, TestApp};
+use tenon_tests::{Client, TestApp, eventually};
 
 use super::data::Facts;
 use super::instant;
@@ -80,6 +80,7 @@ const READS: &[(&str, &str)] = &[
     ("deliveries-first-page", "/webhooks/{webhook}/events?limit=50"),
     ("delivery-get", "/webhooks/{webhook}/events/{event}"),
     ("delivery-attempts", "/webhooks/{webhook}/events/{event}/attempts"),
+    ("changes-first-page", "/changes?limit=50"),
 ];
 
 /// What is read with all of the tenant's rows, because counting takes that.
@@ -156,6 +157,11 @@ pub(super) async fn queries(client: &Client, facts: &Facts) -> Vec<Hot> {
         let deep = deep(client, &path(list, facts)).await;
         all.push(Hot { shown: format!("{list}, the 1,001st and on"), ..read(name, &deep) });
     }
+    let behind = behind_a_thousand_changes(client).await;
+    for (name, query) in [("changes-deep-page", "limit=50"), ("changes-of-types", "types=lead.*&limit=50")] {
+        let shown = format!("/changes?after=…&{query}");
+        all.push(Hot { shown, ..read(name, &format!("/changes?after={behind}&{query}")) });
+    }
     let numbers: Vec<_> = (1..=50).map(|_| json!({"id": facts.contact})).collect();
     let batch = ("contacts-read", Method::POST, "/connection/contacts/batch/read", json!({"items": numbers}));
     for (name, method, template, body) in writes().into_iter().chain([batch]) {
@@ -174,6 +180,16 @@ async fn deep(client: &Client, list: &str) -> String {
         page = format!("{list}{separator}limit=200&cursor={cursor}");
     }
     page.replace("limit=200", "limit=50")
+}
+
+/// A cursor of the feed, once no transaction of another test holds back what follows it.
+async fn behind_a_thousand_changes(client: &Client) -> String {
+    eventually("the changes can be read", async || {
+        let page = client.get("/changes?limit=1000").await.status(200).json();
+        let cursor = page["nextCursor"].as_str().expect("a cursor").to_owned();
+        (page["hasMore"] == true).then_some(cursor)
+    })
+    .await
 }
 
 /// The fields that the document says a list can be sorted by.
