@@ -9,6 +9,7 @@ use tenon_common::secret::MasterKey;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
+use crate::exports::Exports;
 use crate::limits::Limits;
 
 /// Everything a request may need; one per process.
@@ -32,6 +33,8 @@ pub struct App {
     pub tenant_retention: chrono::TimeDelta,
     /// Where webhooks may go.
     pub addresses: AddressPolicy,
+    /// Exports that are streamed.
+    pub exports: Exports,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
 }
@@ -52,6 +55,7 @@ impl App {
             limits: Limits::default(),
             tenant_retention: tenant::RETENTION,
             addresses,
+            exports: Exports::default(),
             trusted_proxies,
             db,
             master,

@@ -16,6 +16,7 @@ pub mod companies;
 pub mod contacts;
 pub mod deliveries;
 pub mod error;
+pub mod exports;
 pub mod industries;
 pub mod layers;
 pub mod lead_conversion;

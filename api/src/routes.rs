@@ -32,7 +32,7 @@ use crate::meta::MetaApi;
 use crate::openapi::Documents;
 use crate::organizations::OrganizationsApi;
 use crate::pipelines::{Pipelines, PipelinesApi};
-use crate::records::{Named, Records, RecordsBinApi, RecordsByKeyApi, RecordsReadApi};
+use crate::records::{Named, Records, RecordsBinApi, RecordsByKeyApi, RecordsExportApi, RecordsReadApi};
 use crate::refusal::Refusal;
 use crate::request;
 use crate::stages::StagesApi;
@@ -41,8 +41,13 @@ use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
 /// Changes of pipelines say where leads go, and so have operations of their own.
-type PipelinesParts =
-    (RecordsReadApi<Pipelines>, PipelinesApi, RecordsBinApi<Pipelines>, RecordsByKeyApi<Pipelines>);
+type PipelinesParts = (
+    RecordsReadApi<Pipelines>,
+    RecordsExportApi<Pipelines>,
+    PipelinesApi,
+    RecordsBinApi<Pipelines>,
+    RecordsByKeyApi<Pipelines>,
+);
 
 /// The records of the CRM. A new resource is a line here. poem-openapi takes sixteen in a tuple, and tuples in tuples.
 type Crm = (

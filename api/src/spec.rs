@@ -32,6 +32,7 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::ApiKey => "ApiKey",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
+        EntityKind::Export => "Export",
         EntityKind::User => "UserSummary",
         EntityKind::Tenant => "Organization",
     }

@@ -27,6 +27,8 @@ pub enum EntityKind {
     Webhook,
     /// The delivery of an event to a webhook.
     Delivery,
+    /// An export.
+    Export,
 }
 
 impl EntityKind {
@@ -45,6 +47,7 @@ impl EntityKind {
             Self::Association => "association",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
+            Self::Export => "export",
         }
     }
 
@@ -63,6 +66,7 @@ impl EntityKind {
             Self::Association => "Association",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
+            Self::Export => "Export",
         }
     }
 }

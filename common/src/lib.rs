@@ -9,6 +9,7 @@ pub mod db;
 pub mod entity;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod filter;
 pub mod id;
 pub mod idempotency;

@@ -10,6 +10,7 @@ mod batch;
 mod bin;
 mod by_key;
 mod change;
+mod export;
 mod include;
 mod named;
 mod read;
@@ -20,11 +21,21 @@ pub use batch::RecordsBatchApi;
 pub use bin::RecordsBinApi;
 pub use by_key::RecordsByKeyApi;
 pub use change::RecordsApi;
+pub use export::RecordsExportApi;
 pub use include::{Include, Included, Kind, Relation};
 pub use named::Named;
 pub use read::RecordsReadApi;
 pub use resource::{DraftOf, Patch, Resource};
 
 /// All operations of a resource that need nothing of their own.
-pub type Records<R> =
-    Named<R, (RecordsReadApi<R>, RecordsApi<R>, RecordsBinApi<R>, RecordsByKeyApi<R>, RecordsBatchApi<R>)>;
+pub type Records<R> = Named<
+    R,
+    (
+        RecordsReadApi<R>,
+        RecordsExportApi<R>,
+        RecordsApi<R>,
+        RecordsBinApi<R>,
+        RecordsByKeyApi<R>,
+        RecordsBatchApi<R>,
+    ),
+>;

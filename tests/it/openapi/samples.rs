@@ -45,6 +45,7 @@ impl Run<'_> {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         match output.status.success() {
             true if text.is_empty() => Ok(Value::Null),
+            true if source.contains("/export") => Ok(Value::String(text)),
             true => serde_json::from_str(&text).map_err(|error| format!("{error}: {text}")),
             false => Err(format!("{text}\n{}\n{source}", String::from_utf8_lossy(&output.stderr))),
         }

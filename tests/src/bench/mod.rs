@@ -5,6 +5,7 @@ mod bare;
 mod contacts;
 mod drain;
 mod events;
+mod exports;
 mod http;
 mod latency;
 mod lists;
@@ -33,13 +34,14 @@ use row::Row;
 use stage::Stage;
 
 /// The rows, in the order in which they run.
-const GROUPS: [Group; 14] = [
+const GROUPS: [Group; 15] = [
     Group::Get,
     Group::Create,
     Group::Page,
     Group::Prices,
     Group::Batch,
     Group::Lists,
+    Group::Exports,
     Group::Queue,
     Group::Million,
     Group::InsertToStart,
@@ -59,6 +61,7 @@ enum Group {
     Prices,
     Batch,
     Lists,
+    Exports,
     Queue,
     Million,
     InsertToStart,
@@ -79,6 +82,7 @@ impl Group {
             Self::Prices => "prices",
             Self::Batch => "batch",
             Self::Lists => "lists",
+            Self::Exports => "exports",
             Self::Queue => "queue",
             Self::Million => "million",
             Self::InsertToStart => "insert-to-start",
@@ -160,6 +164,7 @@ async fn of_stage(group: Group, options: &Options, stage: &mut Stage<'_>) -> Res
         Group::Prices => prices::prices(options, stage).await,
         Group::Batch => prices::batch(options, stage).await,
         Group::Lists => lists::lists(options, stage).await,
+        Group::Exports => exports::exports(options, stage).await,
         Group::Waiting => waiting::waiting(options, stage).await,
         Group::Ten => events::ten(options, stage).await,
         Group::WithWebhook => events::with_webhook(options, stage).await,
