@@ -12,6 +12,7 @@ use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
 use crate::changes::Changes;
+use crate::exports::Exports;
 use crate::limits::Limits;
 
 /// Everything a request may need; one per process.
@@ -41,6 +42,8 @@ pub struct App {
     pub tenant_retention: chrono::TimeDelta,
     /// Where webhooks may go.
     pub addresses: AddressPolicy,
+    /// Exports that are streamed.
+    pub exports: Exports,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
 }
@@ -64,6 +67,7 @@ impl App {
             changes: Changes::new(db.clone()),
             tenant_retention: tenant::RETENTION,
             addresses,
+            exports: Exports::default(),
             trusted_proxies,
             storage,
             db,

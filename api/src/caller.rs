@@ -2,6 +2,7 @@
 //! missing credential is 401 and a missing permission 403 before anything else of the request is looked at.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tenon_common::account::access::{Admitted, Ended};
-use tenon_common::account::access_token::Refused;
+use tenon_common::account::access_token::{Claims, Refused};
 use tenon_common::account::api_key::{Grantor, KeyRefused, KeySecret};
 use tenon_common::account::role::{Permission, scope_covers};
 use tenon_common::account::tenant::Allowance;
@@ -34,6 +35,15 @@ pub struct Identity {
     pub allowance: Allowance,
     /// Whether changes of a record must name its version: the tenant's setting `requireIfMatch`.
     pub require_if_match: bool,
+    /// What it is known by, to be asked again where an answer takes long.
+    pub(crate) proof: Proof,
+}
+
+/// A credential that was good.
+#[derive(Clone, Debug)]
+pub(crate) enum Proof {
+    Key(KeySecret, IpAddr),
+    Token(Arc<Claims>),
 }
 
 impl Identity {
@@ -64,6 +74,15 @@ impl Identity {
         match upserts && request.headers().contains_key(header::IF_NONE_MATCH) {
             true => Ok(()),
             false => Err(Refusal::new(Code::PreconditionRequired)),
+        }
+    }
+
+    /// Who it is now, by the same credential, if that is still good. A token may have come to the end of its time meanwhile.
+    pub async fn again(&self, app: &App) -> Result<Self, Refusal> {
+        let origin = self.actor.origin.clone();
+        match &self.proof {
+            Proof::Key(key, from) => by_key(app, key, *from, origin).await,
+            Proof::Token(claims) => by_claims(app, claims, origin).await,
         }
     }
 
@@ -278,8 +297,8 @@ async fn identify(
     facts: &Facts,
 ) -> Result<Identity, Refusal> {
     match credential {
-        Some(Credential::Key(key)) => by_key(app, &key, headers, facts).await,
-        Some(Credential::Token(token)) => by_token(app, &token, headers, facts).await,
+        Some(Credential::Key(key)) => by_key(app, &key, facts.ip, origin(headers, facts)).await,
+        Some(Credential::Token(token)) => by_token(app, &token, origin(headers, facts)).await,
         None => Err(Refusal::new(Code::Unauthenticated)),
     }
 }
@@ -300,8 +319,8 @@ fn credential(headers: &HeaderMap) -> Option<Credential> {
     }
 }
 
-async fn by_key(app: &App, key: &KeySecret, headers: &HeaderMap, facts: &Facts) -> Result<Identity, Refusal> {
-    let checked = app.keys.check(key, facts.ip).await?.map_err(|refused| {
+async fn by_key(app: &App, key: &KeySecret, from: IpAddr, origin: Origin) -> Result<Identity, Refusal> {
+    let checked = app.keys.check(key, from).await?.map_err(|refused| {
         Refusal::new(match refused {
             KeyRefused::Unknown => Code::Unauthenticated,
             KeyRefused::Expired => Code::ApiKeyExpired,
@@ -313,37 +332,39 @@ async fn by_key(app: &App, key: &KeySecret, headers: &HeaderMap, facts: &Facts) 
         tenant: checked.tenant,
         principal: Principal::ApiKey(checked.id, checked.user),
         role: checked.role,
-        origin: origin(headers, facts),
+        origin,
     };
     Ok(Identity {
         actor,
         scopes: Some(checked.scopes),
         allowance: checked.allowance,
         require_if_match: checked.require_if_match,
+        proof: Proof::Key(key.clone(), from),
     })
 }
 
-async fn by_token(app: &App, token: &str, headers: &HeaderMap, facts: &Facts) -> Result<Identity, Refusal> {
+async fn by_token(app: &App, token: &str, origin: Origin) -> Result<Identity, Refusal> {
     let claims = app.tokens.verify(token).map_err(|refused| {
         Refusal::new(match refused {
             Refused::Expired => Code::TokenExpired,
             Refused::Invalid => Code::Unauthenticated,
         })
     })?;
-    let admitted = app.access.check(&claims).await?.map_err(|ended| {
+    by_claims(app, &Arc::new(claims), origin).await
+}
+
+async fn by_claims(app: &App, claims: &Arc<Claims>, origin: Origin) -> Result<Identity, Refusal> {
+    let admitted = app.access.check(claims).await?.map_err(|ended| {
         Refusal::new(match ended {
             Ended::Revoked => Code::TokenRevoked,
             Ended::Suspended => Code::AccountSuspended,
         })
     })?;
-    let actor = Actor {
-        tenant: claims.org,
-        principal: Principal::User(claims.sub),
-        role: admitted.role,
-        origin: origin(headers, facts),
-    };
+    let actor =
+        Actor { tenant: claims.org, principal: Principal::User(claims.sub), role: admitted.role, origin };
     let Admitted { allowance, require_if_match, .. } = admitted;
-    Ok(Identity { actor, scopes: None, allowance, require_if_match })
+    let proof = Proof::Token(claims.clone());
+    Ok(Identity { actor, scopes: None, allowance, require_if_match, proof })
 }
 
 fn origin(headers: &HeaderMap, facts: &Facts) -> Origin {

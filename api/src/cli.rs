@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
@@ -11,6 +12,7 @@ use tenon_common::audit::Hash;
 use tenon_common::config::{DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs};
 
 use crate::changes::Most;
+use crate::exports::Exports;
 use crate::limits::policy::Profile;
 use crate::limits::{Limits, Mode};
 
@@ -39,6 +41,9 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// See there.
+    #[command(flatten)]
+    pub exports: ExportArgs,
     /// See there.
     #[command(flatten)]
     pub retention: RetentionArgs,
@@ -102,6 +107,27 @@ impl ChangesArgs {
     }
 }
 
+/// How many exports are streamed.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Exports")]
+pub struct ExportArgs {
+    /// How many exports this process streams at once; each takes some 5 MB of memory.
+    #[arg(long, env = "TENON_EXPORTS_AT_ONCE", value_name = "COUNT", default_value_t = 8, global = true,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub exports_at_once: u16,
+    /// How many of them may be one organization's.
+    #[arg(long, env = "TENON_EXPORTS_PER_TENANT", value_name = "COUNT", default_value_t = 2, global = true,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub exports_per_tenant: u16,
+}
+
+impl ExportArgs {
+    /// The bounds of exports.
+    pub fn exports(&self, stall_deadline: Duration) -> Exports {
+        Exports::new(self.exports_at_once.into(), self.exports_per_tenant.into(), stall_deadline)
+    }
+}
+
 /// Where and for whom the API is served.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "HTTP")]
@@ -130,7 +156,12 @@ pub struct HttpArgs {
     /// How long a drain may take, in seconds.
     #[arg(long, env = "TENON_DRAIN_DEADLINE", value_name = "SECONDS", default_value = "35", global = true,
           value_parser = tenon_common::config::seconds)]
-    pub drain_deadline: std::time::Duration,
+    pub drain_deadline: Duration,
+    /// How long a client may take nothing of its answer, or a page of an export (some 2 MB) at most, before it is cut off, in
+    /// seconds.
+    #[arg(long, env = "TENON_CLIENT_STALL_DEADLINE", value_name = "SECONDS", default_value = "60", global = true,
+          value_parser = tenon_common::config::seconds)]
+    pub client_stall_deadline: Duration,
     /// Allow webhooks over http, to any port and to this machine: for development and tests.
     #[arg(long, env = "TENON_ALLOW_LOCAL_WEBHOOKS", global = true)]
     pub allow_local_webhooks: bool,

@@ -19,6 +19,7 @@ pub mod contacts;
 pub mod deliveries;
 pub mod error;
 pub mod imports;
+pub mod exports;
 pub mod industries;
 pub mod layers;
 pub mod lead_conversion;

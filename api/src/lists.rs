@@ -23,22 +23,30 @@ const INCLUDE: &str = "include";
 /// Reads and checks the query of a request. A parameter that is not known is refused, so that a misspelt one is not a list of
 /// everything.
 pub fn query(request: &Request, listing: &'static Listing, cursors: &Cursors) -> Result<ListQuery, Refusal> {
-    let parameters: Vec<(String, String)> = request
-        .params()
-        .map_err(|_| Refusal::because(Code::ValidationError, "The query of the URL cannot be read"))?;
     let mut asked = ListRequest::default();
-    let mut seen: Vec<&str> = Vec::new();
-    for (name, value) in &parameters {
-        if seen.contains(&name.as_str()) {
-            return Err(refused(name, format!("{name} is given twice")));
-        }
-        seen.push(name);
-        set(&mut asked, listing, name, value)?;
+    for (name, value) in query_parameters(request)? {
+        set(&mut asked, listing, &name, &value)?;
     }
     Ok(asked.check(listing, cursors)?)
 }
 
-fn set(asked: &mut ListRequest, listing: &Listing, name: &str, value: &str) -> Result<(), Refusal> {
+/// The parameters of a request's query, each given once.
+pub fn query_parameters(request: &Request) -> Result<Vec<(String, String)>, Refusal> {
+    let parameters: Vec<(String, String)> = request
+        .params()
+        .map_err(|_| Refusal::because(Code::ValidationError, "The query of the URL cannot be read"))?;
+    let mut seen: Vec<&str> = Vec::new();
+    for (name, _) in &parameters {
+        if seen.contains(&name.as_str()) {
+            return Err(refused(name, format!("{name} is given twice")));
+        }
+        seen.push(name);
+    }
+    Ok(parameters)
+}
+
+/// Takes over a parameter of a list.
+pub fn set(asked: &mut ListRequest, listing: &Listing, name: &str, value: &str) -> Result<(), Refusal> {
     let text = || Some(value.to_owned());
     let parts = || Some(value.split(',').map(str::to_owned).collect());
     let number = || {

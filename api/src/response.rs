@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 use crate::request;
 use crate::timestamp::Timestamp;
 
-pub(crate) use documented::{ETAG, documented, silent};
+pub(crate) use documented::{ETAG, documented, documented_header, silent};
 pub(crate) use list::linked;
 pub use list::{List, Listed, Pagination, Paging};
 

@@ -35,7 +35,9 @@ use crate::meta::MetaApi;
 use crate::openapi::Documents;
 use crate::organizations::OrganizationsApi;
 use crate::pipelines::{Pipelines, PipelinesApi};
-use crate::records::{Named, Records, RecordsBinApi, RecordsByKeyApi, RecordsHistoryApi, RecordsReadApi};
+use crate::records::{
+    Named, Records, RecordsBinApi, RecordsByKeyApi, RecordsExportApi, RecordsHistoryApi, RecordsReadApi,
+};
 use crate::refusal::Refusal;
 use crate::request;
 use crate::stages::StagesApi;
@@ -46,6 +48,7 @@ use crate::webhooks::WebhooksApi;
 /// Changes of pipelines say where leads go, and so have operations of their own.
 type PipelinesParts = (
     RecordsReadApi<Pipelines>,
+    RecordsExportApi<Pipelines>,
     PipelinesApi,
     RecordsBinApi<Pipelines>,
     RecordsByKeyApi<Pipelines>,

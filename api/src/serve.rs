@@ -1,5 +1,7 @@
 //! `tenon-api serve`.
 
+mod watched;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use tenon_common::{Db, operations, telemetry};
 use crate::app::App;
 use crate::cli::Cli;
 use crate::{routes, spec};
+use watched::Watched;
 
 /// Serves until SIGTERM or SIGINT, then finishes what it has begun.
 pub async fn serve(cli: &Cli) -> Result<(), String> {
@@ -46,6 +49,7 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     app.imports = cli.imports.limits();
     app.tenant_retention = cli.retention.tenants();
     app.changes.most = cli.changes.most();
+    app.exports = cli.exports.exports(cli.http.client_stall_deadline);
     let app = Arc::new(app);
     let upkeep = tokio::spawn(upkeep(app.clone()));
 
@@ -67,7 +71,7 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
             ended.cancel();
         }
     };
-    Server::new_with_acceptor(acceptor)
+    Server::new_with_acceptor(Watched::new(acceptor, cli.http.client_stall_deadline))
         .run_with_graceful_shutdown(
             routes::build(app.clone(), &documents),
             drained,

@@ -33,6 +33,8 @@ pub enum EntityKind {
     Delivery,
     /// An entry of the audit trail.
     AuditEvent,
+    /// An export.
+    Export,
 }
 
 impl EntityKind {
@@ -54,6 +56,7 @@ impl EntityKind {
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
             Self::AuditEvent => "audit_event",
+            Self::Export => "export",
         }
     }
 
@@ -75,6 +78,7 @@ impl EntityKind {
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
             Self::AuditEvent => "Audit event",
+            Self::Export => "Export",
         }
     }
 }

@@ -114,6 +114,11 @@ impl EventType {
     /// A webhook was deleted.
     pub const WEBHOOK_DELETED: Self = Self::internal("webhook.deleted", EntityKind::Webhook);
 
+    /// An export is complete.
+    pub const EXPORT_COMPLETED: Self = Self::internal("export.completed", EntityKind::Export);
+    /// An export ended before it was complete.
+    pub const EXPORT_ABORTED: Self = Self::internal("export.aborted", EntityKind::Export);
+
     const fn internal(name: &'static str, object: EntityKind) -> Self {
         Self { name, description: "", object }
     }

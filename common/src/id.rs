@@ -63,6 +63,8 @@ ids! {
     WebhookId,
     /// The delivery of one event to one webhook.
     DeliveryId,
+    /// An export.
+    ExportId,
     /// An event, as the database keeps it. On the wire: see [`EventId::wire`].
     EventId,
 }

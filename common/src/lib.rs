@@ -11,6 +11,7 @@ pub mod entity;
 pub mod error;
 pub mod event;
 pub mod feed;
+pub mod export;
 pub mod filter;
 pub mod id;
 pub mod idempotency;

@@ -12,6 +12,7 @@ mod conventions;
 mod delivery;
 mod errors;
 mod examples;
+mod exports;
 mod hammer;
 mod harness;
 mod imports;

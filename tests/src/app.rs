@@ -57,8 +57,12 @@ impl TestApp {
     /// # Panics
     /// Where one of them does not start.
     pub async fn start_as(adjust: impl FnOnce(&mut App)) -> Self {
+        Self::start_by(CONNECTIONS, adjust).await
+    }
+
+    async fn start_by(connections: u32, adjust: impl FnOnce(&mut App)) -> Self {
         let database = TestDatabase::create(Cluster::shared().await).await;
-        let db = connect(database.app_url());
+        let db = connect_by(database.app_url(), connections);
         let master =
             MasterKey::parse(SECRET_KEY).unwrap_or_else(|error| panic!("the key of the tests: {error}"));
         let state = App::load(db, database.storage(), master, AddressPolicy::local(), Vec::new()).await;
@@ -73,6 +77,14 @@ impl TestApp {
     /// What handlers use: the database, tokens, keys, limits.
     pub fn state(&self) -> &Arc<App> {
         &self.state
+    }
+
+    /// The API on a pool of so few connections.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub async fn start_on(connections: u32) -> Self {
+        Self::start_by(connections, |_| ()).await
     }
 
     /// The database behind it.
@@ -128,9 +140,13 @@ impl TestApp {
 /// # Panics
 /// Where the URL is none.
 pub fn connect(url: &str) -> Db {
+    connect_by(url, CONNECTIONS)
+}
+
+fn connect_by(url: &str, connections: u32) -> Db {
     let config = DbConfig {
         url: url.to_owned(),
-        max_connections: CONNECTIONS,
+        max_connections: connections,
         acquire_timeout: Duration::from_secs(20),
         application_name: "tenon-test",
     };

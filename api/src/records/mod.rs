@@ -11,6 +11,7 @@ mod bin;
 mod by_key;
 mod change;
 mod history;
+mod export;
 mod include;
 mod named;
 mod read;
@@ -22,6 +23,7 @@ pub use bin::RecordsBinApi;
 pub use by_key::RecordsByKeyApi;
 pub use change::RecordsApi;
 pub use history::RecordsHistoryApi;
+pub use export::RecordsExportApi;
 pub use include::{Include, Included, Kind, Relation};
 pub use named::Named;
 pub use read::RecordsReadApi;
@@ -32,6 +34,7 @@ pub type Records<R> = Named<
     R,
     (
         RecordsReadApi<R>,
+        RecordsExportApi<R>,
         RecordsApi<R>,
         RecordsBinApi<R>,
         RecordsByKeyApi<R>,

@@ -11,6 +11,7 @@ use poem_openapi::{OpenApi, Tags};
 use tenon_common::crm::record::Record;
 
 use crate::caller::Needs;
+use crate::exports;
 use crate::lists;
 use crate::records::Resource;
 
@@ -34,6 +35,9 @@ impl<R: Resource, A: OpenApi> OpenApi for Named<R, A> {
             if operation.operation_id == Some("list_{records}") {
                 operation.params.extend(lists::parameters(R::Record::listing()));
                 operation.params.push(lists::parameter("include", INCLUDE, MetaSchema::new("string")));
+            }
+            if operation.operation_id == Some("export_{records}") {
+                operation.params.extend(exports::parameters(R::Record::listing()));
             }
             operation.params.retain(|parameter| parameter.name != "include" || !R::RELATIONS.is_empty());
             operation.tags = vec![R::TAG.name()];

@@ -28,7 +28,7 @@ pub(crate) fn silent(status: u16, description: &'static str, headers: &[(&str, &
     MetaResponse { description, status: Some(status), status_range: None, content: vec![], headers }
 }
 
-fn documented_header(name: &str, says: &str) -> MetaHeader {
+pub(crate) fn documented_header(name: &str, says: &str) -> MetaHeader {
     MetaHeader {
         name: name.to_owned(),
         description: Some(says.to_owned()),

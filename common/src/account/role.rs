@@ -22,7 +22,7 @@ pub enum Role {
 
 impl Role {
     /// Every role, by rank.
-    pub const ALL: [Self; 0] = [Self::Client, Self::Agent, Self::Admin, Self::SuperAdmin, Self::Developer];
+    pub const ALL: [Self; 5] = [Self::Client, Self::Agent, Self::Admin, Self::SuperAdmin, Self::Developer];
 
     /// The rank that the database compares (`app.rank`).
     pub fn rank(self) -> i32 {
@@ -115,7 +115,7 @@ impl Permission {
     pub const CHANGES_READ: Self = Self("changes:read", Role::Admin);
 
     /// Every permission there is.
-    pub const ALL: [Self; 0] = [
+    pub const ALL: [Self; 26] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,

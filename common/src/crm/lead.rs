@@ -8,6 +8,7 @@ mod status;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
 use uuid::Uuid;
 
 use crate::actor::ActorReference;
@@ -25,8 +26,7 @@ pub use fields::LIST;
 pub use status::Status;
 
 /// A lead. On the wire it has `value` where this has minor units.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Lead {
     /// Its id.
     pub id: LeadId,
@@ -39,7 +39,6 @@ pub struct Lead {
     /// How far it has come.
     pub status: Status,
     /// What it is worth, in the currency's minor unit.
-    #[serde(skip)]
     pub value_minor: Option<i64>,
     /// ISO 4217; never null where there is a value.
     pub currency: Option<String>,
@@ -58,17 +57,14 @@ pub struct Lead {
     /// Counts changes, from 1.
     pub version: i64,
     /// When it was created.
-    #[serde(serialize_with = "wire::serialize")]
     pub created_at: DateTime<Utc>,
     /// By whom.
     pub created_by: ActorReference,
     /// When it was last changed.
-    #[serde(serialize_with = "wire::serialize")]
     pub updated_at: DateTime<Utc>,
     /// By whom.
     pub updated_by: ActorReference,
     /// When it was deleted; null for what is not.
-    #[serde(serialize_with = "wire::serialize_option")]
     pub deleted_at: Option<DateTime<Utc>>,
 }
 
@@ -96,6 +92,32 @@ record!(Lead {
 
 /// The columns, for its list.
 const COLUMNS: &str = columns!();
+
+impl Serialize for Lead {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut lead = serializer.serialize_struct("Lead", LIST.members.len())?;
+        lead.serialize_field("id", &self.id)?;
+        lead.serialize_field("tenantId", &self.tenant_id)?;
+        lead.serialize_field("externalId", &self.external_id)?;
+        lead.serialize_field("title", &self.title)?;
+        lead.serialize_field("status", &self.status)?;
+        lead.serialize_field("value", &self.value())?;
+        lead.serialize_field("currency", &self.currency)?;
+        lead.serialize_field("ownerId", &self.owner_id)?;
+        lead.serialize_field("contactId", &self.contact_id)?;
+        lead.serialize_field("companyId", &self.company_id)?;
+        lead.serialize_field("pipelineId", &self.pipeline_id)?;
+        lead.serialize_field("stageId", &self.stage_id)?;
+        lead.serialize_field("expectedCloseDate", &self.expected_close_date)?;
+        lead.serialize_field("version", &self.version)?;
+        lead.serialize_field("createdAt", &wire::Instant(self.created_at))?;
+        lead.serialize_field("createdBy", &self.created_by)?;
+        lead.serialize_field("updatedAt", &wire::Instant(self.updated_at))?;
+        lead.serialize_field("updatedBy", &self.updated_by)?;
+        lead.serialize_field("deletedAt", &self.deleted_at.map(wire::Instant))?;
+        lead.end()
+    }
+}
 
 /// Moves a lead to a stage, of whichever pipeline. Where it is there already, nothing is written.
 pub async fn move_to(

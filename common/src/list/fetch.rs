@@ -93,16 +93,19 @@ fn length(rows: &[PgRow]) -> i64 {
 }
 
 /// The columns of a statement's rows, and where those are that the list is sorted by.
-struct Columns {
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    /// How many are of the record.
+    own: usize,
     /// Columns that are no member of the record.
     more: Vec<&'static str>,
-    keys: Vec<usize>,
+    pub(super) keys: Vec<usize>,
 }
 
 impl Columns {
-    fn of(query: &ListQuery) -> Self {
+    pub(super) fn of(query: &ListQuery) -> Self {
         let columns: Vec<&str> = query.listing.columns.split(", ").collect();
-        let mut of = Self { more: Vec::new(), keys: Vec::new() };
+        let mut of = Self { own: columns.len(), more: Vec::new(), keys: Vec::new() };
         for by in &query.sort {
             let place = columns.iter().position(|column| *column == by.field.column).unwrap_or_else(|| {
                 of.more.push(by.field.column);
@@ -113,7 +116,12 @@ impl Columns {
         of
     }
 
-    fn write(&self, query: &ListQuery, statement: &mut Statement) {
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.own + self.more.len()
+    }
+
+    pub(super) fn write(&self, query: &ListQuery, statement: &mut Statement) {
         statement.text(query.listing.columns);
         for column in &self.more {
             statement.text(", ").text(column);
@@ -122,7 +130,13 @@ impl Columns {
 }
 
 /// Rows of a part.
-fn select(tx: &TenantTx<'_>, query: &ListQuery, part: &Part, wanted: i64, skipped: i64) -> Statement {
+pub(super) fn select(
+    tx: &TenantTx<'_>,
+    query: &ListQuery,
+    part: &Part,
+    wanted: i64,
+    skipped: i64,
+) -> Statement {
     let mut statement = Statement::new("select ");
     Columns::of(query).write(query, &mut statement);
     statement.text(" from ").text(query.listing.table);
@@ -163,15 +177,7 @@ fn window(statement: &mut Statement, wanted: i64, skipped: i64) {
 /// ` where …`: all records that the query is about.
 fn matching(statement: &mut Statement, tx: &TenantTx<'_>, query: &ListQuery, texts: Texts) {
     let listing = query.listing;
-    statement.text(" where tenant_id = ").bind(tx.actor().tenant);
-    statement.text(match query.deleted {
-        Deleted::Exclude => " and deleted_at is null",
-        Deleted::Include => "",
-        Deleted::Only => " and deleted_at is not null",
-    });
-    if let Some(since) = query.updated_since {
-        statement.text(" and updated_at >= ").bind(since);
-    }
+    of_tenant(statement, tx, query);
     let alternatives = match texts {
         Texts::ByIndex => compile::joint_alternatives(listing, &query.conditions),
         _ => Vec::new(),
@@ -184,6 +190,19 @@ fn matching(statement: &mut Statement, tx: &TenantTx<'_>, query: &ListQuery, tex
             statement.text(" and ");
             condition.write(listing, statement);
         }
+    }
+}
+
+/// ` where …`: all records of the tenant that may be shown, whatever their fields say.
+pub(super) fn of_tenant(statement: &mut Statement, tx: &TenantTx<'_>, query: &ListQuery) {
+    statement.text(" where tenant_id = ").bind(tx.actor().tenant);
+    statement.text(match query.deleted {
+        Deleted::Exclude => " and deleted_at is null",
+        Deleted::Include => "",
+        Deleted::Only => " and deleted_at is not null",
+    });
+    if let Some(since) = query.updated_since {
+        statement.text(" and updated_at >= ").bind(since);
     }
 }
 

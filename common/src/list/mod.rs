@@ -3,6 +3,7 @@
 //! A resource declares its fields once ([`Listing`]); filters, sorts, cursors, counts and the document follow from that. SQL is
 //! put together from what is declared here and nothing else; what callers send is bound.
 
+mod asked;
 mod compile;
 mod cursor;
 mod fetch;
@@ -13,12 +14,15 @@ mod query;
 mod sort;
 mod statement;
 mod value;
+mod walk;
 
+pub use asked::Asked;
 pub use cursor::Keys;
 pub use fetch::{Found, fetch};
 pub use field::{Field, Kind};
 pub use query::{Count, Deleted, FilterText, ListQuery, ListRequest};
 pub use sort::SortBy;
+pub use walk::Walk;
 
 /// What there is to list of a kind of record. A table has `tenant_id`, `id`, `created_at`, `updated_at` and `deleted_at`.
 #[derive(Debug)]

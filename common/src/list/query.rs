@@ -10,6 +10,7 @@ use crate::list::compile::Condition;
 use crate::list::cursor::Keys;
 use crate::list::field::Field;
 use crate::list::sort::{self, SortBy};
+use crate::list::walk::Walk;
 use crate::list::{Listing, value};
 use crate::page::{Cursors, Form, PageQuery, Window, invalid};
 
@@ -93,6 +94,24 @@ pub struct ListQuery {
 impl ListRequest {
     /// Checks everything against what the listing declares.
     pub fn check(self, listing: &'static Listing, cursors: &Cursors) -> Result<ListQuery> {
+        self.check_with(listing, |cursor, identity| cursors.open(Form::Values, cursor, identity))
+    }
+
+    /// The same, for all that is asked for, whatever was said of pages. Deleted records beside the others are in the indexes of few
+    /// sorts; where none was asked for they go by their ids, the newest first too.
+    pub fn walk(mut self, listing: &'static Listing) -> Result<Walk> {
+        if self.sort.is_none() && self.deleted.as_deref() == Some("include") {
+            self.sort = Some(vec!["-id".to_owned()]);
+        }
+        let whole = Self { page: PageQuery::default(), count: None, ..self };
+        Ok(Walk::of(whole.check_with(listing, |_, _| Err(invalid()))?))
+    }
+
+    fn check_with(
+        self,
+        listing: &'static Listing,
+        open: impl FnOnce(&str, &str) -> Result<Vec<u8>>,
+    ) -> Result<ListQuery> {
         let mut identity = listing.name.to_owned();
         let mut conditions = Vec::new();
         if let Some(filter) = &self.filter {
@@ -125,9 +144,9 @@ impl ListRequest {
         note(&mut identity, "deleted", format_args!("{deleted:?}"));
         let updated_since = self.updated_since.as_deref().map(since).transpose()?;
         note(&mut identity, "since", format_args!("{updated_since:?}"));
-        let window = self.page.window_by(|cursor| {
-            Keys::of_bytes(&cursors.open(Form::Values, cursor, &identity)?, &sort).ok_or_else(invalid)
-        })?;
+        let window = self
+            .page
+            .window_by(|cursor| Keys::of_bytes(&open(cursor, &identity)?, &sort).ok_or_else(invalid))?;
         Ok(ListQuery {
             listing,
             conditions,

@@ -120,6 +120,7 @@ fn of_resource(of: Resource) -> Vec<(String, Needs, Value)> {
     let mut entries = vec![
         entry(format!("list_{records}"), "read", Value::Null),
         entry(format!("search_{records}"), "read", json!({"q": "grace"})),
+        entry(format!("export_{records}"), "read", Value::Null),
         entry(format!("create_{record}"), "write", body.clone()),
         entry(format!("get_{record}"), "read", Value::Null),
         entry(format!("replace_{record}"), "write", body.clone()),

@@ -49,7 +49,9 @@ impl Operation {
     pub(super) fn nowhere(&self) -> String {
         let path =
             self.template.split('/').map(|segment| if segment.starts_with('{') { "x" } else { segment });
-        path.collect::<Vec<_>>().join("/")
+        let path = path.collect::<Vec<_>>().join("/");
+        // An export is recorded: here it is asked for what it does not know.
+        if self.id.starts_with("export_") { format!("{path}?page=1") } else { path }
     }
 
     /// Whether asking for it does something even so: it takes neither an id nor a body, and is no reading.

@@ -11,7 +11,7 @@ use super::options::Options;
 use super::row::{Bar, Row, Sample, percentile};
 use super::stage::{Stage, Tenant, in_turns};
 
-const MANY: u64 = 1_000_000;
+pub(super) const MANY: u64 = 1_000_000;
 const FEW: u64 = 1_000;
 /// A list of many may take so many times the time of a list of few.
 const TIMES: f64 = 1.5;
@@ -68,7 +68,7 @@ pub(super) async fn lists(options: &Options, stage: &mut Stage<'_>) -> Result<Ve
 }
 
 /// A tenant with so many contacts, of which the same shares have the same values.
-async fn filled(stage: &mut Stage<'_>, name: &'static str, contacts: u64) -> Result<Tenant> {
+pub(super) async fn filled(stage: &mut Stage<'_>, name: &'static str, contacts: u64) -> Result<Tenant> {
     let tenant = stage.tenant(name, &[]).await?;
     sqlx::query(
         "insert into tenon.contacts (tenant_id, id, external_id, name, email, email_key, phone, phone_original, company, title, lifecycle,

@@ -5,6 +5,7 @@ mod bare;
 mod contacts;
 mod drain;
 mod events;
+mod exports;
 mod http;
 mod imports;
 mod latency;
@@ -34,7 +35,7 @@ use row::Row;
 use stage::Stage;
 
 /// The rows, in the order in which they run.
-const GROUPS: [Group; 15] = [
+const GROUPS: [Group; 16] = [
     Group::Get,
     Group::Create,
     Group::Page,
@@ -42,6 +43,7 @@ const GROUPS: [Group; 15] = [
     Group::Batch,
     Group::Lists,
     Group::Imports,
+    Group::Exports,
     Group::Queue,
     Group::Million,
     Group::InsertToStart,
@@ -62,6 +64,7 @@ enum Group {
     Batch,
     Lists,
     Imports,
+    Exports,
     Queue,
     Million,
     InsertToStart,
@@ -83,6 +86,7 @@ impl Group {
             Self::Batch => "batch",
             Self::Lists => "lists",
             Self::Imports => "imports",
+            Self::Exports => "exports",
             Self::Queue => "queue",
             Self::Million => "million",
             Self::InsertToStart => "insert-to-start",
@@ -165,6 +169,7 @@ async fn of_stage(group: Group, options: &Options, stage: &mut Stage<'_>) -> Res
         Group::Batch => prices::batch(options, stage).await,
         Group::Lists => lists::lists(options, stage).await,
         Group::Imports => imports::imports(options, stage).await,
+        Group::Exports => exports::exports(options, stage).await,
         Group::Waiting => waiting::waiting(options, stage).await,
         Group::Ten => events::ten(options, stage).await,
         Group::WithWebhook => events::with_webhook(options, stage).await,

@@ -20,6 +20,8 @@ pub(super) struct Call {
     pub(super) parameters: Vec<Parameter>,
     /// The component that describes the body, and a body.
     pub(super) body: Option<(String, Value)>,
+    /// Whether a file is answered, and no JSON.
+    pub(super) answers_file: bool,
 }
 
 /// A parameter with its value.
@@ -63,6 +65,7 @@ impl Call {
                 .is_some_and(|schemes| !schemes.is_empty()),
             parameters: shown.collect(),
             body: body(operation, components),
+            answers_file: answers_file(operation),
             operation_id,
         }
     }
@@ -77,6 +80,11 @@ fn body(operation: &Object, components: &Value) -> Option<(String, Value)> {
     let schema = &operation.get("requestBody")?["content"]["application/json"]["schema"];
     let name = component(&schema["$ref"], "schemas")?;
     Some((name.to_owned(), values::of_component(name, components)))
+}
+
+fn answers_file(operation: &Object) -> bool {
+    let content = operation.get("responses").and_then(|responses| responses["200"]["content"].as_object());
+    content.is_some_and(|content| !content.contains_key("application/json"))
 }
 
 /// Whether an optional parameter is shown, for it matters to most callers.

@@ -21,6 +21,9 @@ pub(super) fn written(call: &Call) -> String {
     if let Some((_, body)) = &call.body {
         options.push(format!("  body: {},\n", literal(body, Style::TypeScript, 2)));
     }
+    if call.answers_file {
+        options.push("  parseAs: \"stream\",\n".to_owned());
+    }
     let options = if options.is_empty() { String::new() } else { format!(", {{\n{}}}", options.concat()) };
     let credential = match call.secured {
         true => "\n  headers: { Authorization: `Bearer ${process.env.TENON_API_KEY}` },",

@@ -65,6 +65,7 @@ impl Record for Activity {
         restored: EventType::ACTIVITY_RESTORED,
         purged: EventType::ACTIVITY_PURGED,
     };
+    const FILLED: bool = true;
 
     fn listing() -> &'static Listing {
         &LIST

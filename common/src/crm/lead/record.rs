@@ -2,8 +2,6 @@
 
 use std::sync::LazyLock;
 
-use serde_json::Value;
-
 use crate::change::Change;
 use crate::crm::lead::{LIST, Lead, LeadDraft, LeadFields, Status, place};
 use crate::crm::record::{
@@ -159,12 +157,6 @@ impl Record for Lead {
             (self.pipeline_id, self.stage_id) = (None, None);
         }
         Ok(())
-    }
-
-    fn shown(&self) -> Result<Value> {
-        let mut shown = serde_json::to_value(self).map_err(Error::internal)?;
-        shown["value"] = self.value().into();
-        Ok(shown)
     }
 
     /// One event for what is the lead's own, one for its place: receivers may listen to either.

@@ -51,6 +51,7 @@ impl Record for Pipeline {
         restored: EventType::PIPELINE_RESTORED,
         purged: EventType::PIPELINE_PURGED,
     };
+    const FILLED: bool = true;
 
     fn listing() -> &'static Listing {
         &LIST

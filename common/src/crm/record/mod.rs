@@ -193,6 +193,8 @@ pub trait Record:
     const LINKS: &'static [Link] = &[];
     /// What changes of it write.
     const EVENTS: Events;
+    /// Whether [`Record::fill`] reads anything.
+    const FILLED: bool = false;
 
     /// Its list: the names of its kind in the plural, of its table and of its columns.
     fn listing() -> &'static Listing;
