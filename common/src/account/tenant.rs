@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::change::{self, Change};
-use crate::db::{Db, TenantTx};
 use crate::db::record::record;
+use crate::db::{Db, TenantTx};
 use crate::entity::EntityKind;
 use crate::error::{Conflict, ConflictCode, Error, FieldError, Result, broken_constraint};
 use crate::event::EventType;

@@ -66,6 +66,11 @@ fn statement(
          insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, status, attempts)
          select tenant_id, '{webhook}', id, gen_random_uuid(), type, case when object_id::text < '02' then 'failed' else 'delivered' end, 1
          from tenon.events where tenant_id = '{tenant}' and context = '{{}}';
+         insert into tenon.audit_events (tenant_id, id, at, action, category, actor_kind, actor_id, resource_type, resource_id,
+                                         resource_version, outcome)
+         select tenant_id, id, created_at, case when object_id::text < '02' then 'contact.purged' else type end, 'records', 'user',
+                case when object_id::text < '02' then '{owner}'::uuid end, object_type, object_id, 1, 'succeeded'
+         from tenon.events where tenant_id = '{tenant}' and context = '{{}}';
          insert into tenon.delivery_attempts (tenant_id, webhook_id, event_id, number, started_at, duration_ms, outcome)
          select tenant_id, webhook_id, event_id, 1, now(), 1, 'success' from tenon.deliveries where tenant_id = '{tenant}';"
     )

@@ -81,6 +81,11 @@ const READS: &[(&str, &str)] = &[
     ("delivery-get", "/webhooks/{webhook}/events/{event}"),
     ("delivery-attempts", "/webhooks/{webhook}/events/{event}/attempts"),
     ("changes-first-page", "/changes?limit=50"),
+    ("audit-first-page", "/audit-events?limit=50"),
+    ("audit-of-action", "/audit-events?limit=50&action=contact.purged"),
+    ("audit-of-actor", "/audit-events?limit=50&actorId={agent}"),
+    ("audit-of-resource", "/audit-events?limit=50&resourceId={contact}"),
+    ("contact-history", "/connection/contacts/{contact}/history"),
 ];
 
 /// What is read with all of the tenant's rows, because counting takes that.
