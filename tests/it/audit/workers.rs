@@ -33,7 +33,8 @@ async fn of(client: &Client, resource: &Value) -> Vec<Value> {
 #[tokio::test]
 async fn a_change_has_an_entry_that_says_who_what_when_and_from_where() {
     let stack = Stack::start().await;
-    let owner = stack.owner.with_header("user-agent", "audit-test/1").with_header("x-request-id", "request-0001");
+    let owner =
+        stack.owner.with_header("user-agent", "audit-test/1").with_header("x-request-id", "request-0001");
     let contact: Value =
         owner.post(CONTACTS, json!({"name": "Ada", "email": "ada@example.com"})).await.created();
     let path = format!("{CONTACTS}/{}", text(&contact, "id"));
