@@ -8,8 +8,8 @@ use futures::stream;
 use poem::http::header;
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::ApiResponse;
-use poem_openapi::payload::{Binary, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type;
 use tenon_common::audit::AuditEntry;
 use tenon_common::audit::read::{self, AuditFilter};
 use tenon_common::{Actor, Result, TenantTx};
@@ -39,7 +39,7 @@ impl ApiResponse for ExportedEvents {
                 status_range: None,
                 content: vec![MetaMediaType {
                     content_type: "application/x-ndjson",
-                    schema: Binary::<Body>::schema_ref(),
+                    schema: String::schema_ref(),
                 }],
                 headers: vec![],
             }],

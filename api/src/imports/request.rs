@@ -37,7 +37,7 @@ pub struct RowsInput {
 impl Example for RowsInput {
     fn example() -> Self {
         let text = |text: &str| Any(Value::String(text.to_owned()));
-        let row = [("name", text("John Doe")), ("email", text("john@example.com"))];
+        let row = [("name", text("John Doe"))];
         let options = OptionsInput { object: Some(ImportObject::Contacts), ..OptionsInput::default() };
         Self {
             options: Some(options),

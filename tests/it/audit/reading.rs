@@ -84,7 +84,7 @@ async fn all_entries_are_exported_as_lines() {
     assert!(ids.windows(2).all(|pair| pair[0] > pair[1]), "newest first, each once");
     let shown: Value = admin.get(&format!("{EVENTS}/{}", ids[0])).await.ok();
     assert_eq!(lines[0], shown);
-    assert_eq!(admin.get(format!("{EVENTS}/export?action=b")).await.text().lines().count().as_str(), 3);
+    assert_eq!(admin.get(&format!("{EVENTS}/export?action=b")).await.text().lines().count(), 3);
     admin.get(&format!("{EVENTS}/export?from=x")).await.refused(400, "VALIDATION_ERROR");
 }
 

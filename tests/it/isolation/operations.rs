@@ -76,6 +76,7 @@ pub(super) struct Records {
     /// An import that can be cancelled, resumed and reverted, in that order.
     import: String,
     import_template: String,
+    audit_event: String,
 }
 
 pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
@@ -119,6 +120,7 @@ pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     .await
     .expect("an import");
     Records {
+        audit_event: audit_event(app, tenant).await,
         import: factory::id(&import).to_owned(),
         import_template: factory::id(&template).to_owned(),
         tenant: tenant.id.to_string(),
@@ -129,6 +131,20 @@ pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
         event: EventId(event).wire(),
         key: factory::id(&keys[0]).to_owned(),
     }
+}
+
+/// An entry of the tenant's audit trail, as a worker writes it; its id.
+pub(crate) async fn audit_event(app: &TestApp, tenant: &Tenant) -> String {
+    let entry: uuid::Uuid = sqlx::query_scalar(
+        "insert into tenon.audit_events (tenant_id, id, at, action, category, actor_kind, outcome)
+         select tenant_id, id, created_at, type, 'records', 'system', 'succeeded' from tenon.events where tenant_id = $1 limit 1
+         returning id",
+    )
+    .bind(tenant.id.0)
+    .fetch_one(&mut app.connect().await)
+    .await
+    .expect("an entry");
+    entry.to_string()
 }
 
 impl Records {
@@ -161,6 +177,7 @@ impl Operation {
         let id = match self.template.as_str() {
             template if template.contains("/organizations/") => &of.tenant,
             template if template.contains("/webhooks/") => &of.webhook,
+            template if template.contains("/audit-events/") => &of.audit_event,
             template if template.contains("/imports/") => &of.import,
             template if template.contains("/import-templates/") => &of.import_template,
             _ => record.map_or(of.key.as_str(), factory::id),

@@ -57,7 +57,8 @@ impl Operation {
     /// The record that a member or parameter of this name is about.
     fn named<'r>(&self, name: &str, of: &'r Records) -> &'r str {
         match name {
-            "ownerId" | "userId" => &of.user,
+            "ownerId" | "userId" | "actorId" => &of.user,
+            "resourceId" => of.id("contacts"),
             "companyId" => of.id("companies"),
             "contactId" => of.id("contacts"),
             "leadId" => of.id("leads"),

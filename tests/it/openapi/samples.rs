@@ -7,6 +7,8 @@ use tenon_common::id::EventId;
 use tenon_tests::{Tenant, TestApp};
 use tokio::process::Command;
 
+use crate::isolation::operations::audit_event;
+
 /// What the samples call a record, a stage, another record, an event, and where their webhooks go.
 const ID: &str = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f";
 const STAGE: &str = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60";
@@ -58,6 +60,9 @@ impl Run<'_> {
             let made = self.run(&create.replace(RECEIVER, "http://127.0.0.1:9/hook")).await;
             let made = made.unwrap_or_else(|error| panic!("POST {collection}: {error}"));
             return made["data"]["id"].as_str().expect("an id").to_owned();
+        }
+        if collection.ends_with("/audit-events") {
+            return audit_event(self.app, &self.tenant).await;
         }
         let path = collection.strip_prefix("/api/v1").expect("a path of v1");
         let listed: Vec<Value> = self.tenant.admin().get(path).await.ok();
