@@ -121,7 +121,7 @@ impl Opened {
     }
 
     /// Reads to the end; whether that was the end of the answer, and not of the connection alone.
-    async fn is_whole(mut self) -> bool {
+    async fn ends_whole(mut self) -> bool {
         let mut bytes = Vec::new();
         // A connection may also end with an error.
         let _ = self.0.read_to_end(&mut bytes).await;

@@ -154,10 +154,10 @@ impl<R: Record> Streamed<R> {
         let Told { object, rows, bytes, .. } = told;
         match (&written, aborted) {
             (Err(error), _) => {
-                tracing::error!(request_id, %error, object, rows, bytes, "an export was not recorded")
+                tracing::error!(request_id, %error, object, rows, bytes, "an export was not recorded");
             }
             (Ok(()), Some(why)) => {
-                tracing::warn!(request_id, object, rows, bytes, why = why.name(), "an export was aborted")
+                tracing::warn!(request_id, object, rows, bytes, why = why.name(), "an export was aborted");
             }
             (Ok(()), None) => tracing::info!(request_id, object, rows, bytes, "an export is complete"),
         }

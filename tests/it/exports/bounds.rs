@@ -29,7 +29,7 @@ async fn slow_readers_hold_no_connection() {
     })
     .await;
     for export in waiting {
-        assert!(export.is_whole().await);
+        assert!(export.ends_whole().await);
     }
 }
 
@@ -51,14 +51,14 @@ async fn there_are_so_many_at_once_and_no_more() {
     let refused = export(&globex.admin(), CONTACTS, &[]).await.refused(429, "RATE_LIMITED");
     assert_eq!(refused.json()["details"], json!({"policy": "server-exports", "limit": "3"}));
     // One is read to its end, from one its reader goes away.
-    assert!(first.is_whole().await);
+    assert!(first.ends_whole().await);
     drop(second);
     for tenant in [&acme, &globex] {
         let admin = tenant.admin();
         eventually("there is a place again", async || export(&admin, CONTACTS, &[]).await.status == 200)
             .await;
     }
-    assert!(third.is_whole().await);
+    assert!(third.ends_whole().await);
     let reasons = async || {
         let told = told(&mut app.connect().await).await;
         told.iter()
@@ -91,7 +91,7 @@ async fn a_reader_that_takes_nothing_is_cut_off() {
         told.iter().any(|event| event["type"] == "export.aborted" && event["data"]["aborted"] == "clientGone")
     })
     .await;
-    assert!(!stalled.is_whole().await, "a part is not taken for the whole");
+    assert!(!stalled.ends_whole().await, "a part is not taken for the whole");
 }
 
 #[tokio::test]
@@ -108,9 +108,9 @@ async fn an_export_takes_no_more_memory_for_more_records() {
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
     };
     let address = api.addresses().http.expect("an address").to_string();
-    assert!(Opened::start(&address, key, "name=nobody").await.is_whole().await);
+    assert!(Opened::start(&address, key, "name=nobody").await.ends_whole().await);
     let before = mib("VmRSS:");
-    assert!(Opened::start(&address, key, "format=ndjson").await.is_whole().await);
+    assert!(Opened::start(&address, key, "format=ndjson").await.ends_whole().await);
     let grown = mib("VmHWM:") - before;
     eventually("it is told", async || told(&mut database.connect().await).await.len() == 2).await;
     let told = &told(&mut database.connect().await).await[1]["data"];

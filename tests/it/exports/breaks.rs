@@ -27,7 +27,7 @@ async fn a_database_that_dies_in_the_middle_ends_the_export_and_not_as_if_it_wer
         let second = request.send().await.expect("an answer");
         assert_eq!(second.status(), 200);
         cluster.kill().await.unwrap_or_else(|error| panic!("{error}"));
-        assert!(!export.is_whole().await, "{format} {encoding}");
+        assert!(!export.ends_whole().await, "{format} {encoding}");
         second.bytes().await.expect_err("a part is not taken for the whole");
         cluster.start_again().await.unwrap_or_else(|error| panic!("{error}"));
         let owner = Client::new(&format!("{}/api/v1", api.url())).with_bearer(text(&tenant, "apiKey"));
@@ -46,7 +46,7 @@ async fn an_export_ends_with_its_credential() {
     admin.delete(&format!("/api-keys/{}", text(&key, "id"))).await.no_content();
     let revoked = app.with(credential);
     eventually("the key is not good any more", async || revoked.get("/me").await.status == 401).await;
-    assert!(!export.is_whole().await);
+    assert!(!export.ends_whole().await);
     eventually("it is told", async || {
         told(&mut app.connect().await).await.iter().any(|event| event["data"]["aborted"] == "revoked")
     })
