@@ -2,6 +2,7 @@
 
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
+use crate::export::formula;
 use crate::id::ImportId;
 use crate::import::chunk::RowError;
 use crate::import::mapping::ADDED;
@@ -66,15 +67,13 @@ fn line<'c>(text: &mut String, cells: impl Iterator<Item = &'c str>) {
         if place > 0 {
             text.push(',');
         }
-        let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+        let cell = formula::guarded(cell);
         if cell.contains(['"', ',', '\n', '\r']) {
             text.push('"');
-            text.push_str(guard);
             text.push_str(&cell.replace('"', "\"\""));
             text.push('"');
         } else {
-            text.push_str(guard);
-            text.push_str(cell);
+            text.push_str(&cell);
         }
     }
     text.push_str("\r\n");
@@ -91,15 +90,13 @@ mod tests {
     fn a_line_is_safe_and_whole() {
         let mut text = String::new();
         line(&mut text, ["=1+1", "a \"b\", c", "-5", "", "d\ne"].into_iter());
-        assert_eq!(text, "'=1+1,\"a \"\"b\"\", c\",'-5,,\"d\ne\"\r\n");
+        assert_eq!(text, "'=1+1,\"a \"\"b\"\", c\",-5,,\"d\ne\"\r\n");
     }
 
     proptest! {
         /// What is written is read again as it was.
         #[test]
         fn lines_are_read_again(cells in prop::collection::vec("[a-z=+\\-@'\", \r\n\tä]{0,8}", 2..6)) {
-            // A cell that begins with an apostrophe and a sign cannot be told from a guarded one.
-            prop_assume!(!cells.iter().any(|cell| cell.starts_with('\'')));
             let mut text = String::new();
             line(&mut text, cells.iter().map(String::as_str));
             prop_assert_eq!(csv::cells(text.as_bytes()), cells);

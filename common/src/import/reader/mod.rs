@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::crm::rules::Broken;
 use crate::error::{Error, Result};
+use crate::export::formula;
 use crate::storage::Storage;
 
 /// Bytes that are read of the file at once.
@@ -33,9 +34,7 @@ pub enum Cell {
 impl Cell {
     /// A cell of a table. What an export made safe for spreadsheets is as it was.
     fn of_text(text: &str) -> Self {
-        let guarded =
-            text.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@', '\t', '\r']));
-        match guarded.unwrap_or(text) {
+        match formula::bare(text) {
             "" => Self::Empty,
             text => Self::Text(text.to_owned()),
         }
