@@ -46,7 +46,7 @@ impl ImportsApi {
     /// `multipart/form-data` with a part `options` (JSON) and a part `file`: CSV, NDJSON, an array of JSON objects, or XLSX, whose
     /// encoding and delimiter are found out. Or JSON with `options` and up to 10,000 `rows`. A file that is not what it says, and a
     /// mapping that does not fit its columns, are refused at once with the reason; 202 answers the import, which goes on by itself:
-    /// `GET /imports/{id}` follows it. With `dryRun` everything is tried and nothing kept; `POST /imports/{id}/resume` then does it.
+    /// `GET` of its `Location` follows it. With `dryRun` everything is tried and nothing kept; `POST …/resume` then does it.
     /// Columns of which `mapping` says nothing are guessed by their names. A row that is refused is a result, not a failure: the
     /// others are done. What is imported needs its own permission too, such as `contacts:write`. Needs `imports:write`.
     #[oai(path = "/api/v1/imports", method = "post", operation_id = "create_import")]

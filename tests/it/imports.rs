@@ -5,9 +5,15 @@ mod kills;
 mod lifecycle;
 mod outcomes;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tenon_tests::Client;
+use tenon_tests::eventually::within;
 use tenon_tests::stack::{Stack, text};
-use tenon_tests::{Client, eventually};
+
+/// How long an import may take: tests that run beside it fill the machine.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Sends a file; the import as it was accepted.
 async fn send(client: &Client, options: Value, file: impl AsRef<[u8]>) -> Value {
@@ -26,7 +32,7 @@ async fn import(client: &Client, options: Value, file: impl AsRef<[u8]>) -> Valu
 /// The import once no worker has anything to do for it.
 async fn ended(client: &Client, import: &Value) -> Value {
     let path = format!("/imports/{}", text(import, "id"));
-    eventually("the import has ended", async || {
+    within(PATIENCE, "the import has ended", async || {
         let now: Value = client.get(&path).await.ok();
         let state = text(&now, "state").to_owned();
         let tried = state == "ready" && now["dryRun"] == true && !now["finishedAt"].is_null();

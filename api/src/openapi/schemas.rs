@@ -79,9 +79,21 @@ pub(super) fn without_idle_nulls_in_examples(document: &mut Value) {
         let nullable = |name: &str| schema["properties"][name]["nullable"] == true;
         let Some(Value::Object(example)) = schema.get("example") else { return };
         let fitting = example.iter().filter(|(name, value)| !value.is_null() || nullable(name));
-        let fitting: Object = fitting.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let fitting: Object = fitting.map(|(name, value)| (name.clone(), without_nulls(value))).collect();
         schema.insert("example".to_owned(), Value::Object(fitting));
     });
+}
+
+/// The same below: what is within an example has left out what it does not say.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let said = members.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(said.map(|(name, value)| (name.clone(), without_nulls(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
 }
 
 /// Whether a schema is a reference and nothing else.
