@@ -54,7 +54,10 @@ fn add_shared_parts(document: &mut Value) {
         None => document["tags"] = json!([tag]),
     }
     let components = &mut document["components"];
-    child(components, "schemas").insert(schema::COMMON_NAME.to_owned(), schema::common());
+    let schemas = child(components, "schemas");
+    schemas.insert(schema::COMMON_NAME.to_owned(), schema::common());
+    // What only the description had that this one takes the place of.
+    schemas.shift_remove("EventObject");
     for header in HEADERS {
         child(components, "parameters").insert(header.component(), header.parameter());
     }
