@@ -101,12 +101,10 @@ choice! {
     ImportDateFormat as "ImportDateFormat" for import::DateFormat {
         /// 2026-11-28.
         Iso = "YYYY-MM-DD",
-        /// 28.11.2026.
-        DottedDayFirst = "DD.MM.YYYY",
-        /// 28/11/2026.
-        DayFirst = "DD/MM/YYYY",
-        /// 11/28/2026.
-        MonthFirst = "MM/DD/YYYY",
+        /// 28.11.2026, 28/11/2026, 28-11-2026.
+        DayFirst = "DD-MM-YYYY",
+        /// 11/28/2026, 11-28-2026, 11.28.2026.
+        MonthFirst = "MM-DD-YYYY",
     }
 }
 

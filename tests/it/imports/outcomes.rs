@@ -67,7 +67,7 @@ async fn companies_leads_and_activities_are_imported_by_their_own_rules() {
         "title;status;value;currency;companyId;expected close\nDeal;New;1250.50;EUR;{company};31.12.2026\nOther;won;;;;\nThird;new;1;;{};\n",
         uuid::Uuid::now_v7()
     );
-    let leads = import(owner, json!({"object": "leads", "dateFormat": "DD.MM.YYYY"}), leads).await;
+    let leads = import(owner, json!({"object": "leads", "dateFormat": "DD-MM-YYYY"}), leads).await;
     assert_eq!(counts(&leads), json!([1, 0, 0, 0, 2]), "{leads}");
     let failed = rows(owner, &leads, "failed").await;
     assert_eq!(

@@ -83,16 +83,15 @@ pub(super) fn kind(value: &str) -> Result<ActivityKind, Broken> {
 }
 
 pub(super) fn day(value: &str, formats: &Formats) -> Result<NaiveDate, Broken> {
-    let value = value.trim();
+    let value = value.trim().replace(['.', '/'], "-");
     let written = match formats.date {
         DateFormat::Iso => "%Y-%m-%d",
-        DateFormat::DottedDayFirst => "%d.%m.%Y",
-        DateFormat::DayFirst => "%d/%m/%Y",
-        DateFormat::MonthFirst => "%m/%d/%Y",
+        DateFormat::DayFirst => "%d-%m-%Y",
+        DateFormat::MonthFirst => "%m-%d-%Y",
     };
-    let iso = || NaiveDate::parse_from_str(value, "%Y-%m-%d");
+    let iso = || NaiveDate::parse_from_str(&value, "%Y-%m-%d");
     // Days that this format does not write are looked at as ISO ones: the others begin with no year.
-    NaiveDate::parse_from_str(value, written)
+    NaiveDate::parse_from_str(&value, written)
         .or_else(|_| iso())
         .map_err(|_| ("INVALID_DATE", format!("Must be a day written as {}", example(formats.date))))
 }
@@ -100,8 +99,7 @@ pub(super) fn day(value: &str, formats: &Formats) -> Result<NaiveDate, Broken> {
 fn example(format: DateFormat) -> &'static str {
     match format {
         DateFormat::Iso => "2026-11-28",
-        DateFormat::DottedDayFirst => "28.11.2026",
-        DateFormat::DayFirst => "28/11/2026",
+        DateFormat::DayFirst => "28.11.2026",
         DateFormat::MonthFirst => "11/28/2026",
     }
 }
@@ -153,14 +151,14 @@ mod tests {
         let wanted = NaiveDate::from_ymd_opt(2026, 11, 5);
         for (written, format) in [
             ("2026-11-05", DateFormat::Iso),
-            ("05.11.2026", DateFormat::DottedDayFirst),
+            ("05.11.2026", DateFormat::DayFirst),
             ("5/11/2026", DateFormat::DayFirst),
             ("11/05/2026", DateFormat::MonthFirst),
             ("2026-11-05", DateFormat::MonthFirst),
         ] {
             assert_eq!(day(written, &with(format)).ok(), wanted, "{written}");
         }
-        assert!(day("31.02.2026", &with(DateFormat::DottedDayFirst)).is_err());
+        assert!(day("31.02.2026", &with(DateFormat::DayFirst)).is_err());
         for (written, shown) in [
             ("2026-11-05T10:00:00+02:00", "2026-11-05T08:00:00+00:00"),
             ("2026-11-05 10:00", "2026-11-05T10:00:00+00:00"),
@@ -185,7 +183,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_cell_is_too_odd(cell in "\\PC{0,40}") {
-            for date in [DateFormat::Iso, DateFormat::DottedDayFirst, DateFormat::DayFirst, DateFormat::MonthFirst] {
+            for date in [DateFormat::Iso, DateFormat::DayFirst, DateFormat::MonthFirst] {
                 let formats = Formats { date, calling_code: calling_code("AT") };
                 let _ = (day(&cell, &formats), instant(&cell, &formats), phone(&cell, &formats));
             }
