@@ -140,6 +140,8 @@ impl EventType {
         Self::WEBHOOK_CREATED,
         Self::WEBHOOK_UPDATED,
         Self::WEBHOOK_DELETED,
+        Self::EXPORT_COMPLETED,
+        Self::EXPORT_ABORTED,
     ];
 
     /// Every type that is recorded: those that can be subscribed to, and the others.
