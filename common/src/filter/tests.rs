@@ -13,10 +13,15 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// Keywords are read in any case.
+fn is_keyword(field: &str) -> bool {
+    ["and", "or", "not", "null"].iter().any(|keyword| keyword.eq_ignore_ascii_case(field))
+}
+
 fn predicate() -> impl Strategy<Value = Filter> {
     let values = proptest::collection::vec(value(), 1..4);
     ("[a-z][A-Za-z0-9.]{0,8}", 0..Operator::ALL.len(), values, value())
-        .prop_filter("not a keyword", |(field, ..)| !["and", "or", "not", "null"].contains(&field.as_str()))
+        .prop_filter("not a keyword", |(field, ..)| !is_keyword(field))
         .prop_map(|(field, operator, mut values, second)| {
             let operator = Operator::ALL[operator];
             match operator.arity() {
