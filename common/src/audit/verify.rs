@@ -86,7 +86,8 @@ pub async fn verify(tx: &mut TenantTx<'_>, after: i64) -> Result<Verified> {
         Some(seal) => Some(Head { position: seal.position, hash: hash_of(&seal.hash)? }),
         None => None,
     };
-    let mut verified = Verified { from: after.saturating_add(1), through: after, head, has_more: false, broken: None };
+    let mut verified =
+        Verified { from: after.saturating_add(1), through: after, head, has_more: false, broken: None };
     let Some(newest) = head.map(|head| head.position) else {
         // Nothing is sealed: whoever was further before had seals that are gone.
         verified.broken = (after > 0).then_some(gone(after));
