@@ -1,6 +1,7 @@
 //! `/imports`: files whose rows become records.
 
 mod body;
+mod digest;
 mod file;
 mod options;
 mod progress;
@@ -23,7 +24,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::caller::{Caller, ImportsRead, ImportsWrite};
 use crate::error::ApiError;
-use crate::once::{Answered, Once};
+use crate::once::{Answered, Once, OnceStreamed};
 use crate::params;
 use crate::prefer::Prefer;
 use crate::response::{Listed, Paging, Shown};
@@ -54,12 +55,15 @@ impl ImportsApi {
         &self,
         caller: Caller<ImportsWrite>,
         app: Data<&Arc<App>>,
+        /// A key of your own: the same file and options under it within 24 hours are imported once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: OnceStreamed,
         /// `handling=lenient` to have unknown fields ignored.
         #[oai(name = "Prefer")]
         prefer: Prefer,
         request: ImportRequest,
-    ) -> Result<Accepted, ApiError> {
-        receive::import(&app, &caller, request, None, prefer.lenient).await.map(Accepted)
+    ) -> Result<Answered<Accepted>, ApiError> {
+        receive::import(&app, &caller, once, prefer, request, None).await
     }
 
     /// Import contacts
@@ -70,12 +74,15 @@ impl ImportsApi {
         &self,
         caller: Caller<ImportsWrite>,
         app: Data<&Arc<App>>,
+        /// A key of your own: the same file and options under it within 24 hours are imported once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: OnceStreamed,
         /// `handling=lenient` to have unknown fields ignored.
         #[oai(name = "Prefer")]
         prefer: Prefer,
         request: ImportRequest,
-    ) -> Result<Accepted, ApiError> {
-        receive::import(&app, &caller, request, Some(Object::Contacts), prefer.lenient).await.map(Accepted)
+    ) -> Result<Answered<Accepted>, ApiError> {
+        receive::import(&app, &caller, once, prefer, request, Some(Object::Contacts)).await
     }
 
     /// List imports
@@ -186,7 +193,7 @@ impl ImportsApi {
     /// Download the errors of an import
     ///
     /// CSV: the rows that were refused as they were, with `_row`, `_code` and `_message` behind them. Mended, it can be imported as it
-    /// is: those three columns are passed over. Needs `imports:read`.
+    /// is: those three columns are passed over. What a row had more of than columns stands behind them. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/errors.csv", method = "get", operation_id = "download_import_errors")]
     async fn download(
         &self,

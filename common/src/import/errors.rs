@@ -48,7 +48,9 @@ pub async fn part(tx: &mut TenantTx<'_>, import: ImportId, after: i64) -> Result
     for (row, errors, cells) in rows {
         let errors: Vec<RowError> = serde_json::from_str(&errors).map_err(Error::internal)?;
         let mut cells: Vec<String> = serde_json::from_str(&cells).map_err(Error::internal)?;
-        cells.resize(width.max(cells.len()), String::new());
+        // What a row has too much comes behind the added columns: these stay in their places, and nothing is lost or taken for mended.
+        let surplus = cells.split_off(width.min(cells.len()));
+        cells.resize(width, String::new());
         let codes: Vec<&str> = errors.iter().map(|error| error.code.as_str()).collect();
         let says = |error: &RowError| match &error.column {
             Some(column) => format!("{column}: {}", error.message),
@@ -56,6 +58,7 @@ pub async fn part(tx: &mut TenantTx<'_>, import: ImportId, after: i64) -> Result
         };
         let messages: Vec<String> = errors.iter().map(says).collect();
         cells.extend([row.to_string(), codes.join(" "), messages.join("; ")]);
+        cells.extend(surplus);
         line(&mut text, cells.iter().map(String::as_str));
     }
     Ok(Part { text, next })
