@@ -1,5 +1,23 @@
 -- Exports as jobs: lists that are written into a file by a worker, for who fetches it later.
 
+-- A worker reads for who asked for an export, and so no more than that user may see: what narrows the API's login below ADMIN narrows
+-- the worker's too. Whatever else a worker does, it does as Tenon itself.
+create or replace function tenon.wall_owner_scope(walled regclass, self_column text default null) returns void language plpgsql as $$
+declare
+    mine text := '(select tenon.rank()) >= 3 or owner_id = (select tenon.user_id())'
+        || case when self_column is null then '' else format(' or %I = (select tenon.user_id())', self_column) end;
+begin
+    execute format('create policy owner_scope on %s as restrictive for all to tenon_app, tenon_worker using (%s) with check (%2$s)',
+                   walled, mine);
+end
+$$;
+alter policy owner_scope on tenon.contacts to tenon_app, tenon_worker;
+alter policy owner_scope on tenon.companies to tenon_app, tenon_worker;
+alter policy owner_scope on tenon.leads to tenon_app, tenon_worker;
+alter policy owner_scope on tenon.activities to tenon_app, tenon_worker;
+alter policy end_scope on tenon.activity_links to tenon_app, tenon_worker;
+alter policy end_scope on tenon.associations to tenon_app, tenon_worker;
+
 create table tenon.exports (
     tenant_id   uuid not null references tenon.tenants (id),
     id          uuid not null,
@@ -34,13 +52,6 @@ select tenon.wall('tenon.exports');
 select tenon.wall_owner_scope('tenon.exports');
 grant select, insert, update on tenon.exports to tenon_app;
 grant select, update on tenon.exports to tenon_worker;
-
--- A worker reads for who asked, and so no more than who asked may see. Whatever else it does, it does as Tenon itself.
-alter policy owner_scope on tenon.contacts to tenon_app, tenon_worker;
-alter policy owner_scope on tenon.companies to tenon_app, tenon_worker;
-alter policy owner_scope on tenon.leads to tenon_app, tenon_worker;
-alter policy owner_scope on tenon.activities to tenon_app, tenon_worker;
-alter policy end_scope on tenon.activity_links to tenon_app, tenon_worker;
 
 -- Whose files are to be removed; their removal is each tenant's own transaction.
 create policy expiry on tenon.exports for select to tenon_queue using (state = 'succeeded' and expires_at < now());

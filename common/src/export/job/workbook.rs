@@ -28,6 +28,16 @@ pub(super) struct Workbook {
     writing: JoinHandle<Result<File>>,
 }
 
+/// What a sheet is to be.
+struct Sheet {
+    name: &'static str,
+    columns: Vec<Column>,
+    /// Whether texts are written as they are, also those of which an import would take something off.
+    raw: bool,
+    /// Rows at most, the names among them.
+    most: u32,
+}
+
 /// A column, and how its texts are meant.
 struct Column {
     name: &'static str,
@@ -41,7 +51,8 @@ impl Workbook {
         let column = |name: &&'static str| Column { name, kind: listing.field(name).map(|field| field.kind) };
         let columns: Vec<Column> = listing.members.iter().filter(wanted).map(column).collect();
         let (pages, read) = mpsc::channel(1);
-        let writing = tokio::task::spawn_blocking(move || write(listing.name, &columns, raw, read));
+        let sheet = Sheet { name: listing.name, columns, raw, most: MAX_ROWS };
+        let writing = tokio::task::spawn_blocking(move || write(&sheet, read));
         Self { pages, writing }
     }
 
@@ -61,16 +72,11 @@ impl Workbook {
     }
 }
 
-fn write(
-    name: &str,
-    columns: &[Column],
-    raw: bool,
-    mut pages: mpsc::Receiver<Option<Vec<u8>>>,
-) -> Result<File> {
+fn write(wanted: &Sheet, mut pages: mpsc::Receiver<Option<Vec<u8>>>) -> Result<File> {
     let mut workbook = rust_xlsxwriter::Workbook::new();
     let sheet = workbook.add_worksheet_with_constant_memory().map_err(Error::internal)?;
-    sheet.set_name(name).and_then(|sheet| sheet.set_freeze_panes(1, 0)).map_err(Error::internal)?;
-    let mut rows = Rows::new(sheet, columns, raw)?;
+    sheet.set_name(wanted.name).and_then(|sheet| sheet.set_freeze_panes(1, 0)).map_err(Error::internal)?;
+    let mut rows = Rows::new(sheet, wanted)?;
     let mut bytes = 0;
     loop {
         match pages.blocking_recv() {
@@ -93,34 +99,33 @@ fn write(
 
 struct Rows<'a> {
     sheet: &'a mut Worksheet,
-    columns: &'a [Column],
-    raw: bool,
+    wanted: &'a Sheet,
     row: u32,
     instant: Format,
     day: Format,
 }
 
 impl<'a> Rows<'a> {
-    fn new(sheet: &'a mut Worksheet, columns: &'a [Column], raw: bool) -> Result<Self> {
-        for (place, column) in (0..).zip(columns) {
+    fn new(sheet: &'a mut Worksheet, wanted: &'a Sheet) -> Result<Self> {
+        for (place, column) in (0..).zip(&wanted.columns) {
             sheet.write_string(0, place, column.name).map_err(Error::internal)?;
         }
         let format = |format| Format::new().set_num_format(format);
         let (instant, day) = (format("yyyy-mm-dd hh:mm:ss"), format("yyyy-mm-dd"));
-        Ok(Self { sheet, columns, raw, row: 0, instant, day })
+        Ok(Self { sheet, wanted, row: 0, instant, day })
     }
 
     /// Writes a record, which is a JSON object.
     fn write(&mut self, line: &[u8]) -> Result<()> {
         self.row += 1;
-        if self.row >= MAX_ROWS {
-            let most = MAX_ROWS - 1;
+        if self.row >= self.wanted.most {
+            let most = self.wanted.most - 1;
             let message =
                 format!("A sheet has at most {most} rows: ask for fewer records, or for CSV or NDJSON");
             return Err(Error::File("TOO_MANY_ROWS", message));
         }
         let record: Map<String, Value> = serde_json::from_slice(line).map_err(Error::internal)?;
-        for (place, column) in (0..).zip(self.columns) {
+        for (place, column) in (0..).zip(&self.wanted.columns) {
             let Some(value) = record.get(column.name) else { continue };
             self.cell(place, column, value).map_err(|error| self.failed(column, error))?;
         }
@@ -149,7 +154,7 @@ impl<'a> Rows<'a> {
                     sheet.write_datetime_with_format(row, place, day, &self.day)?;
                 }
                 // A cell that holds a text is never run. What an import would take off is there twice.
-                _ if !self.raw && formula::bare(text) != text => {
+                _ if !self.wanted.raw && formula::bare(text) != text => {
                     sheet.write_string(row, place, formula::guarded(text))?;
                 }
                 _ => {
@@ -191,3 +196,6 @@ fn day_of(column: &Column, text: &str) -> Option<NaiveDate> {
     let day = (column.kind == Some(Kind::Date)).then(|| text.parse().ok())?;
     day.filter(|day: &NaiveDate| is_a_sheets(*day))
 }
+
+#[cfg(test)]
+mod tests;
