@@ -1,5 +1,6 @@
 //! Exports that a worker writes into files.
 
+mod bounds;
 mod expiry;
 mod files;
 mod kills;

@@ -195,10 +195,12 @@ pub struct NewExport {
 }
 
 impl NewExport {
-    /// Checks what is asked for, as the list and the streamed export do.
+    /// Checks what is asked for, as the list and the streamed export do; and as it is kept.
     pub fn check(object: Object, style: Style, request: ListRequest) -> Result<Self> {
         let asked = Asked::of(&request)?;
-        dispatch!(object, R => request.walk(<R as Record>::listing()))?;
+        for request in [request, asked.request()] {
+            dispatch!(object, R => request.walk(<R as Record>::listing()))?;
+        }
         let options = Options { asked, bom: style.bom, raw: style.raw };
         Ok(Self { object, format: style.format, options })
     }
