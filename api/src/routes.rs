@@ -23,6 +23,7 @@ use crate::code::Code;
 use crate::companies::Companies;
 use crate::contacts::Contacts;
 use crate::deliveries::DeliveriesApi;
+use crate::exports::ExportsApi;
 use crate::imports::{ImportTemplatesApi, ImportsApi};
 use crate::industries::IndustriesApi;
 use crate::layers::{Outermost, Routes};
@@ -75,6 +76,7 @@ type Resources = (
     Crm,
     Links,
     (ImportsApi, ImportTemplatesApi),
+    ExportsApi,
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -93,6 +95,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         Crm::default(),
         Links::default(),
         (ImportsApi, ImportTemplatesApi),
+        ExportsApi,
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,

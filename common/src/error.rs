@@ -24,7 +24,7 @@ pub enum Error {
     /// The columns of a file do not fit the fields, all that is wrong with them.
     #[error("The mapping does not fit the file")]
     Mapping(Vec<FieldError>),
-    /// A file that cannot be read: a code, and words.
+    /// A file that cannot be read or written: a code, and words.
     #[error("{1}")]
     File(&'static str, String),
     /// The list, sort or cursor that was asked for is wrong.

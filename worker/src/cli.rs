@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use tenon_common::config::{
     DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs, seconds,
 };
+use tenon_common::export;
 use tenon_common::job::Queue;
 use tenon_common::webhook::schedule::RetrySchedule;
 
@@ -46,9 +47,32 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub imports: ImportArgs,
+    /// See there.
+    #[command(flatten)]
+    pub exports: ExportArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How exports are written into files.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Exports")]
+pub struct ExportArgs {
+    /// Exports of a tenant that are written at once; the others wait.
+    #[arg(long, env = "TENON_EXPORTS_RUNNING", value_name = "COUNT", default_value_t = 1, global = true,
+          value_parser = clap::value_parser!(i64).range(1..=100))]
+    pub exports_running: i64,
+    /// How long the file of an export is kept, in seconds; then it is removed.
+    #[arg(long, env = "TENON_EXPORT_KEEP", value_name = "SECONDS", default_value = "86400", global = true, value_parser = seconds)]
+    pub export_keep: Duration,
+}
+
+impl ExportArgs {
+    /// The limits.
+    pub fn limits(&self) -> export::job::Limits {
+        export::job::Limits { running: self.exports_running, keep: self.export_keep }
+    }
 }
 
 /// What is worked on, and how much of it at once.

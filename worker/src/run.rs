@@ -124,6 +124,7 @@ pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
         db,
         cli.storage.open()?,
         cli.imports.limits(),
+        cli.exports.limits(),
         cli.secret.key()?,
         sender,
         Turns::new(Slots::new(limits), limits.per_webhook),

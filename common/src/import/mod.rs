@@ -14,7 +14,7 @@ pub mod file;
 pub mod format;
 mod job;
 pub mod mapping;
-mod object;
+pub(crate) mod object;
 mod options;
 pub mod reader;
 pub mod revert;
