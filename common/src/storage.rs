@@ -14,7 +14,10 @@ use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::id::TenantId;
 
+/// What files are for: the beginnings of their keys.
+const PURPOSES: [&str; 2] = ["imports", "exports"];
 /// Parts of an upload that are on their way at once, 5 MiB each.
 const PARTS: usize = 2;
 
@@ -87,6 +90,20 @@ impl Storage {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes all files of a tenant; how many.
+    pub async fn delete_all(&self, tenant: TenantId) -> Result<i64> {
+        let mut removed = 0;
+        for purpose in PURPOSES {
+            let files = self.0.list(Some(&Path::from(format!("{purpose}/{tenant}"))));
+            let mut keys = files.map_ok(|file| file.location).boxed();
+            while let Some(key) = keys.try_next().await? {
+                self.delete(key.as_ref()).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 }
 
@@ -162,6 +179,33 @@ mod tests {
         upload.write(Bytes::from_static(b"one")).await.expect("written");
         upload.abort().await;
         assert!(storage.size("imports/b/file").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn all_files_of_a_tenant_go_and_nobody_elses() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let storage = Storage::open(&folder.path().to_string_lossy()).expect("a storage");
+        let (tenant, other) = (TenantId::new(), TenantId::new());
+        let keys = |tenant: TenantId| {
+            [
+                format!("imports/{tenant}/a/file"),
+                format!("imports/{tenant}/a/rows"),
+                format!("exports/{tenant}/b"),
+            ]
+        };
+        for key in keys(tenant).into_iter().chain(keys(other)) {
+            let mut upload = storage.upload(&key).await.expect("begun");
+            upload.write(Bytes::from_static(b"one")).await.expect("written");
+            upload.finish().await.expect("finished");
+        }
+        assert_eq!(storage.delete_all(tenant).await.expect("removed"), 3);
+        assert_eq!(storage.delete_all(tenant).await.expect("removed already"), 0);
+        for key in keys(tenant) {
+            assert!(matches!(storage.size(&key).await, Err(Error::FileMissing)), "{key}");
+        }
+        for key in keys(other) {
+            assert_eq!(storage.size(&key).await.expect("there"), 3, "{key}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use tenon_common::config::{
@@ -40,6 +41,9 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub retention: RetentionArgs,
+    /// See there.
+    #[command(flatten)]
+    pub housekeeping: HousekeepingArgs,
     /// See there.
     #[command(flatten)]
     pub storage: StorageArgs,
@@ -143,6 +147,30 @@ pub struct WebhookArgs {
         global = true
     )]
     pub webhook_allowed_subnets: Vec<IpNet>,
+}
+
+/// What is removed by itself, and when.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Housekeeping")]
+pub struct HousekeepingArgs {
+    /// How often each task of the housekeeping looks for something to do, in seconds.
+    #[arg(long, env = "TENON_HOUSEKEEPING_EVERY", value_name = "SECONDS", default_value = "600", global = true, value_parser = seconds)]
+    pub housekeeping_every: Duration,
+    /// For how many days a job that was given up is kept for you to look at.
+    #[arg(long, env = "TENON_KILLED_JOB_RETENTION_DAYS", value_name = "DAYS", default_value_t = 14, global = true,
+          value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub killed_job_retention_days: u32,
+}
+
+impl HousekeepingArgs {
+    /// How long jobs that were given up are kept.
+    pub fn killed_jobs(&self) -> TimeDelta {
+        days(self.killed_job_retention_days)
+    }
+}
+
+fn days(count: u32) -> TimeDelta {
+    TimeDelta::days(i64::from(count))
 }
 
 /// What to do.

@@ -77,6 +77,7 @@ const POLICIES: &[(&str, &str, char, &str)] = &[
     ("tenon.import_keys", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.import_templates", "maintenance", 'p', "tenon_maint"),
     ("tenon.import_templates", "tenant", 'p', "tenon_app,tenon_worker"),
+    ("tenon.imports", "clearing", 'p', "tenon_queue"),
     ("tenon.imports", "maintenance", 'p', "tenon_maint"),
     ("tenon.imports", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.industries", "maintenance", 'p', "tenon_maint"),
