@@ -1,13 +1,16 @@
 //! What is removed by itself: what is due goes, what is not stays, and nobody else's; and the tasks that do it.
 
+mod deliveries;
 mod imports;
+mod partitions;
 mod queue;
+mod records;
 mod tasks;
 
 use clap::Parser;
 use sqlx::{AssertSqlSafe, PgConnection};
 use tenon_tests::TestDatabase;
-use tenon_tests::app::{SECRET_KEY, connect};
+use tenon_tests::app::connect;
 use tenon_worker::cli::Cli;
 use tenon_worker::housekeeping::{self, Means, Outcome, Run, Task};
 use tokio::sync::Semaphore;
@@ -17,10 +20,10 @@ fn means(database: &TestDatabase) -> Means {
     Means { db: connect(database.worker_url()), storage: database.storage() }
 }
 
-/// A task of a worker with default settings.
-fn task(name: &str) -> Task {
-    let cli =
-        Cli::try_parse_from(["tenon-worker", "--secret-key", SECRET_KEY, "run"]).expect("a command line");
+/// A task of a worker with these settings.
+fn task(name: &str, settings: &[&str]) -> Task {
+    let arguments = [&["tenon-worker"], settings, &["run"]].concat();
+    let cli = Cli::try_parse_from(arguments).expect("a command line");
     let tasks = housekeeping::tasks::of(&cli);
     tasks.into_iter().find(|task| task.name == name).unwrap_or_else(|| panic!("no task {name}"))
 }
@@ -29,9 +32,14 @@ async fn run(means: &Means, task: &Task) -> Run {
     housekeeping::run(means, task, &Semaphore::new(1)).await
 }
 
-/// Does a task; how much it removed.
+/// Does a task as it is by default; how much it removed.
 async fn removed_by(database: &TestDatabase, name: &str) -> i64 {
-    let run = run(&means(database), &task(name)).await;
+    removed_under(database, name, &[]).await
+}
+
+/// The same under settings.
+async fn removed_under(database: &TestDatabase, name: &str, settings: &[&str]) -> i64 {
+    let run = run(&means(database), &task(name, settings)).await;
     assert_eq!(run.outcome, Outcome::Done, "{name}");
     run.removed
 }
