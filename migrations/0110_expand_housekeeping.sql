@@ -10,7 +10,9 @@ alter table tenon.imports
     add column cleared_at timestamptz;
 drop index tenon.imports_expired;
 -- By what does not change while rows are made, for every chunk writes the import's row.
-create index imports_expired on tenon.imports ((coalesce(revert_until, created_at))) where cleared_at is null;
+-- Written as a case: under a policy the planner takes a coalesce for one that tells, and uses no index for it.
+create index imports_expired on tenon.imports ((case when revert_until is null then created_at else revert_until end))
+    where cleared_at is null;
 
 -- Whether an import's time is over. One that ended within a day is left for its errors to be read, whenever its time was over; one that
 -- waits or is at work keeps what it needs, unless nobody has ever looked at its file.
@@ -75,7 +77,7 @@ begin
     return query execute format(
         'select r.tenant_id, r.id, r.deleted_at from tenon.%I r
          where r.deleted_at is not null and r.deleted_at < now() - $1 and (r.deleted_at, r.id) > ($2, $3)
-           and not exists (select from tenon.tenants t where t.id = r.tenant_id and t.deleted_at is not null)
+           and (select t.deleted_at from tenon.tenants t where t.id = r.tenant_id) is null
          order by r.deleted_at, r.id limit $4', kind)
         using older_than, coalesce(after_time, '-infinity'), coalesce(after_id, '00000000-0000-0000-0000-000000000000'), most;
 end
@@ -110,10 +112,10 @@ create function tenon.imports_to_clear(unfinished interval, most integer) return
     language sql stable security definer set search_path = pg_catalog, pg_temp rows 100
 as $$
     select i.tenant_id, i.id from tenon.imports i
-    where i.cleared_at is null and coalesce(i.revert_until, i.created_at) < now()
+    where i.cleared_at is null and case when i.revert_until is null then i.created_at else i.revert_until end < now()
       and (i.expired_at is not null
            or tenon.import_is_over(i.state, i.finished_at, i.revert_until, i.created_at, i.updated_at, unfinished))
-    order by coalesce(i.revert_until, i.created_at) limit most
+    order by case when i.revert_until is null then i.created_at else i.revert_until end limit most
 $$;
 
 revoke execute on function tenon.imports_to_clear(interval, integer), tenon.remove_old_deliveries(interval, integer),

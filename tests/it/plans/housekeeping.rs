@@ -17,7 +17,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("records-are-found", "select r.tenant_id, r.id, r.deleted_at from tenon.contacts r"),
     (
         "records-are-locked",
-        "from tenon.contacts where tenant_id = $1 and id = any ($2) and deleted_at < now()",
+        "from tenon.contacts where tenant_id = $1 and id = any ($2) and (deleted_at < now()",
     ),
     ("records-are-removed", "delete from tenon.contacts where"),
     ("deliveries-are-removed", "with due as materialized"),

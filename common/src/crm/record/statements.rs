@@ -61,8 +61,9 @@ impl Statements {
             lock_all: kept(format!(
                 "{select} and id = any ($2) and deleted_at is null order by id for no key update"
             )),
+            // By id, however many are deleted: `is true` keeps the index of what is deleted out of it.
             lock_deleted: kept(format!(
-                "{select} and id = any ($2) and deleted_at < now() - make_interval(secs => $3) order by id for no key update"
+                "{select} and id = any ($2) and (deleted_at < now() - make_interval(secs => $3)) is true order by id for no key update"
             )),
             collision: kept(collision::<R>(table)),
             takers: kept(takers::<R>(table)),
