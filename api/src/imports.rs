@@ -140,7 +140,8 @@ impl ImportsApi {
 
     /// List the rows of an import
     ///
-    /// What became of each row that is done, in their order, and why of those that were refused or left out. Needs `imports:read`.
+    /// What became of each row that is done, in their order, and why of those that were refused or left out. Kept until `revertUntil`, then
+    /// 410 `EXPIRED`. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/rows", method = "get", operation_id = "list_import_rows")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn rows(
@@ -167,7 +168,7 @@ impl ImportsApi {
 
     /// List the errors of an import
     ///
-    /// The rows that were refused, with every reason. The same as the rows with `outcome=failed`. Needs `imports:read`.
+    /// The rows that were refused, with every reason. The same as the rows with `outcome=failed`, and kept as long. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/errors", method = "get", operation_id = "list_import_errors")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn errors(
@@ -193,7 +194,8 @@ impl ImportsApi {
     /// Download the errors of an import
     ///
     /// CSV: the rows that were refused as they were, with `_row`, `_code` and `_message` behind them. Mended, it can be imported as it
-    /// is: those three columns are passed over. What a row had more of than columns stands behind them. Needs `imports:read`.
+    /// is: those three columns are passed over. What a row had more of than columns stands behind them. Kept until `revertUntil`, then
+    /// 410 `EXPIRED`. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/errors.csv", method = "get", operation_id = "download_import_errors")]
     async fn download(
         &self,
@@ -230,7 +232,7 @@ impl ImportsApi {
     /// Resume an import
     ///
     /// Goes on where it was, if it was cancelled or has failed; after too many errors with as many more. Of a dry run it does what
-    /// was tried. Needs `imports:write`.
+    /// was tried. Possible until `revertUntil`. Needs `imports:write`.
     #[oai(path = "/api/v1/imports/:id/resume", method = "post", operation_id = "resume_import")]
     async fn resume(
         &self,

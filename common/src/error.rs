@@ -71,6 +71,9 @@ pub enum Error {
         /// Why.
         error: Box<Error>,
     },
+    /// What was asked for was kept for a while, which is over.
+    #[error("{0}")]
+    Expired(&'static str),
     /// The database took longer than a request may.
     #[error("The query took too long")]
     Timeout,

@@ -14,7 +14,10 @@ use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::id::TenantId;
 
+/// What files are for: the beginnings of their keys.
+const PURPOSES: [&str; 2] = ["imports", "exports"];
 /// Parts of an upload that are on their way at once, 5 MiB each.
 const PARTS: usize = 2;
 
@@ -108,6 +111,18 @@ impl Storage {
         }
         let found = self.files.list(Some(&Path::from(key))).map_ok(|file| file.location).boxed();
         Ok(self.files.delete_stream(found).try_for_each(|_| std::future::ready(Ok(()))).await?)
+    }
+
+    /// Removes all files of a tenant; how many.
+    pub async fn delete_all(&self, tenant: TenantId) -> Result<i64> {
+        let mut removed = 0;
+        for purpose in PURPOSES {
+            let below = format!("{purpose}/{tenant}");
+            let found = self.files.list(Some(&Path::from(below.as_str())));
+            removed += found.try_fold(0, |count, _| std::future::ready(Ok(count + 1))).await?;
+            self.delete_below(&below).await?;
+        }
+        Ok(removed)
     }
 }
 
@@ -205,6 +220,33 @@ mod tests {
         assert!(!folder.path().join("exports/a").exists());
         assert_eq!(storage.size("exports/b/1/file").await.expect("another's"), 3);
         unfinished.abort().await;
+    }
+
+    #[tokio::test]
+    async fn all_files_of_a_tenant_go_and_nobody_elses() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let storage = Storage::open(&folder.path().to_string_lossy()).expect("a storage");
+        let (tenant, other) = (TenantId::new(), TenantId::new());
+        let keys = |tenant: TenantId| {
+            [
+                format!("imports/{tenant}/a/file"),
+                format!("imports/{tenant}/a/rows"),
+                format!("exports/{tenant}/b"),
+            ]
+        };
+        for key in keys(tenant).into_iter().chain(keys(other)) {
+            let mut upload = storage.upload(&key).await.expect("begun");
+            upload.write(Bytes::from_static(b"one")).await.expect("written");
+            upload.finish().await.expect("finished");
+        }
+        assert_eq!(storage.delete_all(tenant).await.expect("removed"), 3);
+        assert_eq!(storage.delete_all(tenant).await.expect("removed already"), 0);
+        for key in keys(tenant) {
+            assert!(matches!(storage.size(&key).await, Err(Error::FileMissing)), "{key}");
+        }
+        for key in keys(other) {
+            assert_eq!(storage.size(&key).await.expect("there"), 3, "{key}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ async fn send(client: &Client, options: Value, file: impl AsRef<[u8]>) -> Value 
 }
 
 /// Sends a file and waits for its end.
-async fn import(client: &Client, options: Value, file: impl AsRef<[u8]>) -> Value {
+pub(crate) async fn import(client: &Client, options: Value, file: impl AsRef<[u8]>) -> Value {
     let sent = send(client, options, file).await;
     ended(client, &sent).await
 }

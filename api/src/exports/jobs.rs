@@ -113,7 +113,7 @@ impl ExportsApi {
     /// Download the file of an export
     ///
     /// All of it, once the export has `succeeded`; before that, and of one that failed or was cancelled, 409 `STATE_CONFLICT`. It can
-    /// be fetched until `expiresAt`, as often as you like; then the answer is 410 `EXPORT_EXPIRED`. An answer that is shorter than its
+    /// be fetched until `expiresAt`, as often as you like; then the answer is 410 `EXPIRED`. An answer that is shorter than its
     /// `Content-Length` is not whole; ask again. What is exported needs its own permission too, such as `contacts:read`. Needs
     /// `exports:read`.
     #[oai(path = "/:id/file", method = "get", operation_id = "download_export")]

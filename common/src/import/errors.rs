@@ -23,6 +23,7 @@ pub struct Part {
 /// The first line: the file's columns, and those that are added.
 pub async fn header(tx: &mut TenantTx<'_>, import: ImportId) -> Result<String> {
     let import = store::get(tx, import).await?;
+    import.check_kept()?;
     let mut text = String::new();
     line(&mut text, import.columns.iter().map(String::as_str).chain(ADDED));
     Ok(text)
@@ -30,7 +31,9 @@ pub async fn header(tx: &mut TenantTx<'_>, import: ImportId) -> Result<String> {
 
 /// The lines that follow a row's.
 pub async fn part(tx: &mut TenantTx<'_>, import: ImportId, after: i64) -> Result<Part> {
-    let width = store::get(tx, import).await?.columns.len();
+    let found = store::get(tx, import).await?;
+    found.check_kept()?;
+    let width = found.columns.len();
     let rows: Vec<(i64, String, String)> = sqlx::query_as(
         "select row, errors, cells from tenon.import_errors
          where tenant_id = $1 and import_id = $2 and row > $3 and outcome = 'failed'

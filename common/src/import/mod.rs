@@ -13,6 +13,7 @@ pub mod fields;
 pub mod file;
 pub mod format;
 mod job;
+pub mod leftovers;
 pub mod mapping;
 pub(crate) mod object;
 mod options;

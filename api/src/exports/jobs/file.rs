@@ -29,7 +29,7 @@ impl ExportFile {
     pub(super) async fn of(app: &App, export: &ExportJob) -> Result<Self, Refusal> {
         match export.state() {
             State::Succeeded => {}
-            State::Expired => return Err(Refusal::new(Code::ExportExpired)),
+            State::Expired => return Err(Refusal::new(Code::Expired)),
             state => {
                 let message = format!("There is no file of an export that is {}", state.name());
                 return Err(Refusal::because(Code::StateConflict, message).detail("state", state.name()));
@@ -37,7 +37,7 @@ impl ExportFile {
         }
         let pieces = app.storage.stream(&export.file_key()).await.map_err(|error| match error {
             // It was removed in this moment.
-            Error::FileMissing => Refusal::new(Code::ExportExpired),
+            Error::FileMissing => Refusal::new(Code::Expired),
             error => error.into(),
         })?;
         let response = Response::builder()
