@@ -64,8 +64,10 @@ pub struct AuditApi;
 impl AuditApi {
     /// List audit events
     ///
-    /// Who changed what, newest first. An entry appears a moment after its change. Of more than 100,000 there is no total. Needs
-    /// `audit:read`.
+    /// Who did what, newest first. An entry appears a moment after its change. Beside changes, which have the names of their events,
+    /// there are `auth.login.succeeded`, `auth.login.failed`, `access.refused` (a 403) and `auth.key.used`. Those that are alike are
+    /// counted: the first is an entry, what follows within a minute one more with its `count`; of an API key, from one address, within
+    /// an hour. Of more than 100,000 there is no total. Needs `audit:read`.
     #[oai(path = "/", method = "get", operation_id = "list_audit_events")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn list(

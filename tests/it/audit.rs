@@ -1,6 +1,7 @@
 //! The audit trail: an entry of every change, append-only, chained, and verified.
 
 mod chain;
+mod direct;
 mod reading;
 mod workers;
 
@@ -36,8 +37,8 @@ async fn entries(app: &TestApp, tenant: &Tenant, count: i32) -> Vec<uuid::Uuid> 
     for number in 0..count {
         let id = uuid::Uuid::now_v7();
         let insert = "insert into tenon.audit_events (tenant_id, id, at, action, category, actor_kind, actor_id, resource_type, resource_id,
-                                                      resource_version, outcome, changes, request_id, ip, user_agent)
-                      values ($1, $2, now(), $3, 'records', 'user', $1, 'contact', $1, 1, 'succeeded', '{\"after\":{}}', 'r', '192.0.2.1', 'curl')";
+                                                      resource_version, outcome, changes, request_id, ip, user_agent, operation, reason, account)
+                      values ($1, $2, now(), $3, 'records', 'user', $1, 'contact', $1, 1, 'succeeded', '{\"after\":{}}', 'r', '192.0.2.1', 'curl', 'o', 'r', 'a')";
         let inserted = sqlx::query(insert).bind(tenant.id.0).bind(id).bind(format!("contact.n{number}"));
         inserted.execute(&mut admin).await.expect("an entry");
         ids.push(id);

@@ -74,7 +74,7 @@ pub struct AuditEventBody {
     pub action: String,
     /// What kind of action: `records`, `settings` or `security`.
     pub category: String,
-    /// Who.
+    /// Who; of a failed sign-in a user without an id, for nobody has proved to be one.
     pub actor: ActorBody,
     /// To what; null where it was done to nothing in particular.
     #[oai(nullable)]
@@ -93,8 +93,17 @@ pub struct AuditEventBody {
     /// The client's `User-Agent`.
     #[oai(nullable)]
     pub user_agent: Option<String>,
-    /// How often it happened.
+    /// How often it happened: refusals, failed sign-ins and uses of a key that are alike are one entry with their number.
     pub count: i32,
+    /// Of a sign-in or a refusal: the operation that was asked for, such as `list_contacts`.
+    #[oai(nullable)]
+    pub operation: Option<String>,
+    /// Of a failure or a refusal: its error code, such as `ROLE_TOO_LOW`.
+    #[oai(nullable)]
+    pub reason: Option<String>,
+    /// Of a failed sign-in with a login address that is no member's: the address, masked.
+    #[oai(nullable)]
+    pub account: Option<String>,
 }
 
 /// What something was done to.
@@ -165,6 +174,9 @@ impl From<AuditEntry> for AuditEventBody {
             ip: entry.ip,
             user_agent: entry.user_agent,
             count: entry.count,
+            operation: entry.operation,
+            reason: entry.reason,
+            account: entry.account,
         }
     }
 }

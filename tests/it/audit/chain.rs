@@ -57,7 +57,7 @@ async fn whatever_column_of_an_entry_is_changed_the_entry_is_named() {
     .fetch_all(&mut admin)
     .await
     .expect("columns");
-    assert_eq!(columns.len(), 17);
+    assert_eq!(columns.len(), 20);
     sqlx::raw_sql("create temporary table kept as select * from tenon.audit_events")
         .execute(&mut admin)
         .await
