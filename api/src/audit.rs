@@ -168,7 +168,8 @@ impl AuditApi {
     ///
     /// Entries are chained: each position's hash covers its entry and all before it. This computes the hashes again, of up to 10,000
     /// positions after `after`, and says where the trail is not what was sealed. While `hasMore`, go on with `after` =
-    /// `checkedThrough`; begin at 0 to have checked all of it. Keep `head` somewhere else: a trail that was cut short and sealed
+    /// `checkedThrough`; begin at 0 to have checked all of it. Entries whose time is over are removed from the oldest on, and the chain
+    /// begins after `removedThrough`: after 30 days (plan `free`), a year (`team`), three years (`business`), seven (`unlimited`). Keep `head` somewhere else: a trail that was cut short and sealed
     /// anew has another hash at that position. Needs `audit:read`.
     #[oai(path = "/verify", method = "get", operation_id = "verify_audit_events")]
     async fn verify(

@@ -10,6 +10,7 @@ mod encoding;
 mod entry;
 pub mod read;
 mod recorder;
+pub mod retention;
 pub mod seal;
 pub mod verify;
 mod write;

@@ -192,6 +192,8 @@ pub struct VerificationBody {
     pub checked_from: i64,
     /// The last position that was checked and is right.
     pub checked_through: i64,
+    /// The last position whose entry was removed because its time was over; what can be checked begins after it. 0 where none was.
+    pub removed_through: i64,
     /// The newest seal; null where nothing is sealed yet.
     #[oai(nullable)]
     pub head: Option<AuditHead>,
@@ -234,6 +236,7 @@ impl From<Verified> for VerificationBody {
             ok: verified.broken.is_none(),
             checked_from: verified.from,
             checked_through: verified.through,
+            removed_through: verified.removed_through,
             head: verified.head.map(Into::into),
             has_more: verified.has_more,
             broken: verified.broken.map(Into::into),

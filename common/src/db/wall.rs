@@ -44,6 +44,8 @@ const POLICIES: &[(&str, &str, char, &str)] = &[
     ("tenon.associations", "end_scope", 'r', "tenon_app"),
     ("tenon.associations", "maintenance", 'p', "tenon_maint"),
     ("tenon.associations", "tenant", 'p', "tenon_app,tenon_worker"),
+    ("tenon.audit_anchors", "maintenance", 'p', "tenon_maint"),
+    ("tenon.audit_anchors", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.audit_events", "maintenance", 'p', "tenon_maint"),
     ("tenon.audit_events", "sealing", 'p', "tenon_queue"),
     ("tenon.audit_events", "tenant", 'p', "tenon_app,tenon_worker"),

@@ -92,6 +92,7 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
          select tenant_id, id, created_at, type, 'records', 'system', 'succeeded' from tenon.events",
         "insert into tenon.audit_seals (tenant_id, position, audit_event_id, hash)
          select tenant_id, row_number() over (partition by tenant_id order by id), id, sha256('') from tenon.audit_events",
+        "insert into tenon.audit_anchors (tenant_id, position, hash) select id, 1, sha256('') from tenon.tenants",
     ] {
         sqlx::query(statement).execute(&mut admin).await.expect("filled");
     }
