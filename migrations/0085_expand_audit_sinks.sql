@@ -90,3 +90,78 @@ revoke execute on function tenon.tenants_with_expired_audit(), tenon.remove_expi
 grant execute on function tenon.tenants_with_expired_audit(), tenon.remove_expired_audit(uuid, integer) to tenon_worker;
 
 set role tenon_owner;
+
+-- Where a tenant's entries are streamed to, once they are sealed, in the order of their positions.
+create table tenon.audit_sinks (
+    tenant_id         uuid not null,
+    id                uuid not null,
+    name              text not null check (char_length(name) between 1 and 100),
+    kind              text not null check (kind in ('http', 'syslog', 'file')),
+    -- https://… of http, tls://host:port or tcp://host:port of syslog.
+    url               text check (char_length(url) <= 2048),
+    -- Of file: what its objects' keys begin with, behind the tenant's own folder.
+    prefix            text check (char_length(prefix) <= 200),
+    -- Of http; AES-256-GCM.
+    secret            bytea,
+    active            boolean not null default true,
+    -- Everything up to this position is delivered.
+    position          bigint not null check (position >= 0),
+    -- Failed in a row, and when it is tried again; all of it null or 0 after a success.
+    attempts          integer not null default 0,
+    next_attempt_at   timestamptz,
+    failing_since     timestamptz,
+    last_error        text,
+    last_delivered_at timestamptz,
+    -- The worker that is at it, and until when it is taken to be.
+    lease             uuid,
+    leased_until      timestamptz,
+    version           bigint not null default 1,
+    created_at        timestamptz not null,
+    created_by        text not null,
+    updated_at        timestamptz not null,
+    updated_by        text not null,
+    deleted_at        timestamptz,
+    primary key (tenant_id, id),
+    check ((kind = 'file') = (url is null) and (kind = 'file') = (prefix is not null) and (kind = 'http') = (secret is not null))
+);
+create index audit_sinks_newest on tenon.audit_sinks (tenant_id, created_at desc, id desc) where deleted_at is null;
+select tenon.wall('tenon.audit_sinks');
+grant select, insert, update on tenon.audit_sinks to tenon_app;
+grant select, update on tenon.audit_sinks to tenon_worker;
+create policy streaming on tenon.audit_sinks for select to tenon_queue using (true);
+grant select on tenon.audit_sinks to tenon_queue;
+create policy streaming on tenon.audit_seals for select to tenon_queue using (true);
+grant select (tenant_id, position, sealed_at) on tenon.audit_seals to tenon_queue;
+
+set role tenon_queue;
+
+-- The sinks that have something to send now and that nobody is at, those first that have waited longest.
+create function tenon.audit_sinks_due(most integer) returns table (tenant_id uuid, id uuid)
+    language sql stable security definer set search_path = pg_catalog, pg_temp rows 100
+as $$
+    select s.tenant_id, s.id from tenon.audit_sinks s
+    where s.active and s.deleted_at is null
+      and (s.next_attempt_at is null or s.next_attempt_at <= now()) and (s.leased_until is null or s.leased_until < now())
+      and exists (select from tenon.audit_seals c where c.tenant_id = s.tenant_id and c.position > s.position)
+      and not exists (select from tenon.tenants t where t.id = s.tenant_id and t.deleted_at is not null)
+    order by coalesce(s.last_delivered_at, s.created_at) limit most
+$$;
+
+-- How long the oldest entry that a sink of a kind has not got has had its seal, in seconds.
+create function tenon.audit_sink_lags() returns table (kind text, seconds double precision)
+    language sql stable security definer set search_path = pg_catalog, pg_temp rows 3
+as $$
+    select s.kind, max(extract(epoch from now() - c.sealed_at))::double precision
+    from tenon.audit_sinks s
+    cross join lateral (
+        select c.sealed_at from tenon.audit_seals c where c.tenant_id = s.tenant_id and c.position > s.position order by c.position limit 1
+    ) c
+    where s.active and s.deleted_at is null
+      and not exists (select from tenon.tenants t where t.id = s.tenant_id and t.deleted_at is not null)
+    group by s.kind
+$$;
+
+revoke execute on function tenon.audit_sinks_due(integer), tenon.audit_sink_lags() from public;
+grant execute on function tenon.audit_sinks_due(integer), tenon.audit_sink_lags() to tenon_worker;
+
+set role tenon_owner;

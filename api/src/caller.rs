@@ -157,6 +157,8 @@ needs! {
     ApiKeysManage = Some(Permission::API_KEYS_MANAGE);
     /// `audit:read`.
     AuditRead = Some(Permission::AUDIT_READ);
+    /// `audit:manage`.
+    AuditManage = Some(Permission::AUDIT_MANAGE);
     /// `organizations:read`.
     OrganizationsRead = Some(Permission::ORGANIZATIONS_READ);
     /// `organizations:write`.

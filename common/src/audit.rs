@@ -12,6 +12,7 @@ pub mod read;
 mod recorder;
 pub mod retention;
 pub mod seal;
+pub mod sink;
 pub mod verify;
 mod write;
 

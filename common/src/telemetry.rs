@@ -76,6 +76,12 @@ fn describe() {
         "tenon_audit_events_total",
         "Entries of the audit trail, by what kind they are and how it ended."
     );
+    gauge!(
+        "tenon_audit_sink_lag_seconds",
+        "Age of the oldest sealed entry that a sink of a kind has not got."
+    );
+    counter!("tenon_audit_sink_entries_total", "Entries that were delivered to sinks.");
+    counter!("tenon_audit_sink_failures_total", "Attempts to deliver to sinks that have failed.");
     counter!(
         "tenon_audit_write_failures_total",
         "Times that sign-ins, refusals or uses of keys were not written."

@@ -4,6 +4,7 @@ mod chain;
 mod direct;
 mod reading;
 mod retention;
+mod sinks;
 mod workers;
 
 use serde_json::Value;

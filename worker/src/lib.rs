@@ -10,4 +10,5 @@ pub mod registry;
 pub mod retention;
 pub mod run;
 pub mod sealer;
+pub mod sinks;
 pub mod webhook;

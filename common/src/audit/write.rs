@@ -50,7 +50,7 @@ pub(crate) async fn from_events(
                                          resource_version, outcome, changes, request_id, ip, user_agent)
          select $1, e.id, e.created_at, e.type,
                 case when e.object_type in ('api_key', 'user') then 'security'
-                     when e.object_type in ('tenant', 'webhook', 'import_template') then 'settings' else 'records' end,
+                     when e.object_type in ('tenant', 'webhook', 'import_template', 'audit_sink') then 'settings' else 'records' end,
                 e.body -> 'actor' ->> 'type', (e.body -> 'actor' ->> 'id')::uuid, e.object_type, e.object_id, e.object_version,
                 case e.type when 'import.failed' then $5 else $6 end,
                 tenon.masked(tenon.audited_changes(e.type, e.body))::text,

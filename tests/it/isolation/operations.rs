@@ -77,6 +77,7 @@ pub(super) struct Records {
     import: String,
     import_template: String,
     audit_event: String,
+    audit_sink: String,
 }
 
 pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
@@ -119,7 +120,9 @@ pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     .execute(&mut app.connect().await)
     .await
     .expect("an import");
+    let sink: Value = admin.post("/audit-sinks", json!({"name": "Mine", "kind": "file"})).await.created();
     Records {
+        audit_sink: factory::id(&sink).to_owned(),
         audit_event: audit_event(app, tenant).await,
         import: factory::id(&import).to_owned(),
         import_template: factory::id(&template).to_owned(),
@@ -178,6 +181,7 @@ impl Operation {
             template if template.contains("/organizations/") => &of.tenant,
             template if template.contains("/webhooks/") => &of.webhook,
             template if template.contains("/audit-events/") => &of.audit_event,
+            template if template.contains("/audit-sinks/") => &of.audit_sink,
             template if template.contains("/imports/") => &of.import,
             template if template.contains("/import-templates/") => &of.import_template,
             _ => record.map_or(of.key.as_str(), factory::id),

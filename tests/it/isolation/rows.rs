@@ -71,6 +71,8 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
         let template = serde_json::json!({"name": "Mine", "options": {"object": "contacts"}});
         tenant.admin().post("/import-templates", template).await.status(201);
         let rows = serde_json::json!({"options": {"object": "contacts"}, "rows": [{"name": "Grace"}]});
+        let sink = serde_json::json!({"name": "Mine", "kind": "file"});
+        tenant.admin().post("/audit-sinks", sink).await.status(201);
         tenant.admin().post("/imports", rows).await.status(202);
         let keyed = tenant.admin().with_header("idempotency-key", "once");
         keyed.post("/connection/contacts", factory::contact(2)).await.status(201);
