@@ -25,7 +25,7 @@ const LENGTH: i64 = 2 << 20;
 /// Sinks that one look finds.
 const LOOK: i32 = 100;
 /// How long a worker has for a batch: longer than any sending may take.
-const LEASE: f64 = 90.0;
+const LEASE: f64 = 45.0;
 /// Characters of an error that are kept.
 const ERROR: usize = 500;
 
