@@ -22,6 +22,10 @@ create table tenon.audit_events (
     user_agent       text,
     -- How often it happened: repeated refusals are one entry.
     count            integer not null default 1 check (count > 0),
+    -- Of sign-ins, refusals and uses of keys, which have no event: what was asked for, why not, and as whom.
+    operation        text,
+    reason           text,
+    account          text,
     primary key (tenant_id, id)
 ) partition by range (id);
 create index audit_events_action on tenon.audit_events (tenant_id, action, id desc);

@@ -13,7 +13,7 @@ pub struct ActorBody {
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub kind: ActorType,
-    /// Which one; null for the system.
+    /// Which one; null for the system, and where nobody knows.
     #[oai(nullable)]
     pub id: Option<Uuid>,
 }

@@ -4,6 +4,7 @@ use tenon_common::account::access::AccessCheck;
 use tenon_common::account::access_token::Tokens;
 use tenon_common::account::api_key::KeyCheck;
 use tenon_common::account::tenant;
+use tenon_common::audit::Recorder;
 use tenon_common::import;
 use tenon_common::page::Cursors;
 use tenon_common::secret::MasterKey;
@@ -34,6 +35,8 @@ pub struct App {
     pub keys: KeyCheck,
     /// Checks that tokens are still good.
     pub access: AccessCheck,
+    /// Writes sign-ins, refusals and the use of keys into the audit trail.
+    pub recorder: Recorder,
     /// Rate limits.
     pub limits: Limits,
     /// Readers of the change feed.
@@ -62,6 +65,7 @@ impl App {
             tokens: Tokens::load(&db, &master).await?,
             keys: KeyCheck::new(db.clone()),
             access: AccessCheck::new(db.clone()),
+            recorder: Recorder::default(),
             imports: import::Limits::default(),
             limits: Limits::default(),
             changes: Changes::new(db.clone()),

@@ -64,8 +64,10 @@ pub struct AuditApi;
 impl AuditApi {
     /// List audit events
     ///
-    /// Who changed what, newest first. An entry appears a moment after its change. Of more than 100,000 there is no total. Needs
-    /// `audit:read`.
+    /// Who did what, newest first. An entry appears a moment after its change. Beside changes, which have the names of their events,
+    /// there are `auth.login.succeeded`, `auth.login.failed`, `access.refused` (a 403) and `auth.key.used`. Those that are alike are
+    /// counted: the first is an entry, what follows within a minute one more with its `count`; of an API key, from one address, within
+    /// an hour. Of more than 100,000 there is no total. Needs `audit:read`.
     #[oai(path = "/", method = "get", operation_id = "list_audit_events")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn list(
@@ -166,7 +168,8 @@ impl AuditApi {
     ///
     /// Entries are chained: each position's hash covers its entry and all before it. This computes the hashes again, of up to 10,000
     /// positions after `after`, and says where the trail is not what was sealed. While `hasMore`, go on with `after` =
-    /// `checkedThrough`; begin at 0 to have checked all of it. Keep `head` somewhere else: a trail that was cut short and sealed
+    /// `checkedThrough`; begin at 0 to have checked all of it. Entries whose time is over are removed from the oldest on, and the chain
+    /// begins after `removedThrough`: after 30 days (plan `free`), a year (`team`), three years (`business`), seven (`unlimited`). Keep `head` somewhere else: a trail that was cut short and sealed
     /// anew has another hash at that position. Needs `audit:read`.
     #[oai(path = "/verify", method = "get", operation_id = "verify_audit_events")]
     async fn verify(

@@ -1,8 +1,11 @@
 //! `/auth/login` and `/me`.
 
+mod recorded;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use poem::Request;
 use poem::web::Data;
 use poem_openapi::types::Example;
 use poem_openapi::{Object, OpenApi};
@@ -17,7 +20,7 @@ use uuid::Uuid;
 use crate::api_keys::RoleName;
 use crate::app::App;
 use crate::body::Body;
-use crate::caller::{Authenticated, Caller};
+use crate::caller::{self, Authenticated, Caller};
 use crate::code::Code;
 use crate::error::ApiError;
 use crate::refusal::Refusal;
@@ -119,20 +122,28 @@ impl AuthApi {
     #[oai(path = "/auth/login", method = "post", operation_id = "create_login")]
     async fn login(
         &self,
+        request: &Request,
         app: Data<&Arc<App>>,
         body: Body<LoginInput>,
     ) -> Result<Shown<TokenBody>, ApiError> {
         let LoginInput { email, password, organization } = body.0;
-        app.limits.login(request::FACTS.get().ip, &email).await?;
-        let outcome = login::attempt(&app.db, &email, &password, organization.as_deref()).await?;
+        let facts = request::FACTS.get();
+        app.limits.login(facts.ip, &email).await?;
+        let attempt = login::attempt(&app.db, &email, &password, organization.as_deref()).await?;
+        let outcome = attempt.outcome.clone();
         let counted = if matches!(outcome, Login::In(_) | Login::Choose(_)) { "succeeded" } else { "failed" };
         metrics::counter!("tenon_auth_attempts_total", "method" => "password", "outcome" => counted)
             .increment(1);
+        let origin = caller::origin(request.headers(), &facts);
+        if counted == "failed" {
+            recorded::failed(&app, attempt, email, organization, facts.ip, origin.clone());
+        }
         match outcome {
             Login::In(member) => {
                 let session = Uuid::now_v7();
                 let token =
                     app.tokens.issue(member.user, member.tenant, member.role, member.epochs, session)?;
+                recorded::succeeded(&app, &member, origin).await;
                 Ok(Shown::plain(TokenBody {
                     access_token: token,
                     token_type: "Bearer".to_owned(),

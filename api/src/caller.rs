@@ -12,10 +12,11 @@ use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tenon_common::account::access::{Admitted, Ended};
 use tenon_common::account::access_token::{Claims, Refused};
-use tenon_common::account::api_key::{Grantor, KeyRefused, KeySecret};
+use tenon_common::account::api_key::{Checked, Grantor, KeyRefused, KeySecret};
 use tenon_common::account::role::{Permission, scope_covers};
 use tenon_common::account::tenant::Allowance;
 use tenon_common::actor::{Actor, Origin, Principal};
+use tenon_common::audit::Act;
 use tenon_common::id::TenantId;
 
 use crate::app::App;
@@ -160,6 +161,8 @@ needs! {
     ApiKeysManage = Some(Permission::API_KEYS_MANAGE);
     /// `audit:read`.
     AuditRead = Some(Permission::AUDIT_READ);
+    /// `audit:manage`.
+    AuditManage = Some(Permission::AUDIT_MANAGE);
     /// `organizations:read`.
     OrganizationsRead = Some(Permission::ORGANIZATIONS_READ);
     /// `organizations:write`.
@@ -284,6 +287,12 @@ async fn authenticate(app: &App, headers: &HeaderMap, facts: &Facts) -> Result<I
     let identity = identify(app, credential, headers, facts).await;
     let outcome = if identity.is_ok() { "succeeded" } else { "failed" };
     metrics::counter!("tenon_auth_attempts_total", "method" => method, "outcome" => outcome).increment(1);
+    if let Ok(Identity { actor, .. }) = &identity
+        && let Principal::ApiKey(..) = actor.principal
+    {
+        let used = Act::key_used(actor.tenant, actor.principal, facts.ip);
+        app.recorder.note(used, || actor.origin.clone());
+    }
     match identity {
         // Guessing is limited per address; who has a good credential never meets this limit.
         Err(refusal) if refusal.code.status() == 401 => {
@@ -324,20 +333,26 @@ fn credential(headers: &HeaderMap) -> Option<Credential> {
 }
 
 async fn by_key(app: &App, key: &KeySecret, from: IpAddr, origin: Origin) -> Result<Identity, Refusal> {
+    let known = |checked: &Checked| {
+        let principal = Principal::ApiKey(checked.id, checked.user);
+        request::called_by(checked.tenant, principal);
+        principal
+    };
     let checked = app.keys.check(key, from).await?.map_err(|refused| {
         Refusal::new(match refused {
             KeyRefused::Unknown => Code::Unauthenticated,
             KeyRefused::Expired => Code::ApiKeyExpired,
-            KeyRefused::Suspended => Code::AccountSuspended,
-            KeyRefused::Address => Code::IpNotAllowed,
+            KeyRefused::Suspended(checked) => {
+                known(&checked);
+                Code::AccountSuspended
+            }
+            KeyRefused::Address(checked) => {
+                known(&checked);
+                Code::IpNotAllowed
+            }
         })
     })?;
-    let actor = Actor {
-        tenant: checked.tenant,
-        principal: Principal::ApiKey(checked.id, checked.user),
-        role: checked.role,
-        origin,
-    };
+    let actor = Actor { tenant: checked.tenant, principal: known(&checked), role: checked.role, origin };
     Ok(Identity {
         actor,
         scopes: Some(checked.scopes),
@@ -358,20 +373,22 @@ async fn by_token(app: &App, token: &str, origin: Origin) -> Result<Identity, Re
 }
 
 async fn by_claims(app: &App, claims: &Arc<Claims>, origin: Origin) -> Result<Identity, Refusal> {
+    let principal = Principal::User(claims.sub);
+    request::called_by(claims.org, principal);
     let admitted = app.access.check(claims).await?.map_err(|ended| {
         Refusal::new(match ended {
             Ended::Revoked => Code::TokenRevoked,
             Ended::Suspended => Code::AccountSuspended,
         })
     })?;
-    let actor =
-        Actor { tenant: claims.org, principal: Principal::User(claims.sub), role: admitted.role, origin };
+    let actor = Actor { tenant: claims.org, principal, role: admitted.role, origin };
     let Admitted { allowance, require_if_match, .. } = admitted;
     let proof = Proof::Token(claims.clone());
     Ok(Identity { actor, scopes: None, allowance, require_if_match, proof })
 }
 
-fn origin(headers: &HeaderMap, facts: &Facts) -> Origin {
+/// Where a request comes from.
+pub(crate) fn origin(headers: &HeaderMap, facts: &Facts) -> Origin {
     let text = |name: &str, most: usize| {
         let value = headers.get(name)?.to_str().ok()?;
         Some(value.chars().take(most).collect::<String>())

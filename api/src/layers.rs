@@ -9,10 +9,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use poem::http::{HeaderName, HeaderValue, Method, header};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use tenon_common::audit::Act;
 
 use crate::app::App;
+use crate::caller;
 use crate::changes;
 use crate::code::Code;
 use crate::limits;
@@ -20,6 +22,7 @@ use crate::refusal::Refusal;
 use crate::request::{FACTS, Facts};
 use crate::sse;
 use metered::{Durations, InFlight};
+use routes::Asked;
 
 pub use routes::Routes;
 
@@ -54,12 +57,13 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
         let started = Instant::now();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let (route, class) = self.routes.operation(&method, &path);
+        let Asked { route, operation, class } = self.routes.asked(&method, &path);
         let facts = Facts {
             id: request_id(&request),
             ip: client::address(&request, &self.app.trusted_proxies),
             class,
             counted: Arc::default(),
+            caller: Arc::default(),
             waited: Arc::default(),
         };
         if sse::is_wanted(request.headers()) {
@@ -67,6 +71,7 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
             request.headers_mut().remove(header::ACCEPT_ENCODING);
         }
         let accept = request.headers().get(header::ACCEPT).cloned();
+        let user_agent = request.headers().get(header::USER_AGENT).cloned();
         let in_flight = InFlight::begin();
         count_tenant_headers(&request);
 
@@ -75,6 +80,9 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
             true => Refusal::new(Code::UriTooLong).into_response(),
             false => self.answer(request, &facts, deadline(&method, route)).await,
         };
+        if response.status() == StatusCode::FORBIDDEN {
+            self.refused(&response, operation, user_agent, &facts);
+        }
         let response = self.finish(response, accept.as_ref(), &facts, &path);
 
         let status = response.status().as_u16();
@@ -127,6 +135,22 @@ impl<E: Endpoint + 'static> Outermost<E> {
                 Refusal::new(Code::DependencyUnavailable).retry_after(1).into_response()
             }
         }
+    }
+
+    /// A refusal of a caller whom we know goes into the audit trail of the caller's tenant.
+    fn refused(
+        &self,
+        response: &Response,
+        operation: Option<&'static str>,
+        user_agent: Option<HeaderValue>,
+        facts: &Facts,
+    ) {
+        let Some((tenant, principal)) = facts.caller.get().copied() else { return };
+        let code = response.extensions().get::<Refusal>().map_or(Code::Forbidden, |refusal| refusal.code);
+        let headers = user_agent.map(|value| (header::USER_AGENT, value)).into_iter().collect();
+        self.app.recorder.note(Act::refused(tenant, principal, operation, code.name()), || {
+            caller::origin(&headers, facts)
+        });
     }
 
     fn finish(

@@ -6,6 +6,7 @@ pub mod api_keys;
 pub mod app;
 pub mod associations;
 pub mod audit;
+pub mod audit_sinks;
 pub mod auth;
 pub mod batch;
 pub mod body;

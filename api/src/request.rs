@@ -3,8 +3,11 @@
 use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+
+use tenon_common::actor::Principal;
+use tenon_common::id::TenantId;
 
 use crate::limits::class::Class;
 use crate::limits::policy::Standings;
@@ -20,6 +23,8 @@ pub struct Facts {
     pub class: Option<Class>,
     /// Where the policies stand that have counted it.
     pub counted: Arc<Mutex<Standings>>,
+    /// Who calls, once that is known; also of a caller who is refused.
+    pub caller: Arc<OnceLock<(TenantId, Principal)>>,
     /// How long the client had its answer wait, in milliseconds: no time of the server's.
     pub waited: Arc<AtomicU64>,
 }
@@ -32,6 +37,13 @@ tokio::task_local! {
 pub fn counted(standings: Standings) {
     let note = |facts: &Facts| *facts.counted.lock().unwrap_or_else(PoisonError::into_inner) = standings;
     // Outside a request there is no answer to say it.
+    FACTS.try_with(note).unwrap_or_default();
+}
+
+/// The request is this caller's.
+pub fn called_by(tenant: TenantId, principal: Principal) {
+    // What is asked of a caller again is asked of the same one.
+    let note = |facts: &Facts| facts.caller.set((tenant, principal)).unwrap_or_default();
     FACTS.try_with(note).unwrap_or_default();
 }
 

@@ -16,6 +16,7 @@ use crate::api_keys::ApiKeysApi;
 use crate::app::App;
 use crate::associations::AssociationsApi;
 use crate::audit::AuditApi;
+use crate::audit_sinks::AuditSinksApi;
 use crate::auth::AuthApi;
 use crate::body::BodyError;
 use crate::changes::ChangesApi;
@@ -85,7 +86,7 @@ type Resources = (
     MetaApi,
     LimitsApi,
     OrganizationsApi,
-    AuditApi,
+    (AuditApi, AuditSinksApi),
 );
 
 /// Every resource.
@@ -104,7 +105,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         MetaApi,
         LimitsApi,
         OrganizationsApi,
-        AuditApi,
+        (AuditApi, AuditSinksApi),
     );
     OpenApiService::new(resources, "Tenon", env!("CARGO_PKG_VERSION"))
         .summary("A multi-tenant CRM backend")

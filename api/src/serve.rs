@@ -52,6 +52,7 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     app.exports = cli.exports.exports(cli.http.client_stall_deadline);
     let app = Arc::new(app);
     let upkeep = tokio::spawn(upkeep(app.clone()));
+    let recording = tokio::spawn(record(app.clone()));
 
     let acceptor = TcpListener::bind(cli.http.http_address)
         .into_acceptor()
@@ -80,11 +81,23 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     upkeep.abort();
+    recording.abort();
+    app.recorder.flush_all(&app.db).await;
     if let Err(error) = app.keys.flush().await {
         tracing::warn!(%error, "the last uses of API keys were not written");
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Writes sign-ins that failed, refusals and the use of keys into the audit trail.
+async fn record(app: Arc<App>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        app.recorder.flush(&app.db).await;
+    }
 }
 
 /// Writes the last uses of API keys, and loads the signing keys that another process may have rotated.

@@ -35,6 +35,7 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
         EntityKind::AuditEvent => "AuditEvent",
+        EntityKind::AuditSink => "AuditSink",
         EntityKind::Export => "Export",
         EntityKind::User => "UserSummary",
         EntityKind::Tenant => "Organization",

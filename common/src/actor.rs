@@ -74,7 +74,7 @@ pub struct Origin {
 }
 
 /// The kinds of actors on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ActorKind {
     /// A person.
@@ -88,7 +88,7 @@ pub enum ActorKind {
 }
 
 /// `createdBy`, `updatedBy` and an event's `actor`. Stored as `user:<id>`, `apiKey:<id>`, `import:<id>` or `system`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ActorReference {
     /// What kind.
     #[serde(rename = "type")]

@@ -1,18 +1,26 @@
 //! The audit trail: who changed what, when and from where, and the proof that nobody edited the answer.
 //!
 //! Entries of changes are written by the fan-out from the events that the changes committed, so that none can be skipped. The sealer
-//! chains a tenant's entries in the order of their transactions; [`verify`] walks the chain.
+//! chains a tenant's entries in the order of their transactions; [`verify`] walks the chain. What is no change is written directly:
+//! sign-ins, refusals and the use of keys, see [`Recorder`].
 
+mod act;
+mod direct;
 mod encoding;
 mod entry;
 pub mod read;
+mod recorder;
+pub mod retention;
 pub mod seal;
+pub mod sink;
 pub mod verify;
 mod write;
 
+pub use act::{Act, DirectAction, masked_address};
 pub use encoding::{Hash, hex, parse_hash};
 pub use entry::{AuditEntry, AuditOutcome};
-pub(crate) use write::from_events;
+pub use recorder::Recorder;
+pub(crate) use write::{Written, from_events};
 
 use crate::db::Db;
 use crate::error::Result;

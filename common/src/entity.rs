@@ -33,6 +33,8 @@ pub enum EntityKind {
     Delivery,
     /// An entry of the audit trail.
     AuditEvent,
+    /// A sink of the audit trail.
+    AuditSink,
     /// An export.
     Export,
 }
@@ -56,6 +58,7 @@ impl EntityKind {
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
             Self::AuditEvent => "audit_event",
+            Self::AuditSink => "audit_sink",
             Self::Export => "export",
         }
     }
@@ -78,6 +81,7 @@ impl EntityKind {
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
             Self::AuditEvent => "Audit event",
+            Self::AuditSink => "Audit sink",
             Self::Export => "Export",
         }
     }

@@ -114,6 +114,13 @@ impl EventType {
     /// A webhook was deleted.
     pub const WEBHOOK_DELETED: Self = Self::internal("webhook.deleted", EntityKind::Webhook);
 
+    /// A sink of the audit trail was created.
+    pub const AUDIT_SINK_CREATED: Self = Self::internal("audit_sink.created", EntityKind::AuditSink);
+    /// A sink of the audit trail was changed.
+    pub const AUDIT_SINK_UPDATED: Self = Self::internal("audit_sink.updated", EntityKind::AuditSink);
+    /// A sink of the audit trail was deleted.
+    pub const AUDIT_SINK_DELETED: Self = Self::internal("audit_sink.deleted", EntityKind::AuditSink);
+
     /// An export is complete.
     pub const EXPORT_COMPLETED: Self = Self::internal("export.completed", EntityKind::Export);
     /// An export ended before it was complete.
@@ -140,6 +147,9 @@ impl EventType {
         Self::WEBHOOK_CREATED,
         Self::WEBHOOK_UPDATED,
         Self::WEBHOOK_DELETED,
+        Self::AUDIT_SINK_CREATED,
+        Self::AUDIT_SINK_UPDATED,
+        Self::AUDIT_SINK_DELETED,
         Self::EXPORT_COMPLETED,
         Self::EXPORT_ABORTED,
     ];

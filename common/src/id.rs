@@ -57,6 +57,8 @@ ids! {
     AssociationId,
     /// An import: a file whose rows become records.
     ImportId,
+    /// A sink of the audit trail.
+    AuditSinkId,
     /// A template of imports.
     ImportTemplateId,
     /// A webhook: a receiver's address and what it subscribed to.

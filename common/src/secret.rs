@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 pub enum Purpose {
     /// Webhook secrets in the database.
     WebhookSecret,
+    /// Secrets of audit sinks in the database.
+    AuditSinkSecret,
     /// The private halves of the keys that sign access tokens.
     SigningKey,
     /// The signature of list cursors.
@@ -25,6 +27,7 @@ impl Purpose {
     fn label(self) -> &'static [u8] {
         match self {
             Self::WebhookSecret => b"tenon webhook secret",
+            Self::AuditSinkSecret => b"tenon audit sink secret",
             Self::SigningKey => b"tenon signing key",
             Self::Cursor => b"tenon cursor",
             Self::SavedAnswer => b"tenon saved answer",

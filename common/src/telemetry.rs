@@ -72,6 +72,20 @@ fn describe() {
     counter!("tenon_tenant_guard_violations_total", "Signs that the wall between tenants has a hole.");
     gauge!("tenon_db_pool_connections", "Connections to the database.");
     histogram!("tenon_db_pool_wait_duration_seconds", "Time that a request waited for a connection.");
+    counter!(
+        "tenon_audit_events_total",
+        "Entries of the audit trail, by what kind they are and how it ended."
+    );
+    gauge!(
+        "tenon_audit_sink_lag_seconds",
+        "Age of the oldest sealed entry that a sink of a kind has not got."
+    );
+    counter!("tenon_audit_sink_entries_total", "Entries that were delivered to sinks.");
+    counter!("tenon_audit_sink_failures_total", "Attempts to deliver to sinks that have failed.");
+    counter!(
+        "tenon_audit_write_failures_total",
+        "Times that sign-ins, refusals or uses of keys were not written."
+    );
     counter!("tenon_webhook_attempts_total", "Attempts to deliver, by their outcome.");
     histogram!("tenon_webhook_attempt_duration_seconds", "Duration of an attempt to deliver.");
     histogram!("tenon_webhook_delivery_latency_seconds", "From the change's commit to the receiver's 2xx.");

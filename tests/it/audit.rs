@@ -1,7 +1,10 @@
 //! The audit trail: an entry of every change, append-only, chained, and verified.
 
 mod chain;
+mod direct;
 mod reading;
+mod retention;
+mod sinks;
 mod workers;
 
 use serde_json::Value;
@@ -31,14 +34,20 @@ async fn number(connection: &mut PgConnection, statement: &str) -> i64 {
 
 /// Entries as the fan-out writes them, each by a transaction of its own, oldest first; with values in all columns.
 async fn entries(app: &TestApp, tenant: &Tenant, count: i32) -> Vec<uuid::Uuid> {
+    aged(app, tenant, count, "0").await
+}
+
+/// The same, of so long ago.
+async fn aged(app: &TestApp, tenant: &Tenant, count: i32, age: &str) -> Vec<uuid::Uuid> {
     let mut admin = app.connect().await;
     let mut ids = Vec::new();
     for number in 0..count {
         let id = uuid::Uuid::now_v7();
         let insert = "insert into tenon.audit_events (tenant_id, id, at, action, category, actor_kind, actor_id, resource_type, resource_id,
-                                                      resource_version, outcome, changes, request_id, ip, user_agent)
-                      values ($1, $2, now(), $3, 'records', 'user', $1, 'contact', $1, 1, 'succeeded', '{\"after\":{}}', 'r', '192.0.2.1', 'curl')";
-        let inserted = sqlx::query(insert).bind(tenant.id.0).bind(id).bind(format!("contact.n{number}"));
+                                                      resource_version, outcome, changes, request_id, ip, user_agent, operation, reason, account)
+                      values ($1, $2, now() - $4::text::interval, $3, 'records', 'user', $1, 'contact', $1, 1, 'succeeded', '{\"after\":{}}', 'r', '192.0.2.1', 'curl', 'o', 'r', 'a')";
+        let inserted =
+            sqlx::query(insert).bind(tenant.id.0).bind(id).bind(format!("contact.n{number}")).bind(age);
         inserted.execute(&mut admin).await.expect("an entry");
         ids.push(id);
     }

@@ -57,6 +57,8 @@ impl Stack {
             .env("TENON_WORKER_DEAD_AFTER", "2")
             .env("TENON_SWEEP_EVERY", "0.5")
             .env("TENON_AUDIT_SEAL_EVERY", "0.1")
+            .env("TENON_AUDIT_SINK_EVERY", "0.1")
+            .env("TENON_AUDIT_SINK_RETRY_AFTER", "0.1")
     }
 
     /// A tenant with an owner and an API key, made as an operator makes it.

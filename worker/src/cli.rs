@@ -131,6 +131,12 @@ pub struct WorkArgs {
     /// How often new entries of the audit trail are sealed, in seconds.
     #[arg(long, env = "TENON_AUDIT_SEAL_EVERY", value_name = "SECONDS", default_value = "2", global = true, value_parser = seconds)]
     pub audit_seal_every: Duration,
+    /// How often audit sinks are looked for that have something to send, in seconds.
+    #[arg(long, env = "TENON_AUDIT_SINK_EVERY", value_name = "SECONDS", default_value = "2", global = true, value_parser = seconds)]
+    pub audit_sink_every: Duration,
+    /// After how long an audit sink that fails is tried again, in seconds; it doubles with every failure, to an hour.
+    #[arg(long, env = "TENON_AUDIT_SINK_RETRY_AFTER", value_name = "SECONDS", default_value = "5", global = true, value_parser = seconds)]
+    pub audit_sink_retry_after: Duration,
 }
 
 /// How webhooks are delivered.

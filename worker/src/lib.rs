@@ -8,4 +8,5 @@ pub mod jobs;
 pub mod registry;
 pub mod run;
 pub mod sealer;
+pub mod sinks;
 pub mod webhook;

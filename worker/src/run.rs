@@ -14,6 +14,7 @@ use crate::cli::{Cli, Command, ConfigCommand};
 use crate::context::Context;
 use crate::housekeeping::{self, Means};
 use crate::registry::registry;
+use crate::sinks::Sinks;
 use crate::webhook::breaker::{self, Breaker};
 use crate::webhook::concurrency::{Limits, Slots};
 use crate::webhook::turns::Turns;
@@ -81,12 +82,22 @@ async fn work(cli: &Cli) -> Result<(), String> {
             format!("refusing to work\n{}", lines.join("\n"))
         })?,
     }
-    let worker = build(db.clone(), cli)?;
+    let sender = sender(cli)?;
+    let sinks = Sinks {
+        db: db.clone(),
+        master: cli.secret.key()?,
+        sender: sender.clone(),
+        addresses: policy(cli),
+        storage: cli.storage.open()?,
+        retry_after: cli.work.audit_sink_retry_after,
+    };
+    let worker = assemble(db.clone(), cli, sender)?;
     probes.set_started();
     tracing::info!(operations_address = %operations_address, worker = &*worker.name(), "listening");
     let means = Means { db: db.clone(), storage: cli.storage.open()? };
     let housekeeping = tokio::spawn(housekeeping::keep(means, housekeeping::tasks::of(cli)));
     let seals = tokio::spawn(crate::sealer::seal(db.clone(), cli.work.audit_seal_every));
+    let streams = tokio::spawn(sinks.stream(cli.work.audit_sink_every));
     let rule = DisableRule {
         after: Some(cli.webhooks.webhook_disable_after).filter(|after| !after.is_zero()),
         failures: cli.webhooks.webhook_disable_failures,
@@ -100,18 +111,31 @@ async fn work(cli: &Cli) -> Result<(), String> {
     housekeeping.abort();
     reviews.abort();
     seals.abort();
+    streams.abort();
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// A worker of these settings, not running yet.
-pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
+/// Where webhooks and audit sinks may send to.
+fn policy(cli: &Cli) -> AddressPolicy {
     let mut policy =
         if cli.webhooks.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
     policy.allowed_subnets.extend(cli.webhooks.webhook_allowed_subnets.iter().copied());
-    let sender = Sender::new(policy, webhook::Settings::default())
-        .map_err(|error| format!("TLS cannot be set up ({error}); are certificate authorities installed?"))?;
+    policy
+}
+
+fn sender(cli: &Cli) -> Result<Sender, String> {
+    Sender::new(policy(cli), webhook::Settings::default())
+        .map_err(|error| format!("TLS cannot be set up ({error}); are certificate authorities installed?"))
+}
+
+/// A worker of these settings, not running yet.
+pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
+    assemble(db, cli, sender(cli)?)
+}
+
+fn assemble(db: Db, cli: &Cli, sender: Sender) -> Result<Worker, String> {
     let limits = Limits { total: cli.work.concurrency.max(4) * 2, ..Limits::default() };
     let kinds = Registry::new();
     let context = Context::new(

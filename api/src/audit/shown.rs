@@ -74,7 +74,7 @@ pub struct AuditEventBody {
     pub action: String,
     /// What kind of action: `records`, `settings` or `security`.
     pub category: String,
-    /// Who.
+    /// Who; of a failed sign-in a user without an id, for nobody has proved to be one.
     pub actor: ActorBody,
     /// To what; null where it was done to nothing in particular.
     #[oai(nullable)]
@@ -93,8 +93,17 @@ pub struct AuditEventBody {
     /// The client's `User-Agent`.
     #[oai(nullable)]
     pub user_agent: Option<String>,
-    /// How often it happened.
+    /// How often it happened: refusals, failed sign-ins and uses of a key that are alike are one entry with their number.
     pub count: i32,
+    /// Of a sign-in or a refusal: the operation that was asked for, such as `list_contacts`.
+    #[oai(nullable)]
+    pub operation: Option<String>,
+    /// Of a failure or a refusal: its error code, such as `ROLE_TOO_LOW`.
+    #[oai(nullable)]
+    pub reason: Option<String>,
+    /// Of a failed sign-in with a login address that is no member's: the address, masked.
+    #[oai(nullable)]
+    pub account: Option<String>,
 }
 
 /// What something was done to.
@@ -165,6 +174,9 @@ impl From<AuditEntry> for AuditEventBody {
             ip: entry.ip,
             user_agent: entry.user_agent,
             count: entry.count,
+            operation: entry.operation,
+            reason: entry.reason,
+            account: entry.account,
         }
     }
 }
@@ -180,6 +192,8 @@ pub struct VerificationBody {
     pub checked_from: i64,
     /// The last position that was checked and is right.
     pub checked_through: i64,
+    /// The last position whose entry was removed because its time was over; what can be checked begins after it. 0 where none was.
+    pub removed_through: i64,
     /// The newest seal; null where nothing is sealed yet.
     #[oai(nullable)]
     pub head: Option<AuditHead>,
@@ -222,6 +236,7 @@ impl From<Verified> for VerificationBody {
             ok: verified.broken.is_none(),
             checked_from: verified.from,
             checked_through: verified.through,
+            removed_through: verified.removed_through,
             head: verified.head.map(Into::into),
             has_more: verified.has_more,
             broken: verified.broken.map(Into::into),

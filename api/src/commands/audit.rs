@@ -51,11 +51,15 @@ async fn walk(db: &Db, tenant: TenantId, expect: Option<Expected>) -> Result<Opt
         None => true,
     };
     let answer = json!({
-        "tenantId": tenant, "ok": broken.is_none() && kept, "checkedThrough": verified.through, "head": head, "broken": broken
+        "tenantId": tenant, "ok": broken.is_none() && kept, "checkedThrough": verified.through,
+        "removedThrough": verified.removed_through, "head": head, "broken": broken
     });
     say(&answer.to_string());
     Ok(match (broken, expect) {
         (Some(broken), _) => Some(format!("the audit trail is broken: {broken}")),
+        (None, Some(expect)) if !kept && expect.position < verified.removed_through => {
+            Some(format!("the audit trail has no position {} any more: its time was over", expect.position))
+        }
         (None, Some(expect)) if !kept => {
             Some(format!("the audit trail has not the expected hash at position {}", expect.position))
         }

@@ -14,7 +14,25 @@ struct Route {
     template: &'static str,
     segments: Vec<&'static str>,
     methods: String,
-    classes: Vec<(String, Class)>,
+    operations: Vec<Operation>,
+}
+
+#[derive(Debug)]
+struct Operation {
+    method: String,
+    id: &'static str,
+    class: Option<Class>,
+}
+
+/// What a request asks for, as far as that is known; labels whose values are bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The template that the path fits.
+    pub route: &'static str,
+    /// The `operationId`.
+    pub operation: Option<&'static str>,
+    /// How the operation is counted.
+    pub class: Option<Class>,
 }
 
 /// A longer path is none of ours.
@@ -28,15 +46,18 @@ impl Routes {
             let known = ["get", "put", "post", "patch", "delete"];
             let methods =
                 known.into_iter().filter(|method| operations.get(method).is_some()).map(str::to_uppercase);
-            let class =
-                |method: &str| Some((method.to_uppercase(), Class::of(method, operations.get(method)?)?));
-            let classes = known.into_iter().filter_map(class).collect();
+            let operation = |method: &str| {
+                let operation = operations.get(method)?;
+                let id: &'static str = operation["operationId"].as_str()?.to_owned().leak();
+                Some(Operation { method: method.to_uppercase(), id, class: Class::of(method, operation) })
+            };
+            let operations_of = known.into_iter().filter_map(operation).collect();
             let template: &'static str = template.clone().leak();
             Route {
                 template,
                 segments: template.split('/').collect(),
                 methods: methods.collect::<Vec<_>>().join(", "),
-                classes,
+                operations: operations_of,
             }
         };
         let mut by_length: Vec<Vec<Route>> = Vec::new();
@@ -51,11 +72,14 @@ impl Routes {
         Self(by_length)
     }
 
-    /// The template that a path fits, a label whose values are bounded; and the class of its operation with this method.
-    pub fn operation(&self, method: &Method, path: &str) -> (&'static str, Option<Class>) {
-        let Some(route) = self.find(path) else { return ("other", None) };
-        let class = route.classes.iter().find(|(name, _)| name == method.as_str());
-        (route.template, class.map(|(_, class)| *class))
+    /// What a request with this method and path asks for.
+    pub fn asked(&self, method: &Method, path: &str) -> Asked {
+        let Some(route) = self.find(path) else {
+            return Asked { route: "other", operation: None, class: None };
+        };
+        let operation = route.operations.iter().find(|operation| operation.method == method.as_str());
+        let class = operation.and_then(|operation| operation.class);
+        Asked { route: route.template, operation: operation.map(|operation| operation.id), class }
     }
 
     /// The methods of a path, as `Allow` lists them.
@@ -93,12 +117,13 @@ mod tests {
         let routes = Routes::of(
             &json!({"paths": {"/a/{id}": {"get": secured, "delete": {}}, "/a/b": {"post": secured}}}),
         );
-        let operation = |path| routes.operation(&Method::GET, path);
-        assert_eq!(operation("/a/b"), ("/a/b", None));
-        assert_eq!(routes.operation(&Method::POST, "/a/b"), ("/a/b", Some(Class::Write)));
-        assert_eq!(operation("/a/17"), ("/a/{id}", Some(Class::Read)));
+        let get = |path| routes.asked(&Method::GET, path);
+        assert_eq!(get("/a/b"), Asked { route: "/a/b", operation: None, class: None });
+        let known = |route, class| Asked { route, operation: Some("do_this"), class: Some(class) };
+        assert_eq!(routes.asked(&Method::POST, "/a/b"), known("/a/b", Class::Write));
+        assert_eq!(get("/a/17"), known("/a/{id}", Class::Read));
         assert_eq!(routes.methods("/a/17"), "GET, DELETE");
-        assert_eq!(operation("/a/17/x"), ("other", None));
-        assert_eq!(operation("/a/"), ("other", None));
+        assert_eq!(get("/a/17/x").route, "other");
+        assert_eq!(get("/a/").route, "other");
     }
 }

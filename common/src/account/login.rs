@@ -34,6 +34,17 @@ pub enum Login {
     Choose(Vec<(String, String)>),
 }
 
+/// An attempt to log in.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// What came of it.
+    pub outcome: Login,
+    /// Whose account it is, where there is one.
+    pub user: Option<UserId>,
+    /// The tenants that the attempt concerns: of those that the user is a member of the one that was named, or all.
+    pub tenants: Vec<TenantId>,
+}
+
 #[derive(sqlx::FromRow)]
 struct Account {
     user_id: UserId,
@@ -44,7 +55,7 @@ struct Account {
     memberships: Vec<Membership>,
 }
 
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Membership {
     tenant_id: TenantId,
@@ -55,27 +66,37 @@ struct Membership {
 }
 
 /// Tries to log in. `slug` says which tenant, where the user has several.
-pub async fn attempt(db: &Db, email: &str, password: &str, slug: Option<&str>) -> Result<Login> {
+pub async fn attempt(db: &Db, email: &str, password: &str, slug: Option<&str>) -> Result<Attempt> {
     let account = find(db, email).await?;
     let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
     let right = password::verify(password, hash).await?;
-    let Some(account) = account.filter(|_| right) else { return Ok(Login::Refused) };
-    if account.user_status != "active" {
-        return Ok(Login::Suspended);
-    }
-    let mut choices = account.memberships;
+    let Some(mut account) = account else {
+        return Ok(Attempt { outcome: Login::Refused, user: None, tenants: Vec::new() });
+    };
     if let Some(slug) = slug {
-        choices.retain(|membership| membership.slug == slug);
+        account.memberships.retain(|membership| membership.slug == slug);
     }
-    match choices.as_slice() {
-        [] => Ok(Login::Refused),
-        [one] => Ok(Login::In(LoggedIn {
-            user: account.user_id,
-            tenant: one.tenant_id,
-            role: one.role,
-            epochs: [account.token_epoch, one.token_epoch],
-        })),
-        several => Ok(Login::Choose(several.iter().map(|m| (m.slug.clone(), m.name.clone())).collect())),
+    let outcome = if right { account.outcome() } else { Login::Refused };
+    let tenants = account.memberships.iter().map(|membership| membership.tenant_id).collect();
+    Ok(Attempt { outcome, user: Some(account.user_id), tenants })
+}
+
+impl Account {
+    /// Of one whose password is right, and whose memberships are those that are asked for.
+    fn outcome(&self) -> Login {
+        if self.user_status != "active" {
+            return Login::Suspended;
+        }
+        match self.memberships.as_slice() {
+            [] => Login::Refused,
+            [one] => Login::In(LoggedIn {
+                user: self.user_id,
+                tenant: one.tenant_id,
+                role: one.role,
+                epochs: [self.token_epoch, one.token_epoch],
+            }),
+            several => Login::Choose(several.iter().map(|m| (m.slug.clone(), m.name.clone())).collect()),
+        }
     }
 }
 

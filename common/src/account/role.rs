@@ -107,6 +107,8 @@ impl Permission {
     pub const API_KEYS_MANAGE: Self = Self("api-keys:manage", Role::Admin);
     /// Read and verify the audit trail.
     pub const AUDIT_READ: Self = Self("audit:read", Role::Admin);
+    /// See, create, change and delete sinks of the audit trail.
+    pub const AUDIT_MANAGE: Self = Self("audit:manage", Role::Admin);
 
     /// See the organization with its settings.
     pub const ORGANIZATIONS_READ: Self = Self("organizations:read", Role::Admin);
@@ -119,7 +121,7 @@ impl Permission {
     pub const CHANGES_READ: Self = Self("changes:read", Role::Admin);
 
     /// Every permission there is.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
@@ -144,6 +146,7 @@ impl Permission {
         Self::WEBHOOKS_DELETE,
         Self::API_KEYS_MANAGE,
         Self::AUDIT_READ,
+        Self::AUDIT_MANAGE,
         Self::ORGANIZATIONS_READ,
         Self::ORGANIZATIONS_WRITE,
         Self::ORGANIZATIONS_DELETE,

@@ -228,6 +228,19 @@ pub async fn find(db: &Db, slug: &str) -> Result<Option<TenantId>> {
     Ok(sqlx::query_scalar("select tenon.find_tenant($1)").bind(slug).fetch_one(&mut *connection).await?)
 }
 
+/// The tenant that has this slug and is not deleted, for an attempt to log in.
+pub async fn find_active(db: &Db, slug: &str) -> Result<Option<TenantId>> {
+    // PostgreSQL text cannot hold it, and no slug does.
+    if slug.contains('\0') {
+        return Ok(None);
+    }
+    let mut connection = db.lookup().await?;
+    Ok(sqlx::query_scalar("select tenon.find_active_tenant($1)")
+        .bind(slug)
+        .fetch_one(&mut *connection)
+        .await?)
+}
+
 /// The tenant of the transaction.
 pub async fn get(tx: &mut TenantTx<'_>) -> Result<Tenant> {
     sqlx::query_as(concat!("select ", columns!(), " from tenon.tenants where id = $1 and deleted_at is null"))

@@ -54,6 +54,9 @@ fn canonical(entry: &AuditEntry) -> Vec<u8> {
         ip,
         user_agent,
         count,
+        operation,
+        reason,
+        account,
     } = entry;
     let mut bytes = Vec::with_capacity(256 + changes.as_ref().map_or(0, String::len));
     let mut put = |value: Option<&[u8]>| match value {
@@ -82,6 +85,9 @@ fn canonical(entry: &AuditEntry) -> Vec<u8> {
     put(text(ip).as_deref());
     put(text(user_agent).as_deref());
     put(Some(&count.to_be_bytes()));
+    put(text(operation).as_deref());
+    put(text(reason).as_deref());
+    put(text(account).as_deref());
     bytes
 }
 
@@ -112,15 +118,18 @@ mod tests {
             at in 0i64..3,
             required in (text(), text(), text(), text(), text()),
             optional in (option(text()), option(text()), option(text()), option(text()), option(text())),
+            direct in (option(text()), option(text()), option(text())),
             resource_version in option(0i64..3),
             count in 1i32..3,
         ) -> AuditEntry {
             let (tenant_id, id, actor_id, resource_id) = ids;
             let (xid, action, category, actor_kind, outcome) = required;
             let (resource_type, changes, request_id, ip, user_agent) = optional;
+            let (operation, reason, account) = direct;
             AuditEntry {
                 tenant_id, id, at: DateTime::from_timestamp_micros(at).expect("an instant"), xid, action, category, actor_kind, actor_id,
                 resource_type, resource_id, resource_version, outcome, changes, request_id, ip, user_agent, count,
+                operation, reason, account,
             }
         }
     }
@@ -147,7 +156,7 @@ mod tests {
         #[test]
         fn what_is_written_can_be_read_column_by_column(entry in entry()) {
             let columns = read(&canonical(&entry));
-            prop_assert_eq!(columns.len(), 17);
+            prop_assert_eq!(columns.len(), 20);
             let text = |at: usize| columns[at].clone().map(|bytes| String::from_utf8(bytes).expect("text"));
             prop_assert_eq!(columns[0].as_deref(), Some(&entry.tenant_id.as_bytes()[..]));
             prop_assert_eq!(columns[7].clone(), entry.actor_id.map(|id| id.as_bytes().to_vec()));
@@ -156,6 +165,9 @@ mod tests {
             prop_assert_eq!(text(13), entry.request_id);
             prop_assert_eq!(text(14), entry.ip);
             prop_assert_eq!(text(15), entry.user_agent);
+            prop_assert_eq!(text(17), entry.operation);
+            prop_assert_eq!(text(18), entry.reason);
+            prop_assert_eq!(text(19), entry.account);
         }
 
         #[test]

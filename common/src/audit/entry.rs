@@ -18,7 +18,7 @@ pub struct AuditEntry {
     pub xid: String,
     /// `contact.updated`, `auth.login.failed`.
     pub action: String,
-    /// `records`, `settings`, `security` or `sign_ins`.
+    /// `records`, `settings` or `security`.
     pub category: String,
     /// `user`, `apiKey`, `import` or `system`.
     pub actor_kind: String,
@@ -42,6 +42,12 @@ pub struct AuditEntry {
     pub user_agent: Option<String>,
     /// How often it happened.
     pub count: i32,
+    /// The operation that was asked for; none of a change.
+    pub operation: Option<String>,
+    /// The code of the refusal.
+    pub reason: Option<String>,
+    /// The login address that was tried, masked, where it is no member's.
+    pub account: Option<String>,
 }
 
 /// How it ended.
@@ -76,7 +82,7 @@ impl AuditEntry {
 macro_rules! columns {
     () => {
         "e.tenant_id, e.id, e.at, e.xid::text as xid, e.action, e.category, e.actor_kind, e.actor_id, e.resource_type, e.resource_id, \
-         e.resource_version, e.outcome, e.changes, e.request_id, e.ip, e.user_agent, e.count"
+         e.resource_version, e.outcome, e.changes, e.request_id, e.ip, e.user_agent, e.count, e.operation, e.reason, e.account"
     };
 }
 pub(super) use columns;

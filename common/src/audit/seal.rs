@@ -65,7 +65,9 @@ async fn seal_some(tx: &mut TenantTx<'_>) -> Result<usize> {
         .execute(tx.conn())
         .await?;
     let last: Option<Last> = sqlx::query_as(
-        "select position, hash from tenon.audit_seals where tenant_id = $1 order by position desc limit 1",
+        "(select position, hash from tenon.audit_seals where tenant_id = $1 order by position desc limit 1)
+         union all select position, hash from tenon.audit_anchors where tenant_id = $1
+         order by position desc limit 1",
     )
     .bind(tenant)
     .fetch_optional(tx.conn())

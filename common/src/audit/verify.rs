@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::encoding::{BEGINNING, Hash, chained};
 use super::entry::{AuditEntry, columns};
+use super::retention::anchor;
 use super::seal::hash_of;
 use crate::db::TenantTx;
 use crate::error::Result;
@@ -64,6 +65,8 @@ pub struct Verified {
     pub from: i64,
     /// The last one that is whole, or the one before `from`.
     pub through: i64,
+    /// The last position whose entry was removed because its time was over; the chain begins after it. 0 where none was.
+    pub removed_through: i64,
     /// The newest seal; none where nothing is sealed.
     pub head: Option<Head>,
     /// Whether positions follow that were not checked.
@@ -79,15 +82,21 @@ struct Seal {
     hash: Vec<u8>,
 }
 
-/// Checks the positions after `after`, 10,000 at most. That the chain is whole up to there is for the caller to have checked.
+/// Checks the positions after `after`, 10,000 at most; from the first that is left, where that is later. That the chain is whole up to
+/// there is for the caller to have checked. To be called before anything else in its transaction.
 pub async fn verify(tx: &mut TenantTx<'_>, after: i64) -> Result<Verified> {
-    let head = seals(tx, i64::MAX, 1, true).await?.pop();
-    let head = match head {
+    // What is removed meanwhile is not found missing.
+    sqlx::query("set transaction isolation level repeatable read").execute(tx.conn()).await?;
+    let anchor = anchor(tx).await?.map(|(position, hash)| Head { position, hash });
+    let removed_through = anchor.map_or(0, |anchor| anchor.position);
+    let after = after.max(removed_through);
+    let head = match seals(tx, i64::MAX, 1, true).await?.pop() {
         Some(seal) => Some(Head { position: seal.position, hash: hash_of(&seal.hash)? }),
-        None => None,
+        None => anchor,
     };
+    let from = after.saturating_add(1);
     let mut verified =
-        Verified { from: after.saturating_add(1), through: after, head, has_more: false, broken: None };
+        Verified { from, through: after, removed_through, head, has_more: false, broken: None };
     let Some(newest) = head.map(|head| head.position) else {
         // Nothing is sealed: whoever was further before had seals that are gone.
         verified.broken = (after > 0).then_some(gone(after));
@@ -200,8 +209,13 @@ async fn added(tx: &mut TenantTx<'_>, after: i64, last: i64) -> Result<Option<Br
     Ok(found.map(|id| Broken { position: None, entry: Some(id), reason: Reason::UnsealedOlder }))
 }
 
-/// The hash at a position; none where there is no seal.
+/// The hash at a position; none where there is no seal, and none has been removed there last.
 pub async fn hash_at(tx: &mut TenantTx<'_>, position: i64) -> Result<Option<Hash>> {
+    if let Some((removed_through, hash)) = anchor(tx).await?
+        && removed_through == position
+    {
+        return Ok(Some(hash));
+    }
     let seal = seals(tx, position, 1, true).await?.pop().filter(|seal| seal.position == position);
     seal.map(|seal| hash_of(&seal.hash)).transpose()
 }

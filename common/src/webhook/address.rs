@@ -10,6 +10,9 @@ use ipnet::IpNet;
 use url::{Host, Url};
 
 mod ranges;
+mod stream;
+
+pub use stream::StreamTarget;
 
 /// Longest accepted URL in bytes, as given and as normalised.
 pub const MAX_URL_LENGTH: usize = 2048;
@@ -47,6 +50,9 @@ pub enum Rejected {
     /// The scheme is not https.
     #[error("must begin with https://")]
     NotHttps,
+    /// The scheme is not tls, where no other is allowed.
+    #[error("must begin with tls://, and name a host and a port")]
+    NotTls,
     /// It carries a user name or password.
     #[error("must not contain a user name or password")]
     CredentialsInUrl,
@@ -71,6 +77,7 @@ impl Rejected {
             Self::InvalidUrl => "invalid_url",
             Self::UrlTooLong => "url_too_long",
             Self::NotHttps => "not_https",
+            Self::NotTls => "not_tls",
             Self::CredentialsInUrl => "credentials_in_url",
             Self::FragmentInUrl => "fragment_in_url",
             Self::PortNotAllowed(_) => "port_not_allowed",

@@ -33,6 +33,8 @@ pub struct FannedOut {
     inserted: HashSet<String>,
     /// The deliveries, with everything that sending them takes.
     sendings: Vec<Sending>,
+    /// The entries of the audit trail that are new.
+    entries: Vec<audit::Written>,
 }
 
 impl FannedOut {
@@ -46,6 +48,7 @@ impl FannedOut {
 
     /// After the commit: the claimed jobs run here, without a second hop through the database.
     pub fn inject(self) {
+        self.entries.into_iter().for_each(audit::Written::count);
         self.reservation.inject(&self.inserted);
     }
 }
@@ -75,7 +78,7 @@ pub async fn fan_out(
 ) -> Result<FannedOut> {
     let matches = matches(tx, worker, waiting).await?;
     let (held, events): (Vec<_>, Vec<_>) = waiting.iter().map(|w| (w.job.clone(), w.event)).unzip();
-    audit::from_events(tx, worker, &held, &events).await?;
+    let entries = audit::from_events(tx, worker, &held, &events).await?;
     let tenant = tx.actor().tenant;
     let mut jobs = Vec::with_capacity(matches.len());
     let mut sendings = Vec::with_capacity(matches.len());
@@ -90,7 +93,7 @@ pub async fn fan_out(
     }
     let reservation = injector.reserve(jobs);
     let inserted = insert(tx, worker, waiting, &reservation, &sendings).await?;
-    Ok(FannedOut { reservation, inserted, sendings })
+    Ok(FannedOut { reservation, inserted, sendings, entries })
 }
 
 impl Match {

@@ -80,6 +80,7 @@ pub(super) struct Records {
     export: String,
     exported: String,
     audit_event: String,
+    audit_sink: String,
 }
 
 pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
@@ -123,9 +124,11 @@ pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     .await
     .expect("an import");
     let exports = exports(app, tenant).await;
+    let sink: Value = admin.post("/audit-sinks", json!({"name": "Mine", "kind": "file"})).await.created();
     Records {
         export: exports[0].clone(),
         exported: exports[1].clone(),
+        audit_sink: factory::id(&sink).to_owned(),
         audit_event: audit_event(app, tenant).await,
         import: factory::id(&import).to_owned(),
         import_template: factory::id(&template).to_owned(),
@@ -211,6 +214,7 @@ impl Operation {
             template if template.contains("/organizations/") => &of.tenant,
             template if template.contains("/webhooks/") => &of.webhook,
             template if template.contains("/audit-events/") => &of.audit_event,
+            template if template.contains("/audit-sinks/") => &of.audit_sink,
             template if template.contains("/imports/") => &of.import,
             "/api/v1/exports/{id}/file" => &of.exported,
             template if template.contains("/exports/") => &of.export,

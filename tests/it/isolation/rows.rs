@@ -71,6 +71,8 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
         let template = serde_json::json!({"name": "Mine", "options": {"object": "contacts"}});
         tenant.admin().post("/import-templates", template).await.status(201);
         let rows = serde_json::json!({"options": {"object": "contacts"}, "rows": [{"name": "Grace"}]});
+        let sink = serde_json::json!({"name": "Mine", "kind": "file"});
+        tenant.admin().post("/audit-sinks", sink).await.status(201);
         tenant.admin().post("/imports", rows).await.status(202);
         tenant.admin().post("/exports", serde_json::json!({"object": "contacts"})).await.status(202);
         let keyed = tenant.admin().with_header("idempotency-key", "once");
@@ -93,6 +95,7 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
          select tenant_id, id, created_at, type, 'records', 'system', 'succeeded' from tenon.events",
         "insert into tenon.audit_seals (tenant_id, position, audit_event_id, hash)
          select tenant_id, row_number() over (partition by tenant_id order by id), id, sha256('') from tenon.audit_events",
+        "insert into tenon.audit_anchors (tenant_id, position, hash) select id, 1, sha256('') from tenon.tenants",
     ] {
         sqlx::query(statement).execute(&mut admin).await.expect("filled");
     }

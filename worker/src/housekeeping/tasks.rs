@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use tenon_common::account::tenant;
 use tenon_common::crm::retention;
 use tenon_common::import::leftovers;
-use tenon_common::{Db, Result, audit, event, idempotency, partitions, queue, webhook};
+use tenon_common::{Db, Result, audit, event, export, idempotency, partitions, queue, webhook};
 
 use super::{Batch, Task};
 use crate::cli::Cli;
@@ -19,6 +19,8 @@ const AUDIT: TimeDelta = TimeDelta::days(7 * 366 + 31);
 const ROWS: i32 = 1000;
 /// Records of a transaction, each with an event.
 const RECORDS: i32 = 200;
+/// Exports whose files are removed at once.
+const EXPORTS: i32 = 100;
 
 /// All of them, as the settings have it.
 pub fn of(cli: &Cli) -> Vec<Task> {
@@ -47,6 +49,12 @@ pub fn of(cli: &Cli) -> Vec<Task> {
         }),
         Task::batches("deliveries", every, ROWS, move |at, most| async move {
             webhook::retention::remove_old(&at.db, keep.deliveries(), most).await
+        }),
+        Task::batches("exports", every, EXPORTS, |at, most| async move {
+            export::job::remove_expired(&at.db, &at.storage, most).await.map(u64::cast_signed)
+        }),
+        Task::batches("audit-entries", every, ROWS, |at, most| async move {
+            audit::retention::remove_expired(&at.db, most).await.map(u64::cast_signed)
         }),
         Task::batches("killed-jobs", every, ROWS, move |at, most| async move {
             queue::remove_killed(&at.db, keep.killed_jobs(), most).await

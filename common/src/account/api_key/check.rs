@@ -37,16 +37,16 @@ pub struct Checked {
 }
 
 /// Why a key is not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum KeyRefused {
     /// No key of this installation, or revoked, or its tenant is gone.
     Unknown,
     /// Its time is over.
     Expired,
     /// The user on whose behalf it acts is suspended.
-    Suspended,
+    Suspended(Checked),
     /// The address is not among those that it may be used from.
-    Address,
+    Address(Checked),
 }
 
 #[derive(sqlx::FromRow)]
@@ -123,10 +123,10 @@ impl KeyCheck {
             return Ok(Err(KeyRefused::Expired));
         }
         if known.suspended {
-            return Ok(Err(KeyRefused::Suspended));
+            return Ok(Err(KeyRefused::Suspended(known.checked.clone())));
         }
         if !known.networks.is_empty() && !known.networks.iter().any(|network| network.contains(&from)) {
-            return Ok(Err(KeyRefused::Address));
+            return Ok(Err(KeyRefused::Address(known.checked.clone())));
         }
         self.note(&known.checked, from);
         Ok(Ok(known.checked.clone()))
