@@ -25,7 +25,6 @@ async fn a_file_takes_no_more_memory_for_more_records() {
         let export = stands(admin, &export, "succeeded").await;
         assert_eq!(export["rows"], 100_000);
         let grown = mib("VmHWM:") - before;
-        eprintln!("{format}: {grown} MiB more than {before} for {} bytes", export["bytes"]);
         assert!(grown <= 48, "{grown} MiB more for {export}");
     }
 }

@@ -101,7 +101,7 @@ async fn awkward_texts_are_texts_in_a_workbook() {
     let items: Vec<Value> = (0..AWKWARD.len()).map(item).collect();
     admin.post(&format!("{CONTACTS}/batch/create"), json!({"items": items})).await.status(200);
     let asked = json!({"object": "contacts", "format": "xlsx", "fields": ["title", "name"], "sort": ["createdAt"], "raw": true});
-    let (_, bytes) = exported(admin, asked.clone()).await;
+    let (_, bytes) = exported(admin, asked).await;
     let rows = sheet(bytes, "contacts");
     assert_eq!(rows[0].iter().map(said).collect::<Vec<_>>(), [json!("name"), json!("title")]);
     let listed = listed(admin, CONTACTS, &[("sort", "createdAt")]).await;
