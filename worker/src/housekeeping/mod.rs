@@ -23,6 +23,8 @@ pub use task::{Batch, Task};
 const AT_ONCE: usize = 1;
 /// Workers that are started together do not begin together.
 const BEGIN_WITHIN: Duration = Duration::from_secs(2);
+/// However often a task is to be done, it lets others have their turn.
+const AT_LEAST: Duration = Duration::from_millis(50);
 /// After a failure a task is not left alone for longer.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(60);
 
@@ -50,6 +52,6 @@ async fn repeat(means: Means, task: Task, turns: Arc<Semaphore>) {
             Outcome::Failed => task.every.min(AFTER_A_FAILURE),
         };
         // A tenth more or less, so that workers do not keep step.
-        tokio::time::sleep(pause.mul_f64(0.9 + rand::random::<f64>() / 5.0)).await;
+        tokio::time::sleep(pause.max(AT_LEAST).mul_f64(0.9 + rand::random::<f64>() / 5.0)).await;
     }
 }

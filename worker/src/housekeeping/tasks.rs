@@ -17,6 +17,8 @@ const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 const AUDIT: TimeDelta = TimeDelta::days(7 * 366 + 31);
 /// Rows of one statement: it holds no lock for long.
 const ROWS: i32 = 1000;
+/// Rows of imports, or imports with their files: a storage that is far away takes its time for each.
+const LEFTOVERS: i32 = 200;
 /// Records of a transaction, each with an event.
 const RECORDS: i32 = 200;
 /// Exports whose files are removed at once.
@@ -40,7 +42,7 @@ pub fn of(cli: &Cli) -> Vec<Task> {
         Task::batches("tenant-files", purges, 1, |at, _| async move {
             tenant::remove_files(&at.db, &at.storage).await
         }),
-        Task::batches("imports", every, ROWS, move |at, most| async move {
+        Task::batches("imports", every, LEFTOVERS, move |at, most| async move {
             leftovers::remove(&at.db, &at.storage, imports, most).await
         }),
         Task::steps("records", every, move |at| async move {
