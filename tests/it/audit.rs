@@ -4,6 +4,7 @@ mod chain;
 mod direct;
 mod reading;
 mod retention;
+mod sink_records;
 mod sinks;
 mod workers;
 

@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tenon_tests::receiver::Received;
 use tenon_tests::stack::{Stack, text};
-use tenon_tests::{Client, Receiver, Reply, TestApp, eventually};
+use tenon_tests::{Client, Receiver, Reply, eventually};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use super::{EVENTS, entries, number, seal_all};
+use super::{EVENTS, number};
 use crate::delivery::headers;
 
-const SINKS: &str = "/audit-sinks";
+pub(super) const SINKS: &str = "/audit-sinks";
 const CONTACTS: &str = "/connection/contacts";
 
-async fn sink(client: &Client, input: Value) -> Value {
+pub(super) async fn sink(client: &Client, input: Value) -> Value {
     client.post(SINKS, input).await.created()
 }
 
@@ -277,71 +277,4 @@ async fn a_syslog_server_gets_every_entry_as_a_counted_message() {
         all.push(line);
     }
     assert_begins(&all, &expected);
-}
-
-#[tokio::test]
-async fn what_is_wrong_with_a_sink_is_refused_field_by_field() {
-    let app = TestApp::start().await;
-    let acme = app.tenant("acme").await;
-    let admin = acme.admin();
-    let url = "http://127.0.0.1:9/audit";
-    for (input, field) in [
-        (json!({"name": "", "kind": "http", "url": url}), "name"),
-        (json!({"name": "A", "kind": "http"}), "url"),
-        (json!({"name": "A", "kind": "http", "url": url, "prefix": "a"}), "prefix"),
-        (json!({"name": "A", "kind": "http", "url": url, "secret": "x"}), "secret"),
-        (json!({"name": "A", "kind": "syslog"}), "url"),
-        (json!({"name": "A", "kind": "file", "url": url}), "url"),
-        (json!({"name": "A", "kind": "file", "prefix": "../a"}), "prefix"),
-        (json!({"name": "A", "kind": "carrier pigeon"}), "kind"),
-    ] {
-        let refusal = admin.post(SINKS, input.clone()).await.refused(400, "VALIDATION_ERROR").json();
-        assert!(refusal["details"][field].is_string(), "{input}: {refusal}");
-    }
-    for (kind, url, reason) in [
-        ("http", "http://10.0.0.1/", "private_address"),
-        ("http", "tcp://127.0.0.1:514", "not_https"),
-        ("syslog", "tcp://10.0.0.1:514", "private_address"),
-        ("syslog", "https://example.com", "not_tls"),
-        ("syslog", "tls://example.com", "invalid_url"),
-    ] {
-        let input = json!({"name": "A", "kind": kind, "url": url});
-        let refusal = admin.post(SINKS, input).await.refused(422, "WEBHOOK_URL_REJECTED").json();
-        assert_eq!(refusal["details"]["reason"], reason, "{url}");
-    }
-    let made = sink(&admin, json!({"name": "A", "kind": "http", "url": url})).await;
-    let path = format!("{SINKS}/{}", text(&made, "id"));
-    assert!(text(&made, "secret").starts_with("whsec_"));
-    let shown: Value = admin.get(&path).await.ok();
-    assert_eq!(shown["secret"], Value::Null);
-    let stale = admin.with_header("if-match", "\"v9\"");
-    stale.patch(&path, json!({"name": "B"})).await.refused(412, "VERSION_CONFLICT");
-    let patched: Value = admin.patch(&path, json!({"name": "B"})).await.ok();
-    assert_eq!(
-        (&patched["name"], &patched["url"], &patched["version"]),
-        (&json!("B"), &shown["url"], &json!(2))
-    );
-    let replaced: Value = admin.put(&path, json!({"name": "C", "active": false})).await.ok();
-    assert_eq!((&replaced["url"], &replaced["active"]), (&shown["url"], &json!(false)));
-    admin.patch(&path, json!({"prefix": "a"})).await.refused(400, "VALIDATION_ERROR");
-    let listed: Vec<Value> = admin.get(SINKS).await.ok();
-    assert_eq!(listed, [replaced]);
-    for number in 1..10 {
-        sink(&admin, json!({"name": format!("N{number}"), "kind": "file"})).await;
-    }
-    admin.post(SINKS, json!({"name": "Z", "kind": "file"})).await.refused(409, "STATE_CONFLICT");
-    let kept = "select count(*) from tenon.audit_sinks where kind = 'http' and convert_from(secret, 'LATIN1') like '%whsec%'";
-    assert_eq!(number(&mut app.connect().await, kept).await, 0);
-}
-
-#[tokio::test]
-async fn a_sink_begins_with_what_is_sealed_after_it_or_with_all_that_is_there() {
-    let app = TestApp::start().await;
-    let acme = app.tenant("acme").await;
-    entries(&app, &acme, 3).await;
-    seal_all(&app).await;
-    let admin = acme.admin();
-    let from_now = sink(&admin, json!({"name": "A", "kind": "file"})).await;
-    let from_beginning = sink(&admin, json!({"name": "B", "kind": "file", "fromBeginning": true})).await;
-    assert_eq!((&from_now["position"], &from_beginning["position"]), (&json!(3), &json!(0)));
 }

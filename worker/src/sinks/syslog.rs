@@ -94,8 +94,15 @@ async fn write(mut connection: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]
     let mut answer = [0; 1024];
     let ended = async {
         // Whatever it says is not meant for us.
-        while connection.read(&mut answer).await? > 0 {}
-        Ok(())
+        loop {
+            match connection.read(&mut answer).await {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                // Many end TLS without saying so.
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
     };
     tokio::time::timeout(END, ended).await.unwrap_or(Ok(()))
 }
@@ -160,7 +167,7 @@ mod tests {
         let text = String::from_utf8(bytes).expect("text");
         assert_eq!(
             text,
-            "80 <108>1 2025-11-02T10:00:00.123Z tenon tenon-audit - access.refused - {\"a\":\"ä\"}"
+            "79 <108>1 2025-11-02T10:00:00.123Z tenon tenon-audit - access.refused - {\"a\":\"ä\"}"
         );
     }
 
