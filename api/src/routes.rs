@@ -42,6 +42,7 @@ use crate::refusal::Refusal;
 use crate::request;
 use crate::stages::StagesApi;
 use crate::timelines::TimelinesApi;
+use crate::uploads::UploadsApi;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
@@ -74,7 +75,7 @@ type Resources = (
     AuthApi,
     Crm,
     Links,
-    (ImportsApi, ImportTemplatesApi),
+    (ImportsApi, ImportTemplatesApi, UploadsApi),
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -92,7 +93,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         AuthApi,
         Crm::default(),
         Links::default(),
-        (ImportsApi, ImportTemplatesApi),
+        (ImportsApi, ImportTemplatesApi, UploadsApi),
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,

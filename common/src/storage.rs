@@ -88,6 +88,15 @@ impl Storage {
             Err(error) => Err(error.into()),
         }
     }
+
+    /// Removes all files of a folder, and of those in it.
+    pub async fn delete_below(&self, folder: &str) -> Result<()> {
+        let files: Vec<_> = self.0.list(Some(&Path::from(folder))).try_collect().await?;
+        for file in files {
+            self.delete(file.location.as_ref()).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A file that is being written.
@@ -151,6 +160,13 @@ mod tests {
         storage.delete("imports/a/file").await.expect("removed");
         storage.delete("imports/a/file").await.expect("removed already");
         assert!(matches!(storage.size("imports/a/file").await, Err(Error::FileMissing)));
+        for key in ["a/one", "a/b/two", "ab/three"] {
+            storage.upload(key).await.expect("begun").finish().await.expect("finished");
+        }
+        storage.delete_below("a").await.expect("removed");
+        storage.delete_below("nowhere").await.expect("nothing there");
+        let left = ["a/one", "a/b/two", "ab/three"].map(async |key| storage.size(key).await.is_ok());
+        assert_eq!(futures::future::join_all(left).await, [false, false, true]);
     }
 
     #[tokio::test]

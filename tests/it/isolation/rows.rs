@@ -72,6 +72,7 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
         tenant.admin().post("/import-templates", template).await.status(201);
         let rows = serde_json::json!({"options": {"object": "contacts"}, "rows": [{"name": "Grace"}]});
         tenant.admin().post("/imports", rows).await.status(202);
+        factory::upload(&tenant.admin()).await;
         let keyed = tenant.admin().with_header("idempotency-key", "once");
         keyed.post("/connection/contacts", factory::contact(2)).await.status(201);
     }
