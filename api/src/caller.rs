@@ -147,6 +147,10 @@ needs! {
     ImportsRead = Some(Permission::IMPORTS_READ);
     /// `imports:write`.
     ImportsWrite = Some(Permission::IMPORTS_WRITE);
+    /// `exports:read`.
+    ExportsRead = Some(Permission::EXPORTS_READ);
+    /// `exports:write`.
+    ExportsWrite = Some(Permission::EXPORTS_WRITE);
     /// `webhooks:read`.
     WebhooksRead = Some(Permission::WEBHOOKS_READ);
     /// `webhooks:write`.

@@ -92,6 +92,8 @@ codes! {
         "The user is a member of several organizations; `details` lists their slugs and names. Send one as `organization`.";
     CursorExpired = "CURSOR_EXPIRED", GONE, "The cursor has expired", false,
         "What follows the cursor is not kept any more; `details` says how to begin anew.";
+    Expired = "EXPIRED", GONE, "Kept no longer", false,
+        "What was asked for was kept for a while only, which is over.";
     VersionConflict = "VERSION_CONFLICT", PRECONDITION_FAILED, "The record has changed since you read it", false,
         "`If-Match` names another version; `details.currentVersion` is the one it has.";
     PreconditionRequired = "PRECONDITION_REQUIRED", PRECONDITION_REQUIRED, "A version is required", false,

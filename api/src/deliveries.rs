@@ -37,7 +37,7 @@ pub struct DeliveryBody {
     pub webhook_id: Uuid,
     /// The event's type.
     pub event: String,
-    /// The body as it is sent; in the answer for one delivery, null in lists.
+    /// The body as it is sent; in the answer for one delivery, null in lists and once the event is kept no longer.
     #[oai(nullable)]
     #[serde(serialize_with = "payload")]
     pub payload: Option<Any<serde_json::Value>>,

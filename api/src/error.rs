@@ -84,7 +84,7 @@ const STATUSES: &[(u16, &str)] = &[
         409,
         "What is there is in the way: `DUPLICATE`, `RESTORE_CONFLICT`, `STATE_CONFLICT`, `STAGE_IN_USE`, `SLUG_TAKEN`, `IDEMPOTENCY_IN_PROGRESS`, `TENANT_REQUIRED`.",
     ),
-    (410, "What was asked for is over: `CURSOR_EXPIRED`."),
+    (410, "What was asked for is over: `CURSOR_EXPIRED`, `EXPIRED`."),
     (412, "The record has changed: `VERSION_CONFLICT`."),
     (413, "The body is longer than allowed: `PAYLOAD_TOO_LARGE`."),
     (414, "The path and query are longer than allowed: `URI_TOO_LONG`."),

@@ -1,12 +1,14 @@
 //! `/imports`: files whose rows become records.
 
 mod body;
+mod digest;
 mod file;
 mod options;
 mod progress;
 mod receive;
 mod request;
 mod templates;
+mod uploaded;
 
 use std::sync::Arc;
 
@@ -23,7 +25,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::caller::{Caller, ImportsRead, ImportsWrite};
 use crate::error::ApiError;
-use crate::once::{Answered, Once};
+use crate::once::{Answered, Once, OnceStreamed};
 use crate::params;
 use crate::prefer::Prefer;
 use crate::response::{Listed, Paging, Shown};
@@ -44,7 +46,8 @@ impl ImportsApi {
     /// Import a file
     ///
     /// `multipart/form-data` with a part `options` (JSON) and a part `file`: CSV, NDJSON, an array of JSON objects, or XLSX, whose
-    /// encoding and delimiter are found out. Or JSON with `options` and up to 10,000 `rows`. A file that is not what it says, and a
+    /// encoding and delimiter are found out. Or JSON with `options` and up to 10,000 `rows`, or the `uploadId` of a file that has come in
+    /// pieces. A file that is not what it says, and a
     /// mapping that does not fit its columns, are refused at once with the reason; 202 answers the import, which goes on by itself:
     /// `GET` of its `Location` follows it. With `dryRun` everything is tried and nothing kept; `POST …/resume` then does it.
     /// Columns of which `mapping` says nothing are guessed by their names. A row that is refused is a result, not a failure: the
@@ -54,12 +57,15 @@ impl ImportsApi {
         &self,
         caller: Caller<ImportsWrite>,
         app: Data<&Arc<App>>,
+        /// A key of your own: the same file and options under it within 24 hours are imported once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: OnceStreamed,
         /// `handling=lenient` to have unknown fields ignored.
         #[oai(name = "Prefer")]
         prefer: Prefer,
         request: ImportRequest,
-    ) -> Result<Accepted, ApiError> {
-        receive::import(&app, &caller, request, None, prefer.lenient).await.map(Accepted)
+    ) -> Result<Answered<Accepted>, ApiError> {
+        receive::import(&app, &caller, once, prefer, request, None).await
     }
 
     /// Import contacts
@@ -70,12 +76,15 @@ impl ImportsApi {
         &self,
         caller: Caller<ImportsWrite>,
         app: Data<&Arc<App>>,
+        /// A key of your own: the same file and options under it within 24 hours are imported once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: OnceStreamed,
         /// `handling=lenient` to have unknown fields ignored.
         #[oai(name = "Prefer")]
         prefer: Prefer,
         request: ImportRequest,
-    ) -> Result<Accepted, ApiError> {
-        receive::import(&app, &caller, request, Some(Object::Contacts), prefer.lenient).await.map(Accepted)
+    ) -> Result<Answered<Accepted>, ApiError> {
+        receive::import(&app, &caller, once, prefer, request, Some(Object::Contacts)).await
     }
 
     /// List imports
@@ -133,7 +142,8 @@ impl ImportsApi {
 
     /// List the rows of an import
     ///
-    /// What became of each row that is done, in their order, and why of those that were refused or left out. Needs `imports:read`.
+    /// What became of each row that is done, in their order, and why of those that were refused or left out. Kept until `revertUntil`, then
+    /// 410 `EXPIRED`. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/rows", method = "get", operation_id = "list_import_rows")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn rows(
@@ -160,7 +170,7 @@ impl ImportsApi {
 
     /// List the errors of an import
     ///
-    /// The rows that were refused, with every reason. The same as the rows with `outcome=failed`. Needs `imports:read`.
+    /// The rows that were refused, with every reason. The same as the rows with `outcome=failed`, and kept as long. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/errors", method = "get", operation_id = "list_import_errors")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn errors(
@@ -186,7 +196,8 @@ impl ImportsApi {
     /// Download the errors of an import
     ///
     /// CSV: the rows that were refused as they were, with `_row`, `_code` and `_message` behind them. Mended, it can be imported as it
-    /// is: those three columns are passed over. Needs `imports:read`.
+    /// is: those three columns are passed over. What a row had more of than columns stands behind them. Kept until `revertUntil`, then
+    /// 410 `EXPIRED`. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/errors.csv", method = "get", operation_id = "download_import_errors")]
     async fn download(
         &self,
@@ -223,7 +234,7 @@ impl ImportsApi {
     /// Resume an import
     ///
     /// Goes on where it was, if it was cancelled or has failed; after too many errors with as many more. Of a dry run it does what
-    /// was tried. Needs `imports:write`.
+    /// was tried. Possible until `revertUntil`. Needs `imports:write`.
     #[oai(path = "/api/v1/imports/:id/resume", method = "post", operation_id = "resume_import")]
     async fn resume(
         &self,

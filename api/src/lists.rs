@@ -14,7 +14,8 @@ use crate::refusal::Refusal;
 use crate::response::{Listed, Pagination, Shape};
 
 pub use document::{parameter, parameters};
-pub use search::SearchInput;
+pub(crate) use search::named;
+pub use search::{DeletedInput, SearchInput};
 pub use selected::Selected;
 
 /// The parameter of [`include`].

@@ -71,7 +71,36 @@ impl Once {
     }
 }
 
+/// The key of a request whose body is not held in memory. What the key is compared by is told once the body has been read.
+#[derive(Clone, Debug)]
+pub struct OnceStreamed(Option<Asked>);
+
+impl OnceStreamed {
+    /// Whether there is a key, so that what it is compared by must be told.
+    pub fn has_key(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The key, with something that is the same for the same body and for no other.
+    pub fn of(self, body: Bytes) -> Once {
+        Once(self.0.map(|asked| Asked { body, ..asked }))
+    }
+}
+
 impl Asked {
+    /// The key of a request, if it has one, without the body.
+    fn head(request: &Request) -> Result<Option<Self>> {
+        let Some(key) = key(request.headers())? else { return Ok(None) };
+        let uri = request.original_uri();
+        Ok(Some(Self {
+            key,
+            method: request.method().clone(),
+            path: uri.path().to_owned(),
+            query: uri.query().unwrap_or_default().to_owned(),
+            body: Bytes::new(),
+        }))
+    }
+
     fn keyed(&self, caller: &Identity) -> Keyed {
         let request = idempotency::Request {
             method: self.method.as_str(),
@@ -165,15 +194,31 @@ impl<'a> ApiExtractor<'a> for Once {
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        let Some(key) = key(request.headers())? else { return Ok(Self(None)) };
-        let uri = request.original_uri();
-        Ok(Self(Some(Asked {
-            key,
-            method: request.method().clone(),
-            path: uri.path().to_owned(),
-            query: uri.query().unwrap_or_default().to_owned(),
-            body: body::buffered(request, body).await?,
-        })))
+        let Some(asked) = Asked::head(request)? else { return Ok(Self(None)) };
+        Ok(Self(Some(Asked { body: body::buffered(request, body).await?, ..asked })))
+    }
+}
+
+impl<'a> ApiExtractor<'a> for OnceStreamed {
+    const TYPES: &'static [ApiExtractorType] = Once::TYPES;
+
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Once::param_in()
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Once::param_schema_ref()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        Ok(Self(Asked::head(request)?))
     }
 }
 
@@ -183,6 +228,11 @@ pub struct Answered<T>(Response, PhantomData<fn() -> T>);
 impl<T> Answered<T> {
     fn new(response: Response) -> Self {
         Self(response, PhantomData)
+    }
+
+    /// Whether nothing was done, because the same had been asked for before.
+    pub fn is_replayed(&self) -> bool {
+        self.0.headers().contains_key(REPLAYED)
     }
 }
 

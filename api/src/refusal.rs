@@ -180,6 +180,7 @@ impl From<Error> for Refusal {
             Error::IdempotencyInProgress => Self::new(Code::IdempotencyInProgress).retry_after(1),
             Error::IdempotencyKeyReused => Self::new(Code::IdempotencyKeyReused),
             Error::Item { index, error } => Self::from(*error).of_item(index),
+            Error::Expired(message) => Self::because(Code::Expired, message),
             Error::Timeout => Self::new(Code::QueryTimeout).retry_after(1),
             Error::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "the database is not available");

@@ -23,6 +23,7 @@ use crate::code::Code;
 use crate::companies::Companies;
 use crate::contacts::Contacts;
 use crate::deliveries::DeliveriesApi;
+use crate::exports::ExportsApi;
 use crate::imports::{ImportTemplatesApi, ImportsApi};
 use crate::industries::IndustriesApi;
 use crate::layers::{Outermost, Routes};
@@ -76,6 +77,7 @@ type Resources = (
     Crm,
     Links,
     (ImportsApi, ImportTemplatesApi, UploadsApi),
+    ExportsApi,
     WebhooksApi,
     WebhookOperationsApi,
     DeliveriesApi,
@@ -94,6 +96,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         Crm::default(),
         Links::default(),
         (ImportsApi, ImportTemplatesApi, UploadsApi),
+        ExportsApi,
         WebhooksApi,
         WebhookOperationsApi,
         DeliveriesApi,

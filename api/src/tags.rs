@@ -17,6 +17,8 @@ pub enum Tags {
     Activities,
     /// Files whose rows become records.
     Imports,
+    /// Lists that are written into files.
+    Exports,
     /// Receivers of signed events, and what was delivered to them.
     Webhooks,
     /// Everything that happens in the organization, in order.

@@ -24,7 +24,7 @@ pub enum Error {
     /// The columns of a file do not fit the fields, all that is wrong with them.
     #[error("The mapping does not fit the file")]
     Mapping(Vec<FieldError>),
-    /// A file that cannot be read: a code, and words.
+    /// A file that cannot be read or written: a code, and words.
     #[error("{1}")]
     File(&'static str, String),
     /// The list, sort or cursor that was asked for is wrong.
@@ -77,6 +77,9 @@ pub enum Error {
         /// Why.
         error: Box<Error>,
     },
+    /// What was asked for was kept for a while, which is over.
+    #[error("{0}")]
+    Expired(&'static str),
     /// The database took longer than a request may.
     #[error("The query took too long")]
     Timeout,

@@ -20,6 +20,7 @@ pub mod job;
 pub mod list;
 pub mod operations;
 pub mod page;
+pub mod partitions;
 pub mod queue;
 pub mod secret;
 pub mod storage;

@@ -14,13 +14,20 @@ use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
 use url::Url;
 
 use crate::error::{Error, Result};
+use crate::id::TenantId;
 
+/// What files are for: the beginnings of their keys.
+const PURPOSES: [&str; 3] = ["imports", "exports", "uploads"];
 /// Parts of an upload that are on their way at once, 5 MiB each.
 const PARTS: usize = 2;
 
 /// Where files are kept.
 #[derive(Clone, Debug)]
-pub struct Storage(Arc<dyn ObjectStore>);
+pub struct Storage {
+    files: Arc<dyn ObjectStore>,
+    /// The folder that they are in, if it is one of this machine.
+    folder: Option<Arc<FilePath>>,
+}
 
 impl Storage {
     /// A place by its URL: `file:///srv/tenon`, `s3://bucket/folder` with the usual `AWS_…` variables, or the path of a folder. A
@@ -42,7 +49,8 @@ impl Storage {
         std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
         let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(&error))?;
         // A file is there when the answer says so, as rows are.
-        Ok(Self(Arc::new(store.with_fsync(true).with_automatic_cleanup(true))))
+        let files = Arc::new(store.with_fsync(true).with_automatic_cleanup(true));
+        Ok(Self { files, folder: Some(folder.into()) })
     }
 
     fn bucket(url: &Url) -> Result<Self, String> {
@@ -56,46 +64,65 @@ impl Storage {
         let variables = variables.map(|(name, value)| (name.to_ascii_lowercase(), value));
         let (store, prefix) =
             object_store::parse_url_opts(url, variables).map_err(|error| error.to_string())?;
-        Ok(Self(Arc::new(PrefixStore::new(store, prefix))))
+        Ok(Self { files: Arc::new(PrefixStore::new(store, prefix)), folder: None })
     }
 
     /// Begins a file. It is not there for readers until [`Upload::finish`]; one that is not finished is nobody's.
     pub async fn upload(&self, key: &str) -> Result<Upload> {
-        let parts = self.0.put_multipart(&Path::from(key)).await?;
+        let parts = self.files.put_multipart(&Path::from(key)).await?;
         Ok(Upload { parts: Some(WriteMultipart::new(parts)), written: 0 })
     }
 
     /// The bytes of a file.
     pub async fn size(&self, key: &str) -> Result<u64> {
-        Ok(self.0.head(&Path::from(key)).await?.size)
+        Ok(self.files.head(&Path::from(key)).await?.size)
     }
 
     /// A part of a file; shorter where the file ends before.
     pub async fn range(&self, key: &str, range: Range<u64>) -> Result<Bytes> {
-        Ok(self.0.get_range(&Path::from(key), range).await?)
+        Ok(self.files.get_range(&Path::from(key), range).await?)
     }
 
     /// All of a file, piece by piece.
     pub async fn stream(&self, key: &str) -> Result<impl Stream<Item = Result<Bytes>> + Send + use<>> {
-        let file = self.0.get(&Path::from(key)).await?;
+        let file = self.files.get(&Path::from(key)).await?;
         Ok(file.into_stream().map_err(Error::from).boxed())
     }
 
     /// Removes a file. One that is not there is removed already.
     pub async fn delete(&self, key: &str) -> Result<()> {
-        match self.0.delete(&Path::from(key)).await {
+        match self.files.delete(&Path::from(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Removes all files of a folder, and of those in it.
-    pub async fn delete_below(&self, folder: &str) -> Result<()> {
-        let files: Vec<_> = self.0.list(Some(&Path::from(folder))).try_collect().await?;
-        for file in files {
-            self.delete(file.location.as_ref()).await?;
+    /// Removes all files below a key, and what is left there of those that were never finished: of a bucket its own rule for
+    /// uploads that were given up does that.
+    pub async fn delete_below(&self, key: &str) -> Result<()> {
+        if let Some(folder) = &self.folder {
+            return match tokio::fs::remove_dir_all(folder.join(key)).await {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    let source = Box::new(error);
+                    Err(object_store::Error::Generic { store: "folder", source }.into())
+                }
+                _ => Ok(()),
+            };
         }
-        Ok(())
+        let found = self.files.list(Some(&Path::from(key))).map_ok(|file| file.location).boxed();
+        Ok(self.files.delete_stream(found).try_for_each(|_| std::future::ready(Ok(()))).await?)
+    }
+
+    /// Removes all files of a tenant; how many.
+    pub async fn delete_all(&self, tenant: TenantId) -> Result<i64> {
+        let mut removed = 0;
+        for purpose in PURPOSES {
+            let below = format!("{purpose}/{tenant}");
+            let found = self.files.list(Some(&Path::from(below.as_str())));
+            removed += found.try_fold(0, |count, _| std::future::ready(Ok(count + 1))).await?;
+            self.delete_below(&below).await?;
+        }
+        Ok(removed)
     }
 }
 
@@ -160,13 +187,6 @@ mod tests {
         storage.delete("imports/a/file").await.expect("removed");
         storage.delete("imports/a/file").await.expect("removed already");
         assert!(matches!(storage.size("imports/a/file").await, Err(Error::FileMissing)));
-        for key in ["a/one", "a/b/two", "ab/three"] {
-            storage.upload(key).await.expect("begun").finish().await.expect("finished");
-        }
-        storage.delete_below("a").await.expect("removed");
-        storage.delete_below("nowhere").await.expect("nothing there");
-        let left = ["a/one", "a/b/two", "ab/three"].map(async |key| storage.size(key).await.is_ok());
-        assert_eq!(futures::future::join_all(left).await, [false, false, true]);
     }
 
     #[tokio::test]
@@ -178,6 +198,55 @@ mod tests {
         upload.write(Bytes::from_static(b"one")).await.expect("written");
         upload.abort().await;
         assert!(storage.size("imports/b/file").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn all_below_a_key_can_be_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let storage = Storage::open(&folder.path().to_string_lossy()).expect("a storage");
+        for key in ["exports/a/1/file", "exports/a/2/file", "exports/b/1/file"] {
+            let mut upload = storage.upload(key).await.expect("begun");
+            upload.write(Bytes::from_static(b"one")).await.expect("written");
+            upload.finish().await.expect("finished");
+        }
+        let unfinished = storage.upload("exports/a/3/file").await.expect("begun");
+        let in_a_bucket = Storage { folder: None, ..storage.clone() };
+        in_a_bucket.delete_below("exports/a/1").await.expect("removed");
+        assert!(
+            storage.size("exports/a/1/file").await.is_err() && storage.size("exports/a/2/file").await.is_ok()
+        );
+        storage.delete_below("exports/a").await.expect("removed");
+        storage.delete_below("exports/a").await.expect("removed already");
+        assert!(!folder.path().join("exports/a").exists());
+        assert_eq!(storage.size("exports/b/1/file").await.expect("another's"), 3);
+        unfinished.abort().await;
+    }
+
+    #[tokio::test]
+    async fn all_files_of_a_tenant_go_and_nobody_elses() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let storage = Storage::open(&folder.path().to_string_lossy()).expect("a storage");
+        let (tenant, other) = (TenantId::new(), TenantId::new());
+        let keys = |tenant: TenantId| {
+            [
+                format!("imports/{tenant}/a/file"),
+                format!("imports/{tenant}/a/rows"),
+                format!("exports/{tenant}/b"),
+            ]
+        };
+        for key in keys(tenant).into_iter().chain(keys(other)) {
+            let mut upload = storage.upload(&key).await.expect("begun");
+            upload.write(Bytes::from_static(b"one")).await.expect("written");
+            upload.finish().await.expect("finished");
+        }
+        assert_eq!(storage.delete_all(tenant).await.expect("removed"), 3);
+        assert_eq!(storage.delete_all(tenant).await.expect("removed already"), 0);
+        for key in keys(tenant) {
+            assert!(matches!(storage.size(&key).await, Err(Error::FileMissing)), "{key}");
+        }
+        for key in keys(other) {
+            assert_eq!(storage.size(&key).await.expect("there"), 3, "{key}");
+        }
     }
 
     #[test]

@@ -68,7 +68,9 @@ async fn a_login_gives_a_token() {
             "leads:delete",
             "activities:read",
             "activities:write",
-            "activities:delete"
+            "activities:delete",
+            "exports:read",
+            "exports:write"
         ])
     );
     let key: Value = acme.admin().get("/me").await.ok();

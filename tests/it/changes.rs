@@ -1,6 +1,6 @@
 //! The change feed: every event, in order, once; as pages, as pages that wait, and as a stream.
 
-mod expiry;
+pub(crate) mod expiry;
 mod order;
 mod streams;
 mod waiting;

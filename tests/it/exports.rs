@@ -3,6 +3,7 @@
 mod bounds;
 mod breaks;
 mod files;
+mod jobs;
 mod lists;
 mod scope;
 

@@ -25,7 +25,7 @@ async fn send(client: &Client, options: Value, file: impl AsRef<[u8]>) -> Value 
 }
 
 /// Sends a file and waits for its end.
-async fn import(client: &Client, options: Value, file: impl AsRef<[u8]>) -> Value {
+pub(crate) async fn import(client: &Client, options: Value, file: impl AsRef<[u8]>) -> Value {
     let sent = send(client, options, file).await;
     ended(client, &sent).await
 }
@@ -122,9 +122,10 @@ async fn a_file_becomes_contacts_and_bad_rows_are_named() {
 async fn the_file_of_errors_is_mended_and_imported_again() {
     let stack = Stack::start().await;
     let owner = &stack.owner;
-    let file = "Name;Email;Title\nAda;ada@example.com;\"=1+1; or \"\"so\"\"\"\nGrace;grace;'=5\n;;x\n";
+    let file =
+        "Name;Email;Title\nAda;ada@example.com;\"=1+1; or \"\"so\"\"\"\nGrace;grace;'=5\n;;x\nEve;;y;z\n";
     let import = import(owner, json!({"object": "contacts"}), file).await;
-    assert_eq!(counts(&import), json!([1, 0, 0, 0, 2]));
+    assert_eq!(counts(&import), json!([1, 0, 0, 0, 3]));
     let answer = owner.get(&format!("/imports/{}/errors.csv", text(&import, "id"))).await.status(200);
     assert!(answer.header("content-type").starts_with("text/csv"), "{answer}");
     let errors = answer.text();
@@ -132,6 +133,8 @@ async fn the_file_of_errors_is_mended_and_imported_again() {
     assert_eq!(lines[0], "Name,Email,Title,_row,_code,_message");
     assert_eq!(lines[1], "Grace,grace,'=5,2,INVALID_EMAIL,Email: Invalid email format");
     assert!(lines[2].starts_with(",,x,3,REQUIRED,"), "{errors}");
+    assert!(lines[3].starts_with("Eve,,y,4,WRONG_CELL_COUNT,") && lines[3].ends_with(",z"), "{errors}");
+    let errors = errors.split_inclusive('\n').take(3).collect::<String>();
     let mended = errors.replace("Grace,grace,", "Grace,grace@example.com,").replace(",,x,", "Jean,,x,");
     let again = super::imports::import(owner, json!({"object": "contacts"}), mended).await;
     assert_eq!((text(&again, "state"), counts(&again)), ("succeeded", json!([2, 0, 0, 0, 0])));

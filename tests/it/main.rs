@@ -15,6 +15,7 @@ mod examples;
 mod exports;
 mod hammer;
 mod harness;
+mod housekeeping;
 mod imports;
 mod isolation;
 mod leads;

@@ -14,6 +14,7 @@
 mod capture;
 mod data;
 mod hot;
+mod housekeeping;
 mod queue;
 mod snapshot;
 mod text;

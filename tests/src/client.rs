@@ -54,6 +54,11 @@ impl Client {
         client
     }
 
+    /// The same at another base URL: a server that was started again may have another port.
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), ..self.clone() }
+    }
+
     /// The URL that paths are appended to.
     pub fn base(&self) -> &str {
         &self.base

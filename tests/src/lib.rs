@@ -9,6 +9,7 @@ pub mod database;
 pub mod dev;
 pub mod eventually;
 pub mod factory;
+pub mod import_run;
 pub mod kill_run;
 pub mod postgres;
 pub mod process;

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use tenon_common::config::{
     DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs, seconds,
 };
+use tenon_common::export;
 use tenon_common::job::Queue;
 use tenon_common::webhook::schedule::RetrySchedule;
 
@@ -42,13 +44,39 @@ pub struct Cli {
     pub retention: RetentionArgs,
     /// See there.
     #[command(flatten)]
+    pub housekeeping: HousekeepingArgs,
+    /// See there.
+    #[command(flatten)]
     pub storage: StorageArgs,
     /// See there.
     #[command(flatten)]
     pub imports: ImportArgs,
+    /// See there.
+    #[command(flatten)]
+    pub exports: ExportArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// How exports are written into files.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Exports")]
+pub struct ExportArgs {
+    /// Exports of a tenant that are written at once; the others wait.
+    #[arg(long, env = "TENON_EXPORTS_RUNNING", value_name = "COUNT", default_value_t = 1, global = true,
+          value_parser = clap::value_parser!(i64).range(1..=100))]
+    pub exports_running: i64,
+    /// How long the file of an export is kept, in seconds; then it is removed.
+    #[arg(long, env = "TENON_EXPORT_KEEP", value_name = "SECONDS", default_value = "86400", global = true, value_parser = seconds)]
+    pub export_keep: Duration,
+}
+
+impl ExportArgs {
+    /// The limits.
+    pub fn limits(&self) -> export::job::Limits {
+        export::job::Limits { running: self.exports_running, keep: self.export_keep }
+    }
 }
 
 /// What is worked on, and how much of it at once.
@@ -143,6 +171,57 @@ pub struct WebhookArgs {
         global = true
     )]
     pub webhook_allowed_subnets: Vec<IpNet>,
+}
+
+/// What is removed by itself, and when.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Housekeeping")]
+pub struct HousekeepingArgs {
+    /// How often each task of the housekeeping looks for something to do, in seconds.
+    #[arg(long, env = "TENON_HOUSEKEEPING_EVERY", value_name = "SECONDS", default_value = "600", global = true, value_parser = seconds)]
+    pub housekeeping_every: Duration,
+    /// For how many days a deleted record can be restored; then it is purged, with its event.
+    #[arg(long, env = "TENON_RECORD_RETENTION_DAYS", value_name = "DAYS", default_value_t = 30, global = true,
+          value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub record_retention_days: u32,
+    /// For how many days a delivery that has ended is kept, with its attempts, counted from its event. What is pending or paused stays.
+    #[arg(long, env = "TENON_DELIVERY_RETENTION_DAYS", value_name = "DAYS", default_value_t = 30, global = true,
+          value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub delivery_retention_days: u32,
+    /// For how many days events are kept at least; then a month is dropped as a whole, and cursors of the change feed behind it expire.
+    #[arg(long, env = "TENON_EVENT_RETENTION_DAYS", value_name = "DAYS", default_value_t = 30, global = true,
+          value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub event_retention_days: u32,
+    /// For how many days a job that was given up is kept for you to look at.
+    #[arg(long, env = "TENON_KILLED_JOB_RETENTION_DAYS", value_name = "DAYS", default_value_t = 14, global = true,
+          value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub killed_job_retention_days: u32,
+}
+
+impl HousekeepingArgs {
+    /// How long deleted records are kept.
+    pub fn records(&self) -> TimeDelta {
+        days(self.record_retention_days)
+    }
+
+    /// How long deliveries that have ended are kept.
+    pub fn deliveries(&self) -> TimeDelta {
+        days(self.delivery_retention_days)
+    }
+
+    /// How long events are kept at least.
+    pub fn events(&self) -> TimeDelta {
+        days(self.event_retention_days)
+    }
+
+    /// How long jobs that were given up are kept.
+    pub fn killed_jobs(&self) -> TimeDelta {
+        days(self.killed_job_retention_days)
+    }
+}
+
+fn days(count: u32) -> TimeDelta {
+    TimeDelta::days(i64::from(count))
 }
 
 /// What to do.

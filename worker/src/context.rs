@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use tenon_common::Db;
+use tenon_common::export::job;
 use tenon_common::id::{EventId, WebhookId};
 use tenon_common::import::Limits;
 use tenon_common::queue::Injector;
@@ -28,6 +29,8 @@ pub struct Context {
     pub storage: Storage,
     /// How much a tenant may import.
     pub imports: Limits,
+    /// What bounds exports.
+    pub exports: job::Limits,
     /// Opens webhook secrets.
     pub master: MasterKey,
     /// Sends.
@@ -86,6 +89,7 @@ impl Context {
         db: Db,
         storage: Storage,
         imports: Limits,
+        exports: job::Limits,
         master: MasterKey,
         sender: Sender,
         turns: Turns,
@@ -100,6 +104,7 @@ impl Context {
             db,
             storage,
             imports,
+            exports,
             master,
             sender,
             turns,

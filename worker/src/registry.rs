@@ -7,6 +7,7 @@ use tenon_common::webhook::acknowledge::AcknowledgeDeliveries;
 
 use crate::context::Context;
 use crate::jobs::deliver_webhook::{Deliver, ReadDeliveries};
+use crate::jobs::exports::WriteFile;
 use crate::jobs::fan_out_event::FanOut;
 use crate::jobs::imports::{Revert, RunRows, Validate};
 use crate::jobs::resume_tenant::Resume;
@@ -26,6 +27,11 @@ const IMPORTS: usize = 2;
 const VALIDATION: Duration = Duration::from_secs(15 * 60);
 /// A turn of an import, with its last chunk.
 const IMPORT: Duration = Duration::from_secs(2 * 60);
+
+/// Exports at once.
+const EXPORTS: usize = 2;
+/// The largest export.
+const EXPORT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Adds every kind to a registry. A new job is a line here.
 pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Registry {
@@ -50,5 +56,6 @@ pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Reg
         .register(Registration::new(Validate(context.clone())).concurrency(IMPORTS).timeout(VALIDATION))
         .register(Registration::new(RunRows(context.clone())).concurrency(IMPORTS).timeout(IMPORT))
         .register(Registration::new(Revert(context.clone())).concurrency(IMPORTS).timeout(IMPORT))
+        .register(Registration::new(WriteFile(context.clone())).concurrency(EXPORTS).timeout(EXPORT))
         .register(Registration::new(Resume(context.clone())).concurrency(1).timeout(Duration::from_secs(300)))
 }

@@ -12,6 +12,7 @@ use tenon_common::{Db, config, operations, telemetry};
 
 use crate::cli::{Cli, Command, ConfigCommand};
 use crate::context::Context;
+use crate::housekeeping::{self, Means};
 use crate::registry::registry;
 use crate::webhook::breaker::{self, Breaker};
 use crate::webhook::concurrency::{Limits, Slots};
@@ -83,13 +84,8 @@ async fn work(cli: &Cli) -> Result<(), String> {
     let worker = build(db.clone(), cli)?;
     probes.set_started();
     tracing::info!(operations_address = %operations_address, worker = &*worker.name(), "listening");
-    let partitions = tokio::spawn(crate::partitions::keep_ahead(db.clone()));
-    let expired = tokio::spawn(crate::housekeeping::forget_expired(db.clone()));
-    let purges = tokio::spawn(crate::retention::purge_tenants(
-        db.clone(),
-        cli.retention.tenants(),
-        cli.work.tenant_purge_every,
-    ));
+    let means = Means { db: db.clone(), storage: cli.storage.open()? };
+    let housekeeping = tokio::spawn(housekeeping::keep(means, housekeeping::tasks::of(cli)));
     let seals = tokio::spawn(crate::sealer::seal(db.clone(), cli.work.audit_seal_every));
     let rule = DisableRule {
         after: Some(cli.webhooks.webhook_disable_after).filter(|after| !after.is_zero()),
@@ -101,10 +97,8 @@ async fn work(cli: &Cli) -> Result<(), String> {
         probes.set_draining();
     };
     worker.run(draining).await;
-    partitions.abort();
+    housekeeping.abort();
     reviews.abort();
-    expired.abort();
-    purges.abort();
     seals.abort();
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("stopped");
@@ -124,6 +118,7 @@ pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
         db,
         cli.storage.open()?,
         cli.imports.limits(),
+        cli.exports.limits(),
         cli.secret.key()?,
         sender,
         Turns::new(Slots::new(limits), limits.per_webhook),

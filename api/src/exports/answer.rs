@@ -22,20 +22,29 @@ pub struct ExportAnswer {
 
 impl IntoResponse for ExportAnswer {
     fn into_response(self) -> Response {
-        let content_type = match self.format {
-            Format::Csv => "text/csv; charset=utf-8; header=present",
-            Format::Ndjson => "application/x-ndjson",
-        };
-        let response = Response::builder().content_type(content_type).body(self.body);
-        with(response, header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{}\"", self.name))
+        let response = Response::builder().content_type(content_type(self.format)).body(self.body);
+        with(response, header::CONTENT_DISPOSITION, &attachment(&self.name))
     }
+}
+
+/// The media type with its parameters.
+pub(super) fn content_type(format: Format) -> &'static str {
+    match format {
+        Format::Csv => "text/csv; charset=utf-8; header=present",
+        Format::Ndjson | Format::Xlsx => format.media_type(),
+    }
+}
+
+/// `Content-Disposition` of a file of this name.
+pub(super) fn attachment(name: &str) -> String {
+    format!("attachment; filename=\"{name}\"")
 }
 
 impl ApiResponse for ExportAnswer {
     fn meta() -> MetaResponses {
         let text = || MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
         let media_type = |format: Format| MetaMediaType { content_type: format.media_type(), schema: text() };
-        let content = Format::ALL.into_iter().map(media_type).collect();
+        let content = Format::STREAMED.into_iter().map(media_type).collect();
         let name = documented_header("Content-Disposition", "`attachment` with a file name.");
         MetaResponses {
             responses: vec![MetaResponse {

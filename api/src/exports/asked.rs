@@ -53,14 +53,15 @@ fn accepted(request: &Request) -> Format {
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let named = accept.unwrap_or_default().split(',').find_map(|part| {
         let essence = part.split(';').next().unwrap_or_default().trim();
-        Format::ALL.into_iter().find(|format| format.media_type().eq_ignore_ascii_case(essence))
+        Format::STREAMED.into_iter().find(|format| format.media_type().eq_ignore_ascii_case(essence))
     });
     named.unwrap_or(Format::Csv)
 }
 
 fn format(value: &str) -> Result<Format, Refusal> {
-    let names = || Format::ALL.map(Format::name).join(", ");
-    Format::parse(value).ok_or_else(|| refused("format", &format!("format is one of: {}", names())))
+    let names = || Format::STREAMED.map(Format::name).join(", ");
+    let known = Format::parse(value).filter(|format| Format::STREAMED.contains(format));
+    known.ok_or_else(|| refused("format", &format!("format is one of: {}", names())))
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool, Refusal> {
@@ -74,7 +75,7 @@ fn refused(name: &str, message: &str) -> Refusal {
 /// The parameters of an export in the document.
 pub fn parameters(listing: &Listing) -> Vec<MetaOperationParam> {
     let boolean = || MetaSchema::new("boolean");
-    let formats = Format::ALL.map(|format| format.name().into()).to_vec();
+    let formats = Format::STREAMED.map(|format| format.name().into()).to_vec();
     let mut all = vec![
         lists::parameter(
             "format",

@@ -1,8 +1,10 @@
 //! Exports that are streamed to who asks for them: how many there may be at once, what they are asked for, and how pages become an
-//! answer that takes no more memory than two of them, however long it is and however slowly it is read.
+//! answer that takes no more memory than two of them, however long it is and however slowly it is read. And `jobs`: those that a
+//! worker writes into a file.
 
 mod answer;
 mod asked;
+mod jobs;
 mod slots;
 mod stream;
 
@@ -15,6 +17,7 @@ use slots::Slots;
 
 pub use answer::ExportAnswer;
 pub use asked::{ExportQuery, parameters};
+pub use jobs::ExportsApi;
 pub use slots::Slot;
 pub use stream::Streamed;
 

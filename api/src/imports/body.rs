@@ -125,6 +125,9 @@ pub struct ImportBody {
     /// Until when it can be reverted.
     #[oai(nullable)]
     pub revert_until: Option<Timestamp>,
+    /// Since when its file and what became of its rows are kept no longer; null while they are.
+    #[oai(nullable)]
+    pub expired_at: Option<Timestamp>,
     /// Counts changes of its state, from 1.
     pub version: i64,
     /// When it was made.
@@ -189,6 +192,7 @@ impl From<Import> for ImportBody {
             started_at: import.started_at.map(Timestamp),
             finished_at: import.finished_at.map(Timestamp),
             revert_until: import.revert_until.map(Timestamp),
+            expired_at: import.expired_at.map(Timestamp),
             version: import.version,
             created_at: import.created_at.into(),
             created_by: import.created_by.into(),

@@ -79,7 +79,8 @@ impl SearchInput {
     }
 }
 
-fn named(value: &impl ToJSON) -> String {
+/// The name of a choice.
+pub(crate) fn named(value: &impl ToJSON) -> String {
     value.to_json().as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 

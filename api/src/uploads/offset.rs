@@ -76,7 +76,9 @@ mod tests {
     fn an_offset_is_one_number_of_digits() {
         assert_eq!((of(&[b"0"]), of(&[b" 42 "]), of(&[b"007"])), (Some(0), Some(42), Some(7)));
         assert_eq!(of(&[b"9223372036854775807"]), Some(i64::MAX.unsigned_abs()));
-        for wrong in ["", " ", "-1", "+1", "1.0", "1e3", "0x10", "1 2", "9223372036854775808", "18446744073709551616"] {
+        for wrong in
+            ["", " ", "-1", "+1", "1.0", "1e3", "0x10", "1 2", "9223372036854775808", "18446744073709551616"]
+        {
             assert_eq!(of(&[wrong.as_bytes()]), None, "{wrong:?}");
         }
         assert_eq!((of(&[]), of(&[b"1", b"1"])), (None, None));

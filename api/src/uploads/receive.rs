@@ -57,7 +57,8 @@ impl<'a> ApiExtractor<'a> for Piece {
         if !essence.trim().eq_ignore_ascii_case(OCTETS) {
             return refuse("Content-Type", "Expected application/octet-stream");
         }
-        if request.header(CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        if request.header(CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"))
+        {
             return refuse("Content-Encoding", "Expected the bytes as they are in the file");
         }
         let declared = request.header(CONTENT_LENGTH).and_then(|length| length.parse().ok());

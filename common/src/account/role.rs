@@ -93,6 +93,10 @@ impl Permission {
     pub const IMPORTS_READ: Self = Self("imports:read", Role::Admin);
     /// Import files, stop and revert imports, change templates. What is imported needs its own permission too.
     pub const IMPORTS_WRITE: Self = Self("imports:write", Role::Admin);
+    /// See exports, and fetch their files. What is exported needs its own permission too.
+    pub const EXPORTS_READ: Self = Self("exports:read", Role::Agent);
+    /// Have exports written into files, and stop them. What is exported needs its own permission too.
+    pub const EXPORTS_WRITE: Self = Self("exports:write", Role::Agent);
     /// Read webhooks and their deliveries.
     pub const WEBHOOKS_READ: Self = Self("webhooks:read", Role::Admin);
     /// Create, change and resend webhooks.
@@ -115,7 +119,7 @@ impl Permission {
     pub const CHANGES_READ: Self = Self("changes:read", Role::Admin);
 
     /// Every permission there is.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::CONTACTS_READ,
         Self::CONTACTS_WRITE,
         Self::CONTACTS_DELETE,
@@ -133,6 +137,8 @@ impl Permission {
         Self::ACTIVITIES_DELETE,
         Self::IMPORTS_READ,
         Self::IMPORTS_WRITE,
+        Self::EXPORTS_READ,
+        Self::EXPORTS_WRITE,
         Self::WEBHOOKS_READ,
         Self::WEBHOOKS_WRITE,
         Self::WEBHOOKS_DELETE,

@@ -2,6 +2,7 @@
 
 mod changes;
 mod draft;
+mod files;
 mod purge;
 mod restoration;
 
@@ -20,7 +21,8 @@ use crate::wire;
 
 pub use changes::{RETENTION, delete, reset_limits, restore, set_plan, update};
 pub use draft::{MOST_SETTINGS, REQUIRE_IF_MATCH, TenantDraft, merge};
-pub use purge::{Purged, purge_due, purge_one};
+pub use files::remove_files;
+pub use purge::{Purged, purge_batch, purge_due, purge_one};
 pub use restoration::ResumeTenant;
 
 /// What a tenant pays for.

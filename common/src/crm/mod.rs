@@ -13,6 +13,7 @@ mod money;
 pub mod pipeline;
 pub mod record;
 mod release;
+pub mod retention;
 pub mod rules;
 mod stage_removal;
 pub mod timeline;

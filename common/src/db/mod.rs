@@ -122,6 +122,23 @@ impl Db {
         Ok(self.pool.acquire().await?)
     }
 
+    /// A lock that one process at a time has, or none where another one has it. It ends with the process.
+    pub async fn try_lock(&self, name: &str) -> Result<Option<Lock>> {
+        let mut connection = self.acquire().await?;
+        sqlx::raw_sql("BEGIN READ ONLY").execute(connection.get()).await?;
+        let is_ours =
+            sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtextextended($1, 0))").bind(name);
+        let is_ours: bool = is_ours.fetch_one(connection.get()).await?;
+        let lock = Lock { connection };
+        match is_ours {
+            true => Ok(Some(lock)),
+            false => {
+                lock.release().await;
+                Ok(None)
+            }
+        }
+    }
+
     /// The pool, for the queue's own statements and for the checks of [`wall`], none of which has a tenant.
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
@@ -159,6 +176,22 @@ async fn finish<T>(tx: Transaction<'_, Postgres>, result: Result<T>) -> Result<T
             // Queues the ROLLBACK, as a read does.
             drop(tx);
             Err(error)
+        }
+    }
+}
+
+/// A lock of [`Db::try_lock`]. Held by a transaction of its own, so that it works behind a pooler too; dropped, it is given up with its
+/// connection.
+pub struct Lock {
+    connection: Leased,
+}
+
+impl Lock {
+    /// Gives it up.
+    pub async fn release(mut self) {
+        // What cannot be rolled back is closed.
+        if sqlx::raw_sql("ROLLBACK").execute(self.connection.get()).await.is_ok() {
+            self.connection.give_back();
         }
     }
 }

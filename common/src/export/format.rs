@@ -7,17 +7,22 @@ pub enum Format {
     Csv,
     /// A JSON object for each record, each on a line.
     Ndjson,
+    /// A workbook with one sheet: for files alone, for it is whole only at its end.
+    Xlsx,
 }
 
 impl Format {
     /// Every form.
-    pub const ALL: [Self; 2] = [Self::Csv, Self::Ndjson];
+    pub const ALL: [Self; 3] = [Self::Csv, Self::Ndjson, Self::Xlsx];
+    /// Those that can be sent while they are written.
+    pub const STREAMED: [Self; 2] = [Self::Csv, Self::Ndjson];
 
     /// The name, which is the ending of a file's name too.
     pub fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
+            Self::Xlsx => "xlsx",
         }
     }
 
@@ -31,6 +36,7 @@ impl Format {
         match self {
             Self::Csv => "text/csv",
             Self::Ndjson => "application/x-ndjson",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         }
     }
 }

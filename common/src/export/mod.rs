@@ -3,11 +3,14 @@
 //! Pages are read in transactions of their own and written into bytes at once, so that an export of millions of records takes no
 //! more memory than one of thousands, and holds no connection while somebody reads slowly. It is not one snapshot: a record that is
 //! changed meanwhile is there as it was when its page was read.
+//!
+//! The API sends them while they are read; [`job`] has a worker write them into a file of the storage.
 
 mod cells;
 mod csv;
 mod format;
 pub mod formula;
+pub mod job;
 mod rows;
 mod told;
 

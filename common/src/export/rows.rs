@@ -32,7 +32,8 @@ impl Rows {
         let wanted = fields.map(|fields| members.iter().map(|member| fields.contains(member)).collect());
         let form = match style.format {
             Format::Csv => Form::Csv(headed(members, wanted.as_deref(), style)),
-            Format::Ndjson => Form::Ndjson { bytes: Vec::new(), members },
+            // A workbook is made of these lines.
+            Format::Ndjson | Format::Xlsx => Form::Ndjson { bytes: Vec::new(), members },
         };
         Self { form, wanted, most: 0 }
     }

@@ -20,7 +20,7 @@ pub struct Told {
     pub id: ExportId,
     /// What records: `contacts`.
     pub object: &'static str,
-    /// `csv` or `ndjson`.
+    /// `csv`, `ndjson` or `xlsx`.
     #[serde(serialize_with = "named")]
     pub format: Format,
     /// Which of them.
@@ -48,8 +48,10 @@ pub enum Aborted {
     ClientGone,
     /// The credential is not good any more.
     Revoked,
-    /// Records could not be read.
+    /// Records could not be read, or the file not be written.
     Failed,
+    /// Somebody stopped it.
+    Cancelled,
 }
 
 impl Aborted {
@@ -59,6 +61,7 @@ impl Aborted {
             Self::ClientGone => "clientGone",
             Self::Revoked => "revoked",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 }

@@ -23,6 +23,7 @@ pub struct Part {
 /// The first line: the file's columns, and those that are added.
 pub async fn header(tx: &mut TenantTx<'_>, import: ImportId) -> Result<String> {
     let import = store::get(tx, import).await?;
+    import.check_kept()?;
     let mut text = String::new();
     line(&mut text, import.columns.iter().map(String::as_str).chain(ADDED));
     Ok(text)
@@ -30,7 +31,9 @@ pub async fn header(tx: &mut TenantTx<'_>, import: ImportId) -> Result<String> {
 
 /// The lines that follow a row's.
 pub async fn part(tx: &mut TenantTx<'_>, import: ImportId, after: i64) -> Result<Part> {
-    let width = store::get(tx, import).await?.columns.len();
+    let found = store::get(tx, import).await?;
+    found.check_kept()?;
+    let width = found.columns.len();
     let rows: Vec<(i64, String, String)> = sqlx::query_as(
         "select row, errors, cells from tenon.import_errors
          where tenant_id = $1 and import_id = $2 and row > $3 and outcome = 'failed'
@@ -48,7 +51,9 @@ pub async fn part(tx: &mut TenantTx<'_>, import: ImportId, after: i64) -> Result
     for (row, errors, cells) in rows {
         let errors: Vec<RowError> = serde_json::from_str(&errors).map_err(Error::internal)?;
         let mut cells: Vec<String> = serde_json::from_str(&cells).map_err(Error::internal)?;
-        cells.resize(width.max(cells.len()), String::new());
+        // What a row has too much comes behind the added columns: these stay in their places, and nothing is lost or taken for mended.
+        let surplus = cells.split_off(width.min(cells.len()));
+        cells.resize(width, String::new());
         let codes: Vec<&str> = errors.iter().map(|error| error.code.as_str()).collect();
         let says = |error: &RowError| match &error.column {
             Some(column) => format!("{column}: {}", error.message),
@@ -56,6 +61,7 @@ pub async fn part(tx: &mut TenantTx<'_>, import: ImportId, after: i64) -> Result
         };
         let messages: Vec<String> = errors.iter().map(says).collect();
         cells.extend([row.to_string(), codes.join(" "), messages.join("; ")]);
+        cells.extend(surplus);
         line(&mut text, cells.iter().map(String::as_str));
     }
     Ok(Part { text, next })

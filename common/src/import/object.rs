@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::role::Permission;
 
-/// A kind of record that files are imported as.
+/// A kind of record that files are imported as, and exported to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Object {
@@ -44,6 +44,16 @@ impl Object {
             Self::Companies => Permission::COMPANIES_WRITE,
             Self::Leads => Permission::LEADS_WRITE,
             Self::Activities => Permission::ACTIVITIES_WRITE,
+        }
+    }
+
+    /// What exporting it takes beside `exports:write`, and fetching the file beside `exports:read`.
+    pub fn reading(self) -> Permission {
+        match self {
+            Self::Contacts => Permission::CONTACTS_READ,
+            Self::Companies => Permission::COMPANIES_READ,
+            Self::Leads => Permission::LEADS_READ,
+            Self::Activities => Permission::ACTIVITIES_READ,
         }
     }
 }

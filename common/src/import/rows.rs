@@ -38,6 +38,7 @@ pub async fn list(
     window: &Window,
 ) -> Result<Page<RowOutcome>> {
     let import = store::get(tx, import).await?;
+    import.check_kept()?;
     let letter = outcome.and_then(Outcome::letter_of).map(String::from);
     let after = window.last().map_or(0, |last| last.at.timestamp_micros());
     let found: Vec<(i64, String, Option<Uuid>, Option<String>)> = sqlx::query_as(

@@ -69,6 +69,8 @@ pub struct Import {
     pub finished_at: Option<DateTime<Utc>>,
     /// Until when it can be taken back.
     pub revert_until: Option<DateTime<Utc>>,
+    /// Since when its files and what became of its rows are kept no longer.
+    pub expired_at: Option<DateTime<Utc>>,
     /// Counts changes of its state, from 1.
     pub version: i64,
     /// When it was made.
@@ -114,6 +116,7 @@ record!(Import {
     started_at,
     finished_at,
     revert_until,
+    expired_at,
     version,
     created_at,
     created_by,
@@ -229,6 +232,14 @@ impl Import {
         Some(seconds)
     }
 
+    /// Refuses what is asked of its rows once they are kept no longer.
+    pub(super) fn check_kept(&self) -> Result<()> {
+        match self.expired_at {
+            None => Ok(()),
+            Some(_) => Err(Error::Expired("What became of the rows of this import is kept no longer")),
+        }
+    }
+
     /// As its events show it.
     pub(super) fn shown(&self) -> Value {
         let (counts, options) = (self.counts(), self.options());
@@ -264,6 +275,7 @@ impl Import {
             "startedAt": self.started_at.map(wire::instant),
             "finishedAt": self.finished_at.map(wire::instant),
             "revertUntil": self.revert_until.map(wire::instant),
+            "expiredAt": self.expired_at.map(wire::instant),
             "version": self.version,
             "createdAt": wire::instant(self.created_at),
             "createdBy": self.created_by,
@@ -418,6 +430,9 @@ pub async fn cancel(tx: &mut TenantTx<'_>, id: ImportId) -> Result<Import> {
 /// Goes on with an import that was cancelled or failed, or runs one that was a dry run.
 pub async fn resume(tx: &mut TenantTx<'_>, id: ImportId) -> Result<Import> {
     let import = lock(tx, id).await?;
+    if import.expired_at.is_some() || import.revert_until.is_some_and(|until| until < Utc::now()) {
+        return Err(Error::state("The file of this import is kept no longer"));
+    }
     let is_known = import.total.is_some();
     let set = match import.state() {
         State::Ready if import.dry_run && import.finished_at.is_some() => {

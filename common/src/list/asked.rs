@@ -1,13 +1,13 @@
 //! What was asked for, in words.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Operator, Placed, Predicate, Value};
 use crate::list::query::{FilterText, ListRequest};
 
 /// Which records were asked for, for who looks it up later.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Asked {
     /// All conditions on fields, as the text of a filter.
@@ -35,6 +35,19 @@ impl Asked {
             deleted: request.deleted.clone(),
             updated_since: request.updated_since.clone(),
         })
+    }
+
+    /// A request that asks for the same.
+    pub fn request(&self) -> ListRequest {
+        ListRequest {
+            filter: self.filter.clone().map(FilterText::Text),
+            search: self.q.clone(),
+            sort: self.sort.clone(),
+            fields: self.fields.clone(),
+            deleted: self.deleted.clone(),
+            updated_since: self.updated_since.clone(),
+            ..ListRequest::default()
+        }
     }
 }
 

@@ -40,7 +40,13 @@ pub struct Joined {
 }
 
 /// Writes the pieces of an upload into one file, and shows the first bytes of it. What is in memory does not depend on the file.
-pub async fn join(storage: &Storage, upload: &Upload, pieces: &[Piece], to: &str, head: usize) -> Result<Joined> {
+pub async fn join(
+    storage: &Storage,
+    upload: &Upload,
+    pieces: &[Piece],
+    to: &str,
+    head: usize,
+) -> Result<Joined> {
     let mut file = storage.upload(to).await?;
     let mut shown = Vec::new();
     let copied: Result<()> = async {

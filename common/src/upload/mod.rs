@@ -105,9 +105,9 @@ impl Upload {
         }
         match self.pieces < MAX_PIECES || self.missing() == 0 {
             true => Ok(()),
-            false => {
-                Err(Error::state(format!("An upload has at most {MAX_PIECES} pieces: begin it again with larger ones")))
-            }
+            false => Err(Error::state(format!(
+                "An upload has at most {MAX_PIECES} pieces: begin it again with larger ones"
+            ))),
         }
     }
 
@@ -210,8 +210,7 @@ pub async fn advance(tx: &mut TenantTx<'_>, id: UploadId, piece: &Piece) -> Resu
         now.expect(piece.first_byte.unsigned_abs())?;
         return Err(Error::Offset { received: now.received() });
     };
-    let statement =
-        "insert into tenon.upload_pieces (tenant_id, upload_id, first_byte, bytes, id) values ($1, $2, $3, $4, $5)";
+    let statement = "insert into tenon.upload_pieces (tenant_id, upload_id, first_byte, bytes, id) values ($1, $2, $3, $4, $5)";
     let counted = sqlx::query(statement).bind(tx.actor().tenant).bind(id);
     counted.bind(piece.first_byte).bind(piece.bytes).bind(piece.id).execute(tx.conn()).await?;
     Ok(moved)

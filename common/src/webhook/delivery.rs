@@ -140,12 +140,12 @@ pub async fn list(
     Ok(Page::of(items, total, window))
 }
 
-/// One delivery with its body.
+/// One delivery with its body; without it, where its event is kept no longer.
 pub async fn get(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> Result<Delivery> {
     let statement = concat!(
         "select ",
         columns!(),
-        ", e.body from tenon.deliveries d join tenon.events e on e.tenant_id = d.tenant_id and e.id = d.event_id
+        ", e.body from tenon.deliveries d left join tenon.events e on e.tenant_id = d.tenant_id and e.id = d.event_id
          where d.tenant_id = $1 and d.webhook_id = $2 and d.event_id = $3"
     );
     let found = sqlx::query_as(statement)
@@ -175,6 +175,9 @@ pub async fn resend(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -
     let before = get(tx, webhook, event).await?;
     if !endpoint.active {
         return Err(Error::state("The webhook is disabled; enable it first"));
+    }
+    if before.body.is_none() {
+        return Err(Error::state("The event of this delivery is kept no longer"));
     }
     let events = [before.event_id];
     let begun =

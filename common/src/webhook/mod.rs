@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod fan_out;
 pub mod health;
+pub mod retention;
 pub mod rotation;
 pub mod schedule;
 pub mod sending;

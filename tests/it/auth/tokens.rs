@@ -69,7 +69,9 @@ async fn the_key_set_verifies_a_token() {
             "leads:delete",
             "activities:read",
             "activities:write",
-            "activities:delete"
+            "activities:delete",
+            "exports:read",
+            "exports:write"
         ])
     );
     for private in ["d", "private_key", "privateKey"] {

@@ -10,17 +10,17 @@ use uuid::Uuid;
 use super::{CONTACTS, Reader};
 
 /// The beginning of the month that was so many months ago.
-fn month(ago: u32) -> DateTime<Utc> {
+pub(crate) fn month(ago: u32) -> DateTime<Utc> {
     let first = Utc::now().date_naive().with_day(1).expect("a day") - Months::new(ago);
     Utc.from_utc_datetime(&first.and_time(NaiveTime::MIN))
 }
 
-fn partition(ago: u32) -> String {
+pub(crate) fn partition(ago: u32) -> String {
     format!("tenon.events_{}", month(ago).format("%Y_%m"))
 }
 
 /// The partition of an earlier month, as the worker made it then.
-async fn make_partition(connection: &mut PgConnection, ago: u32) {
+pub(crate) async fn make_partition(connection: &mut PgConnection, ago: u32) {
     let statement = format!(
         "set role tenon_owner;
          create table {0} partition of tenon.events for values from (tenon.first_event_id('{1}')) to (tenon.first_event_id('{2}'));
@@ -35,7 +35,7 @@ async fn make_partition(connection: &mut PgConnection, ago: u32) {
 }
 
 /// An event of the 15th of that month.
-async fn write(connection: &mut PgConnection, tenant: &Tenant, ago: u32) -> EventId {
+pub(crate) async fn write(connection: &mut PgConnection, tenant: &Tenant, ago: u32) -> EventId {
     let at = month(ago) + chrono::TimeDelta::days(14);
     let millis = u128::try_from(at.timestamp_millis()).expect("after 1970");
     let id = EventId(Uuid::from_u128((millis << 80) | (EventId::new().0.as_u128() >> 48)));

@@ -8,7 +8,7 @@ use super::{CONTACTS, export, lines, listed, start, table};
 use crate::conventions::ALL;
 
 /// Texts that break what is not written with care.
-const AWKWARD: [&str; 24] = [
+pub(super) const AWKWARD: [&str; 24] = [
     "Ada \"the Countess\" Lovelace",
     "a,b;c|d",
     "=HYPERLINK(\"http://example.com\",\"click\")",

@@ -166,3 +166,35 @@ async fn of_two_imports_of_a_tenant_one_waits() {
     assert!(apart, "{one} {other}");
     assert_eq!((counts(&one), counts(&other)), (json!([8_000, 0, 0, 0, 0]), json!([8_000, 0, 0, 0, 0])));
 }
+
+#[tokio::test]
+async fn a_file_sent_twice_under_one_key_is_imported_once() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner.with_header("idempotency-key", "first-load");
+    let options = json!({"object": "contacts"});
+    let sent = send(owner, options.clone(), "name\nAda\n").await;
+    let again = owner.upload("/imports", &options, "contacts.csv", b"name\nAda\n").await.status(202);
+    assert_eq!((again.header("idempotent-replayed"), &again.json()["data"]["id"]), ("true", &sent["id"]));
+    let other = owner.upload("/imports", &options, "contacts.csv", b"name\nGrace\n").await;
+    other.refused(422, "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(counts(&ended(owner, &sent).await), json!([1, 0, 0, 0, 0]));
+    let imports: Vec<Value> = owner.get("/imports").await.ok();
+    assert_eq!(imports.len(), 1);
+    let files = walk(std::path::Path::new(stack.database.files().trim_start_matches("file://")));
+    assert_eq!(
+        files.iter().filter(|file| file.contains(text(&imports[0], "id"))).count(),
+        files.len(),
+        "{files:?}"
+    );
+}
+
+/// The files of a folder and those below it.
+fn walk(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("the storage").flatten();
+    entries
+        .flat_map(|entry| match entry.path().is_dir() {
+            true => walk(&entry.path()),
+            false => vec![entry.path().display().to_string()],
+        })
+        .collect()
+}

@@ -128,8 +128,7 @@ async fn what_came_before_a_connection_broke_off_is_kept() {
     let last: Value = send(owner, &upload, half, &file[half..]).await.ok();
     assert_eq!(text(&last, "state"), "complete");
     let body = json!({"uploadId": upload["id"]});
-    let accepted =
-        owner.post("/connection/contacts/import", body).await.status(202).json()["data"].clone();
+    let accepted = owner.post("/connection/contacts/import", body).await.status(202).json()["data"].clone();
     assert_eq!(counts(&ended(owner, &accepted).await), json!([90, 0, 0, 0, 10]));
 }
 
@@ -242,7 +241,8 @@ async fn what_is_deleted_or_has_expired_goes_with_its_pieces() {
     let (worker, storage) = (app::connect(app.database().worker_url()), app.database().storage());
     let remove = async || upload::remove_expired(&worker, &storage, 10).await.expect("removed");
     assert_eq!(remove().await, 0);
-    let expire = "update tenon.uploads set expires_at = now() - interval '1 second' where id = $1::text::uuid";
+    let expire =
+        "update tenon.uploads set expires_at = now() - interval '1 second' where id = $1::text::uuid";
     sqlx::query(expire).bind(factory::id(&uploads[1])).execute(&mut behind).await.expect("expired");
     // Nobody finds it any more, removed or not.
     acme.get(&path(&uploads[1])).await.refused(404, "NOT_FOUND");

@@ -77,6 +77,9 @@ pub(super) struct Records {
     import: String,
     import_template: String,
     upload: String,
+    /// An export that waits, and one whose file is there.
+    export: String,
+    exported: String,
     audit_event: String,
 }
 
@@ -120,7 +123,10 @@ pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
     .execute(&mut app.connect().await)
     .await
     .expect("an import");
+    let exports = exports(app, tenant).await;
     Records {
+        export: exports[0].clone(),
+        exported: exports[1].clone(),
         audit_event: audit_event(app, tenant).await,
         import: factory::id(&import).to_owned(),
         import_template: factory::id(&template).to_owned(),
@@ -133,6 +139,33 @@ pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
         event: EventId(event).wire(),
         key: factory::id(&keys[0]).to_owned(),
     }
+}
+
+/// An export that waits, and one whose file is there.
+async fn exports(app: &TestApp, tenant: &Tenant) -> [String; 2] {
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let export: Value = tenant.admin().post("/exports", json!({"object": "contacts"})).await.accepted();
+        ids.push(factory::id(&export).to_owned());
+    }
+    let mut file = app
+        .database()
+        .storage()
+        .upload(&format!("exports/{}/{}/1/file", tenant.id, ids[1]))
+        .await
+        .expect("begun");
+    file.write(bytes::Bytes::from_static(b"id\r\n")).await.expect("written");
+    file.finish().await.expect("finished");
+    sqlx::query(
+        "update tenon.exports set state = 'succeeded', fence = 1, bytes = 4, expires_at = now() + interval '1 day'
+         where tenant_id = $1 and id = $2::uuid",
+    )
+    .bind(tenant.id.0)
+    .bind(&ids[1])
+    .execute(&mut app.connect().await)
+    .await
+    .expect("an export");
+    ids.try_into().expect("two")
 }
 
 /// An entry of the tenant's audit trail, as a worker writes it; its id.
@@ -186,6 +219,8 @@ impl Operation {
             template if template.contains("/webhooks/") => &of.webhook,
             template if template.contains("/audit-events/") => &of.audit_event,
             template if template.contains("/imports/") => &of.import,
+            "/api/v1/exports/{id}/file" => &of.exported,
+            template if template.contains("/exports/") => &of.export,
             template if template.contains("/import-templates/") => &of.import_template,
             template if template.contains("/uploads/") => &of.upload,
             _ => record.map_or(of.key.as_str(), factory::id),
@@ -387,9 +422,12 @@ async fn a_key_with_the_scope_is_enough() {
         let tenant = app.tenant(&operation.id.replace('_', "-")).await;
         let records = records(&app, &tenant).await;
         super::matrix::limit(&app, &tenant).await;
-        // An import needs the permission of what it imports too.
-        let scopes =
-            if operation.id.contains("import") { vec![scope, "contacts:write"] } else { vec![scope] };
+        // An import and an export need the permission of what they are of too.
+        let scopes = match &operation.id {
+            id if id.contains("import") => vec![scope, "contacts:write"],
+            id if id.contains("export") => vec![scope, "contacts:read"],
+            _ => vec![scope],
+        };
         let answer = operation.call(&app, &key_with(&tenant, &scopes).await, &records).await;
         contract::counted(&operation.id, &answer);
         // A key can be given and rotated by who holds its scopes: the entry's body asks for contacts:read.

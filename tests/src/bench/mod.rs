@@ -16,7 +16,7 @@ mod meter;
 mod options;
 mod pgbench;
 mod prices;
-mod process;
+pub(crate) mod process;
 mod queue;
 mod report;
 mod row;

@@ -68,15 +68,15 @@ pub(super) fn load_average() -> String {
 
 /// Resident memory of a process, in MiB.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     /// VmRSS.
-    pub(super) now: f64,
+    pub(crate) now: f64,
     /// VmHWM: the most since the start, or since [`reset_peak`].
-    pub(super) peak: f64,
+    pub(crate) peak: f64,
 }
 
 /// The memory of a process.
-pub(super) fn memory(pid: u32) -> Result<Memory> {
+pub(crate) fn memory(pid: u32) -> Result<Memory> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).context("the process is gone")?;
     let mib = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -88,7 +88,7 @@ pub(super) fn memory(pid: u32) -> Result<Memory> {
 }
 
 /// Lets the peak begin anew at what is used now. For processes of the same user.
-pub(super) fn reset_peak(pid: u32) -> Result<()> {
+pub(crate) fn reset_peak(pid: u32) -> Result<()> {
     fs::write(format!("/proc/{pid}/clear_refs"), "5").context("resetting the peak of memory")
 }
 

@@ -34,8 +34,7 @@ pub(super) fn written(call: &Call) -> String {
         true => "\n  headers: { Authorization: `Bearer ${process.env.TENON_API_KEY}` },",
         false => "",
     };
-    let reading =
-        if call.sends_file { "import { readFile } from \"node:fs/promises\";\n" } else { "" };
+    let reading = if call.sends_file { "import { readFile } from \"node:fs/promises\";\n" } else { "" };
     format!(
         "{reading}import createClient from \"openapi-fetch\";
 import type {{ paths }} from \"./schema\";

@@ -24,21 +24,36 @@ pub struct Purged {
 
 /// Purges the tenants that were deleted so long ago. As the worker.
 pub async fn purge_due(db: &Db, retention: TimeDelta) -> Result<Purged> {
+    let mut purged = Purged::default();
+    loop {
+        let batch = purge_batch(db, retention).await?;
+        if batch == Purged::default() {
+            return Ok(purged);
+        }
+        purged = Purged { rows: purged.rows + batch.rows, tenants: purged.tenants + batch.tenants };
+    }
+}
+
+/// One batch of that: rows of one tenant, or that nothing of it is left. Nothing at all: there is nothing to purge.
+pub async fn purge_batch(db: &Db, retention: TimeDelta) -> Result<Purged> {
     let mut connection = db.lookup().await?;
     let due: Vec<TenantId> =
         sqlx::query_scalar("select id from tenon.tenants_to_purge(make_interval(secs => $1))")
             .bind(seconds(retention))
             .fetch_all(&mut *connection)
             .await?;
-    let mut purged = Purged::default();
     for tenant in due {
-        // None: another worker is at it.
-        if let Some(rows) = purge(&mut connection, tenant, retention).await? {
-            tracing::info!(tenant_id = %tenant, rows, "a deleted organization was purged");
-            purged = Purged { rows: purged.rows + rows, tenants: purged.tenants + 1 };
+        match batch(&mut connection, tenant, retention).await? {
+            // Another worker is at it.
+            None => {}
+            Some(0) => {
+                tracing::info!(tenant_id = %tenant, "a deleted organization was purged");
+                return Ok(Purged { rows: 0, tenants: 1 });
+            }
+            Some(rows) => return Ok(Purged { rows, tenants: 0 }),
         }
     }
-    Ok(purged)
+    Ok(Purged::default())
 }
 
 /// Purges one tenant that was deleted so long ago, as an operator whose login is a member of `tenon_owner`. The slug is asked for so
@@ -74,19 +89,18 @@ pub async fn purge_one(url: &str, tenant: TenantId, slug: &str, retention: TimeD
 async fn purge(connection: &mut PgConnection, tenant: TenantId, retention: TimeDelta) -> Result<Option<i64>> {
     let mut rows = 0;
     loop {
-        let removed: Option<i64> =
-            sqlx::query_scalar("select tenon.purge_tenant($1, make_interval(secs => $2), $3)")
-                .bind(tenant)
-                .bind(seconds(retention))
-                .bind(BATCH)
-                .fetch_one(&mut *connection)
-                .await?;
-        match removed {
+        match batch(connection, tenant, retention).await? {
             None => return Ok(None),
             Some(0) => return Ok(Some(rows)),
             Some(removed) => rows += removed,
         }
     }
+}
+
+/// One batch: how many rows it removed. 0: nothing is left.
+async fn batch(connection: &mut PgConnection, tenant: TenantId, retention: TimeDelta) -> Result<Option<i64>> {
+    let removed = sqlx::query_scalar("select tenon.purge_tenant($1, make_interval(secs => $2), $3)");
+    Ok(removed.bind(tenant).bind(seconds(retention)).bind(BATCH).fetch_one(connection).await?)
 }
 
 fn seconds(duration: TimeDelta) -> f64 {

@@ -156,11 +156,11 @@ async fn remove(tx: &mut TenantTx<'_>, plans: &[&Plan<Activity>]) -> Result<()> 
     Ok(())
 }
 
-/// Removes all links of an activity that is removed for good.
-pub(super) async fn purge(tx: &mut TenantTx<'_>, activity: ActivityId) -> Result<()> {
-    sqlx::query("delete from tenon.activity_links where tenant_id = $1 and activity_id = $2")
+/// Removes all links of activities that are removed for good.
+pub(super) async fn purge(tx: &mut TenantTx<'_>, activities: &[Uuid]) -> Result<()> {
+    sqlx::query("delete from tenon.activity_links where tenant_id = $1 and activity_id = any ($2)")
         .bind(tx.actor().tenant)
-        .bind(activity)
+        .bind(activities)
         .execute(tx.conn())
         .await?;
     Ok(())

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use uuid::Uuid;
+
 use crate::crm::activity::{Activity, ActivityDraft, ActivityFields, ActivityKind, LIST, links};
 use crate::crm::record::{
     Birth, Column, Draft, Events, Plan, Record, Reference, Statements, Target, Unique, head,
@@ -132,8 +134,8 @@ impl Record for Activity {
         links::write(tx, plans).await
     }
 
-    async fn release(&self, tx: &mut TenantTx<'_>) -> Result<()> {
-        links::purge(tx, self.id).await
+    async fn release(tx: &mut TenantTx<'_>, ids: &[Uuid]) -> Result<()> {
+        links::purge(tx, ids).await
     }
 
     fn says_the_same(&self, other: &Self) -> bool {

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use uuid::Uuid;
+
 use crate::crm::company::{Company, CompanyDraft, CompanyFields, LIST};
 use crate::crm::record::{
     Birth, Column, Draft, Events, Link, Plan, Record, Reference, Statements, Target, Unique, head,
@@ -141,8 +143,8 @@ impl Record for Company {
         Ok(())
     }
 
-    async fn release(&self, tx: &mut TenantTx<'_>) -> Result<()> {
-        release::company(tx, self.id).await
+    async fn release(tx: &mut TenantTx<'_>, ids: &[Uuid]) -> Result<()> {
+        release::company(tx, ids).await
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use uuid::Uuid;
+
 use crate::crm::contact::{Contact, ContactDraft, ContactFields, LIST};
 use crate::crm::record::{
     Birth, Column, Draft, Events, Link, Record, Reference, Statements, Target, Unique, head,
@@ -149,8 +151,8 @@ impl Record for Contact {
         self.owner_id = Some(owner);
     }
 
-    async fn release(&self, tx: &mut TenantTx<'_>) -> Result<()> {
-        release::contact(tx, self.id).await
+    async fn release(tx: &mut TenantTx<'_>, ids: &[Uuid]) -> Result<()> {
+        release::contact(tx, ids).await
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use uuid::Uuid;
+
 use crate::change::Change;
 use crate::crm::pipeline::{self, LIST, Pipeline, PipelineDraft, PipelineFields, stage};
 use crate::crm::record::{
@@ -89,8 +91,8 @@ impl Record for Pipeline {
         pipeline::write_stages(tx, plans, None).await
     }
 
-    async fn release(&self, tx: &mut TenantTx<'_>) -> Result<()> {
-        release::pipeline(tx, self.id).await
+    async fn release(tx: &mut TenantTx<'_>, ids: &[Uuid]) -> Result<()> {
+        release::pipeline(tx, ids).await
     }
 
     fn says_the_same(&self, other: &Self) -> bool {

@@ -49,10 +49,10 @@ pub(super) async fn show<R: Record>(tx: &mut TenantTx<'_>, record: &R) -> Result
     Ok(())
 }
 
-/// Removes what hangs on a record, hidden or not.
-pub(super) async fn remove<R: Record>(tx: &mut TenantTx<'_>, record: &R) -> Result<()> {
+/// Removes what hangs on records, hidden or not.
+pub(super) async fn remove<R: Record>(tx: &mut TenantTx<'_>, records: &[Uuid]) -> Result<()> {
     for link in &R::statements().links {
-        sqlx::query(link.remove).bind(record.tenant()).bind(record.id()).execute(tx.conn()).await?;
+        sqlx::query(link.remove).bind(tx.actor().tenant).bind(records).execute(tx.conn()).await?;
     }
     Ok(())
 }

@@ -52,6 +52,7 @@ pub use statements::Statements;
 pub use unique::Unique;
 
 pub(crate) use plan::changed;
+pub(crate) use purge::purge_each;
 pub(crate) use read::lock_expected;
 pub(crate) use reference::unknown;
 pub(crate) use rewrite::{rewrite, save};
@@ -243,8 +244,8 @@ pub trait Record:
         ready(Ok(()))
     }
 
-    /// Does what must be done to other records before this one is removed for good: they may name it still.
-    fn release(&self, _tx: &mut TenantTx<'_>) -> impl Future<Output = Result<()>> + Send {
+    /// Does what must be done to other records before these are removed for good: they may name them still.
+    fn release(_tx: &mut TenantTx<'_>, _ids: &[Uuid]) -> impl Future<Output = Result<()>> + Send {
         ready(Ok(()))
     }
 

@@ -1,5 +1,6 @@
-//! The end of a record.
+//! The end of records.
 
+use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::plan::stamp;
@@ -18,11 +19,39 @@ pub async fn purge<R: Record>(tx: &mut TenantTx<'_>, id: Uuid, expected: Option<
         locked => locked?,
     };
     expect(&before, expected)?;
+    let mut last = remove(tx, vec![before]).await?;
+    last.pop().ok_or_else(|| Error::internal("a record was lost on its way out"))
+}
+
+/// The same of many that were deleted so long ago, in as many statements. What was brought back or purged meanwhile is left alone; how
+/// many they were.
+pub(crate) async fn purge_each<R: Record>(
+    tx: &mut TenantTx<'_>,
+    ids: &[Uuid],
+    older_than: TimeDelta,
+) -> Result<i64> {
+    let mut found: Vec<R> = sqlx::query_as(R::statements().lock_deleted)
+        .bind(tx.actor().tenant)
+        .bind(ids)
+        .bind(older_than.as_seconds_f64())
+        .fetch_all(tx.conn())
+        .await?;
+    R::fill(tx, &mut found).await?;
+    let removed = remove(tx, found).await?;
+    i64::try_from(removed.len()).map_err(Error::internal)
+}
+
+/// Removes deleted records that are locked, with what hangs on them; their last states.
+async fn remove<R: Record>(tx: &mut TenantTx<'_>, before: Vec<R>) -> Result<Vec<R>> {
     let mut last = before.clone();
-    stamp(tx, &mut last);
-    last.release(tx).await?;
-    link::remove(tx, &last).await?;
-    sqlx::query(R::statements().remove).bind(last.tenant()).bind(id).execute(tx.conn()).await?;
-    change::record(tx, &[changed(R::EVENTS.purged, Some(&before), &last)?]).await?;
+    for record in &mut last {
+        stamp(tx, record);
+    }
+    let ids: Vec<Uuid> = last.iter().map(R::id).collect();
+    R::release(tx, &ids).await?;
+    link::remove::<R>(tx, &ids).await?;
+    sqlx::query(R::statements().remove).bind(tx.actor().tenant).bind(&ids).execute(tx.conn()).await?;
+    let purged = before.iter().zip(&last).map(|(before, last)| changed(R::EVENTS.purged, Some(before), last));
+    change::record(tx, &purged.collect::<Result<Vec<_>>>()?).await?;
     Ok(last)
 }

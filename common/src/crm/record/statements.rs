@@ -13,6 +13,7 @@ pub struct Statements {
     pub(super) find_all: &'static str,
     pub(super) lock: &'static str,
     pub(super) lock_all: &'static str,
+    pub(super) lock_deleted: &'static str,
     pub(super) collision: &'static str,
     pub(super) takers: &'static str,
     /// Of each unique value.
@@ -53,12 +54,16 @@ impl Statements {
             insert: kept(insert::<R>(table)),
             update: kept(update::<R>(table)),
             update_all: kept(update_all::<R>(table)),
-            remove: kept(format!("delete from {table} where tenant_id = $1 and id = $2")),
+            remove: kept(format!("delete from {table} where tenant_id = $1 and id = any ($2)")),
             find: kept(format!("{select} and id = $2 and deleted_at is null")),
             find_all: kept(format!("{select} and id = any ($2) and deleted_at is null")),
             lock: kept(format!("{select} and id = $2 and (deleted_at is not null) = $3 for no key update")),
             lock_all: kept(format!(
                 "{select} and id = any ($2) and deleted_at is null order by id for no key update"
+            )),
+            // By id, however many are deleted: `is true` keeps the index of what is deleted out of it.
+            lock_deleted: kept(format!(
+                "{select} and id = any ($2) and (deleted_at < now() - make_interval(secs => $3)) is true order by id for no key update"
             )),
             collision: kept(collision::<R>(table)),
             takers: kept(takers::<R>(table)),
@@ -83,7 +88,7 @@ impl LinkStatements {
                    and l.delete_batch_id = r.delete_batch_id{condition}"
             )),
             remove: kept(format!(
-                "delete from {table} l where l.tenant_id = $1 and l.{column} = $2{condition}"
+                "delete from {table} l where l.tenant_id = $1 and l.{column} = any ($2){condition}"
             )),
         }
     }

@@ -1,0 +1,13 @@
+//! The end of deliveries that have ended.
+
+use chrono::TimeDelta;
+
+use crate::db::Db;
+use crate::error::Result;
+
+/// Removes deliveries that have ended of events so old, with their attempts, at most so many; how many it removed. As the worker.
+pub async fn remove_old(db: &Db, older_than: TimeDelta, most: i32) -> Result<i64> {
+    let mut connection = db.lookup().await?;
+    let removed = sqlx::query_scalar("select tenon.remove_old_deliveries(make_interval(secs => $1), $2)");
+    Ok(removed.bind(older_than.as_seconds_f64()).bind(most).fetch_one(&mut *connection).await?)
+}
