@@ -33,16 +33,16 @@ select tenon.wall('tenon.upload_pieces');
 grant select, insert, delete on tenon.upload_pieces to tenon_app;
 grant select, delete on tenon.upload_pieces to tenon_worker;
 
--- Whose uploads have expired: what is removed is removed in a transaction of each tenant.
+-- What has expired, of all tenants, the oldest first: it is removed in transactions of its tenant.
 set role tenon_maint;
 
-create function tenon.tenants_with_expired_uploads() returns table (id uuid)
+create function tenon.expired_uploads(most integer) returns table (tenant_id uuid, id uuid)
     language sql stable security definer set search_path = pg_catalog, pg_temp rows 100
 as $$
-    select distinct u.tenant_id from tenon.uploads u where u.expires_at < now() limit 100
+    select u.tenant_id, u.id from tenon.uploads u where u.expires_at < now() order by u.expires_at limit most
 $$;
 
-revoke execute on function tenon.tenants_with_expired_uploads() from public;
-grant execute on function tenon.tenants_with_expired_uploads() to tenon_worker;
+revoke execute on function tenon.expired_uploads(integer) from public;
+grant execute on function tenon.expired_uploads(integer) to tenon_worker;
 
 set role tenon_owner;

@@ -231,5 +231,5 @@ pub async fn give(tx: &mut TenantTx<'_>, id: UploadId, import: ImportId) -> Resu
         get(tx, id).await?.require_whole()?;
         return Err(Error::NotFound(EntityKind::Upload));
     }
-    removal::forget_pieces(tx, &[id]).await
+    removal::forget_pieces(tx, id).await
 }

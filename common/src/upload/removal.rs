@@ -28,50 +28,51 @@ pub async fn remove_files(storage: &Storage, tenant: TenantId, id: UploadId) -> 
 /// Removes an upload that was given up.
 pub async fn remove(db: &Db, storage: &Storage, actor: &Actor, id: UploadId) -> Result<()> {
     remove_files(storage, actor.tenant, id).await?;
-    db.write(actor, async |tx| forget(tx, &[id]).await).await
+    db.write(actor, async |tx| forget(tx, id).await).await
 }
 
-/// Removes uploads of all tenants that have expired, at most so many of each; how many. As the worker.
-pub async fn remove_expired(db: &Db, storage: &Storage, most: i32) -> Result<u64> {
-    let tenants: Vec<TenantId> = sqlx::query_scalar("select id from tenon.tenants_with_expired_uploads()")
-        .fetch_all(&mut *db.lookup().await?)
-        .await?;
+/// Removes uploads of all tenants that have expired, at most so many; how many. As the worker.
+pub async fn remove_expired(db: &Db, storage: &Storage, most: i32) -> Result<i64> {
+    let expired: Vec<(TenantId, UploadId)> =
+        sqlx::query_as("select tenant_id, id from tenon.expired_uploads($1)")
+            .bind(most)
+            .fetch_all(&mut *db.lookup().await?)
+            .await?;
     let mut removed = 0;
-    for tenant in tenants {
+    for (tenant, id) in expired {
         let actor = Actor::system(tenant);
-        let expired = db.write(&actor, async |tx| expire(tx, most).await).await?;
-        for id in &expired {
-            remove_files(storage, tenant, *id).await?;
+        if db.write(&actor, async |tx| expire(tx, id).await).await? {
+            remove(db, storage, &actor, id).await?;
+            removed += 1;
         }
-        db.write(&actor, async |tx| forget(tx, &expired).await).await?;
-        removed += expired.len() as u64;
     }
     Ok(removed)
 }
 
-/// Gives up what has expired. Waits for who is counting a piece, which then has not expired.
-async fn expire(tx: &mut TenantTx<'_>, most: i32) -> Result<Vec<UploadId>> {
-    let statement = "update tenon.uploads set expires_at = '-infinity'
-         where tenant_id = $1 and expires_at < now()
-           and id = any (array(select id from tenon.uploads where tenant_id = $1 and expires_at < now() order by expires_at limit $2))
-         returning id";
-    Ok(sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(most).fetch_all(tx.conn()).await?)
+/// Gives up what has expired; whether it has. Waits for who is counting a piece, which then has not expired.
+async fn expire(tx: &mut TenantTx<'_>, id: UploadId) -> Result<bool> {
+    let statement = "update tenon.uploads set expires_at = '-infinity' where tenant_id = $1 and id = $2 and expires_at < now()";
+    let expired = sqlx::query(statement).bind(tx.actor().tenant).bind(id).execute(tx.conn()).await?;
+    Ok(expired.rows_affected() == 1)
 }
 
-/// Removes the rows of uploads that were given up.
-async fn forget(tx: &mut TenantTx<'_>, ids: &[UploadId]) -> Result<()> {
-    let statement = "select id from tenon.uploads where tenant_id = $1 and id = any ($2) and expires_at = '-infinity' for update";
-    let given_up: Vec<UploadId> =
-        sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(ids).fetch_all(tx.conn()).await?;
-    forget_pieces(tx, &given_up).await?;
-    let statement = "delete from tenon.uploads where tenant_id = $1 and id = any ($2)";
-    sqlx::query(statement).bind(tx.actor().tenant).bind(given_up).execute(tx.conn()).await?;
+/// Removes the rows of an upload that was given up.
+async fn forget(tx: &mut TenantTx<'_>, id: UploadId) -> Result<()> {
+    let statement = "select true from tenon.uploads where tenant_id = $1 and id = $2 and expires_at = '-infinity' for update";
+    let given_up: Option<bool> =
+        sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
+    if given_up.is_none() {
+        return Ok(());
+    }
+    forget_pieces(tx, id).await?;
+    let statement = "delete from tenon.uploads where tenant_id = $1 and id = $2";
+    sqlx::query(statement).bind(tx.actor().tenant).bind(id).execute(tx.conn()).await?;
     Ok(())
 }
 
 /// Removes the rows of pieces.
-pub(super) async fn forget_pieces(tx: &mut TenantTx<'_>, ids: &[UploadId]) -> Result<()> {
-    let statement = "delete from tenon.upload_pieces where tenant_id = $1 and upload_id = any ($2)";
-    sqlx::query(statement).bind(tx.actor().tenant).bind(ids).execute(tx.conn()).await?;
+pub(super) async fn forget_pieces(tx: &mut TenantTx<'_>, id: UploadId) -> Result<()> {
+    let statement = "delete from tenon.upload_pieces where tenant_id = $1 and upload_id = $2";
+    sqlx::query(statement).bind(tx.actor().tenant).bind(id).execute(tx.conn()).await?;
     Ok(())
 }
