@@ -64,8 +64,9 @@ impl Identity {
 
     /// Refuses a change that names no version, where the tenant's settings ask for one.
     fn require_version(&self, request: &Request) -> Result<(), Refusal> {
-        // What is between two records has no version.
-        let versioned = !request.original_uri().path().contains("/associations/");
+        // What is between two records has no version, and neither has an upload.
+        let path = request.original_uri().path();
+        let versioned = !path.contains("/associations/") && !path.starts_with("/api/v1/uploads/");
         let changes = versioned && matches!(*request.method(), Method::PUT | Method::PATCH | Method::DELETE);
         if !self.require_if_match || !changes || request.headers().contains_key(header::IF_MATCH) {
             return Ok(());

@@ -8,6 +8,7 @@ mod progress;
 mod receive;
 mod request;
 mod templates;
+mod uploaded;
 
 use std::sync::Arc;
 
@@ -45,7 +46,8 @@ impl ImportsApi {
     /// Import a file
     ///
     /// `multipart/form-data` with a part `options` (JSON) and a part `file`: CSV, NDJSON, an array of JSON objects, or XLSX, whose
-    /// encoding and delimiter are found out. Or JSON with `options` and up to 10,000 `rows`. A file that is not what it says, and a
+    /// encoding and delimiter are found out. Or JSON with `options` and up to 10,000 `rows`, or the `uploadId` of a file that has come in
+    /// pieces. A file that is not what it says, and a
     /// mapping that does not fit its columns, are refused at once with the reason; 202 answers the import, which goes on by itself:
     /// `GET` of its `Location` follows it. With `dryRun` everything is tried and nothing kept; `POST …/resume` then does it.
     /// Columns of which `mapping` says nothing are guessed by their names. A row that is refused is a result, not a failure: the

@@ -108,6 +108,7 @@ fn deadline(method: &Method, route: &str) -> Duration {
         "/api/v1/imports" | "/api/v1/connection/contacts/import" if *method == Method::POST => {
             UPLOAD_DEADLINE
         }
+        "/api/v1/uploads/{id}" if *method == Method::PATCH => UPLOAD_DEADLINE,
         changes::PATH => changes::MAX_WAIT + REQUEST_DEADLINE,
         _ => REQUEST_DEADLINE,
     }

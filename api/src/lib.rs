@@ -49,6 +49,7 @@ pub mod stages;
 pub mod tags;
 pub mod timelines;
 pub mod timestamp;
+pub mod uploads;
 pub mod webhook_operations;
 pub mod webhooks;
 

@@ -174,6 +174,9 @@ impl From<Error> for Refusal {
             Error::Stale { current } => {
                 Self::new(Code::VersionConflict).detail("currentVersion", current.to_string())
             }
+            Error::Offset { received } => {
+                Self::because(Code::StateConflict, error.to_string()).detail("received", received.to_string())
+            }
             Error::IdempotencyInProgress => Self::new(Code::IdempotencyInProgress).retry_after(1),
             Error::IdempotencyKeyReused => Self::new(Code::IdempotencyKeyReused),
             Error::Item { index, error } => Self::from(*error).of_item(index),

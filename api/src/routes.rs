@@ -44,6 +44,7 @@ use crate::refusal::Refusal;
 use crate::request;
 use crate::stages::StagesApi;
 use crate::timelines::TimelinesApi;
+use crate::uploads::UploadsApi;
 use crate::webhook_operations::WebhookOperationsApi;
 use crate::webhooks::WebhooksApi;
 
@@ -76,7 +77,7 @@ type Resources = (
     AuthApi,
     Crm,
     Links,
-    (ImportsApi, ImportTemplatesApi),
+    (ImportsApi, ImportTemplatesApi, UploadsApi),
     ExportsApi,
     WebhooksApi,
     WebhookOperationsApi,
@@ -95,7 +96,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         AuthApi,
         Crm::default(),
         Links::default(),
-        (ImportsApi, ImportTemplatesApi),
+        (ImportsApi, ImportTemplatesApi, UploadsApi),
         ExportsApi,
         WebhooksApi,
         WebhookOperationsApi,

@@ -32,6 +32,7 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::ApiKey => "ApiKey",
         EntityKind::Import => "Import",
         EntityKind::ImportTemplate => "ImportTemplate",
+        EntityKind::Upload => "Upload",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
         EntityKind::AuditEvent => "AuditEvent",

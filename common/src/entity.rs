@@ -27,6 +27,8 @@ pub enum EntityKind {
     Import,
     /// A template of imports.
     ImportTemplate,
+    /// A file that comes in pieces.
+    Upload,
     /// A webhook.
     Webhook,
     /// The delivery of an event to a webhook.
@@ -55,6 +57,7 @@ impl EntityKind {
             Self::Association => "association",
             Self::Import => "import",
             Self::ImportTemplate => "import_template",
+            Self::Upload => "upload",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
             Self::AuditEvent => "audit_event",
@@ -78,6 +81,7 @@ impl EntityKind {
             Self::Association => "Association",
             Self::Import => "Import",
             Self::ImportTemplate => "Import template",
+            Self::Upload => "Upload",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
             Self::AuditEvent => "Audit event",

@@ -57,6 +57,12 @@ pub enum Error {
         /// The version it has now.
         current: i64,
     },
+    /// A piece of an upload does not begin where the last one ended.
+    #[error("The next piece begins at byte {received}")]
+    Offset {
+        /// Where that is.
+        received: u64,
+    },
     /// Another request under the same idempotency key is under way.
     #[error("A request with this idempotency key is under way")]
     IdempotencyInProgress,

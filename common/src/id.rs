@@ -61,6 +61,8 @@ ids! {
     AuditSinkId,
     /// A template of imports.
     ImportTemplateId,
+    /// A file that comes in pieces.
+    UploadId,
     /// A webhook: a receiver's address and what it subscribed to.
     WebhookId,
     /// The delivery of one event to one webhook.

@@ -25,6 +25,7 @@ pub mod queue;
 pub mod secret;
 pub mod storage;
 pub mod telemetry;
+pub mod upload;
 pub mod webhook;
 pub mod wire;
 

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::id::TenantId;
 
 /// What files are for: the beginnings of their keys.
-const PURPOSES: [&str; 3] = ["imports", "exports", "audit"];
+const PURPOSES: [&str; 4] = ["imports", "exports", "uploads", "audit"];
 /// Parts of an upload that are on their way at once, 5 MiB each.
 const PARTS: usize = 2;
 

@@ -4,6 +4,7 @@ mod files;
 mod kills;
 mod lifecycle;
 mod outcomes;
+mod uploads;
 
 use std::time::Duration;
 

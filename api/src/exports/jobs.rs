@@ -37,7 +37,7 @@ impl ExportsApi {
     ///
     /// Has all records of a list written into a file: the same as `GET …/export` of the list sends, and XLSX too, for lists that are
     /// too long to wait for. 202 answers the export, which goes on by itself: `GET` of its `Location` says how far it is, and when it
-    /// has `succeeded`, `GET …/file` sends the file. An organization has one export written at a time, unless the operator says
+    /// has `succeeded`, `GET …/download` sends the file. An organization has one export written at a time, unless the operator says
     /// otherwise; the others wait. It is not one snapshot: a change that is made meanwhile may be in it or not.
     ///
     /// In XLSX instants and days are dates, in UTC, and no text is a formula; a list or an object is its JSON. A sheet has at most
@@ -116,7 +116,7 @@ impl ExportsApi {
     /// be fetched until `expiresAt`, as often as you like; then the answer is 410 `EXPIRED`. An answer that is shorter than its
     /// `Content-Length` is not whole; ask again. What is exported needs its own permission too, such as `contacts:read`. Needs
     /// `exports:read`.
-    #[oai(path = "/:id/file", method = "get", operation_id = "download_export")]
+    #[oai(path = "/:id/download", method = "get", operation_id = "download_export")]
     async fn file(
         &self,
         caller: Caller<ExportsRead>,

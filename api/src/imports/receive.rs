@@ -7,16 +7,18 @@ use bytes::Bytes;
 use poem::web::Multipart;
 use tenon_common::TenantTx;
 use tenon_common::error::FieldError;
-use tenon_common::id::{ImportId, ImportTemplateId};
+use tenon_common::id::{ImportId, ImportTemplateId, UploadId};
 use tenon_common::import::format::HEAD;
 use tenon_common::import::{
     self, File, FileFormat, NewImport, Object, Options, file, mapping, template, validate,
 };
+use tenon_common::upload;
 use tokio::io::AsyncReadExt;
 
 use super::digest::Digest;
 use super::options::OptionsInput;
-use super::request::{Accepted, ImportRequest, RowsInput};
+use super::request::{Accepted, ImportRequest, Row, RowsInput};
+use super::uploaded;
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::{Caller, ImportsWrite};
@@ -36,15 +38,21 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// What was received.
 struct Received {
     options: OptionsInput,
-    file: Option<Sent>,
+    source: Option<Source>,
     digest: Digest,
 }
 
+/// Where the rows are.
+enum Source {
+    Sent(Sent),
+    Upload(UploadId),
+}
+
 /// A file that is in the storage.
-struct Sent {
-    name: Option<String>,
-    bytes: u64,
-    head: Vec<u8>,
+pub(super) struct Sent {
+    pub(super) name: Option<String>,
+    pub(super) bytes: u64,
+    pub(super) head: Vec<u8>,
 }
 
 /// Takes a file in and makes its import.
@@ -79,18 +87,41 @@ async fn accept(
     object: Option<Object>,
 ) -> Result<Answered<Accepted>, ApiError> {
     let digest = Digest::new(&once);
-    let mut received = match request {
+    let Received { options, source, digest } = match request {
         ImportRequest::Parts(parts) => receive_parts(app, *parts, key, digest, prefer.lenient).await?,
-        ImportRequest::Json(body) => receive_rows(app, &body, key, digest, prefer.lenient).await?,
+        ImportRequest::Json(body) => receive_json(app, &body, key, digest, prefer.lenient).await?,
     };
-    let sent = received.file.take().ok_or_else(|| missing("file"))?;
-    let options = settled(app, caller, received.options, object).await?;
+    let source = source.ok_or_else(|| missing("file"))?;
+    let options = settled(app, caller, options, object).await?;
     caller.require(options.object.permission())?;
+    let once = once.of(digest.end());
+    let (sent, upload) = match source {
+        Source::Sent(sent) => (sent, None),
+        Source::Upload(upload) => match uploaded::join(app, &caller.actor, upload, key).await {
+            Ok(sent) => (sent, Some(upload)),
+            // It may be this very request, under its key, that has taken it.
+            Err(refused) => {
+                let refuse = async |_: &mut TenantTx<'_>| Err(refused);
+                return once.write(app, caller, prefer, refuse).await;
+            }
+        },
+    };
     let whole = sent.bytes <= sent.head.len() as u64;
     let columns = validate::first_look(&sent.head, whole, &options)?;
     let new = NewImport { id, options, file: File { name: sent.name, bytes: sent.bytes }, columns };
-    let create = async |tx: &mut TenantTx<'_>| Ok(Accepted(import::create(tx, new).await?.into()));
-    once.of(received.digest.end()).write(app, caller, prefer, create).await
+    let create = async |tx: &mut TenantTx<'_>| {
+        if let Some(upload) = upload {
+            upload::give(tx, upload, id).await?;
+        }
+        Ok(Accepted(import::create(tx, new).await?.into()))
+    };
+    let made = once.write(app, caller, prefer, create).await?;
+    if let Some(upload) = upload
+        && !made.is_replayed()
+    {
+        uploaded::clear(app, caller.actor.tenant, upload).await;
+    }
+    Ok(made)
 }
 
 /// The options, over those of the template that they name, with all that follows from them.
@@ -161,7 +192,7 @@ async fn receive_parts(
             }
         }
     }
-    Ok(Received { options, file: sent, digest })
+    Ok(Received { options, source: sent.map(Source::Sent), digest })
 }
 
 type Part = poem::web::Field;
@@ -218,7 +249,7 @@ async fn store(app: &App, part: Part, key: &str, digest: &mut Digest) -> Result<
     }
 }
 
-async fn receive_rows(
+async fn receive_json(
     app: &App,
     body: &[u8],
     key: &str,
@@ -227,13 +258,39 @@ async fn receive_rows(
 ) -> Result<Received, ApiError> {
     digest.add(body);
     let input = Body::<RowsInput>::from_bytes(body, lenient).map_err(Refusal::from)?;
-    let mut options = input.options.unwrap_or_default();
+    let options = input.options.unwrap_or_default();
+    match (input.rows, input.upload_id) {
+        (Some(rows), None) => {
+            let (options, sent) = store_rows(app, options, rows, key).await?;
+            Ok(Received { options, source: Some(Source::Sent(sent)), digest })
+        }
+        (None, Some(upload)) => {
+            Ok(Received { options, source: Some(Source::Upload(UploadId(upload))), digest })
+        }
+        (None, None) => {
+            let expected = "Required: rows, or the uploadId of a file";
+            Err(Refusal::new(Code::ValidationError).detail("rows", expected).into())
+        }
+        (Some(_), Some(_)) => {
+            let expected = "Expected rows or an uploadId, and not both";
+            Err(Refusal::new(Code::ValidationError).detail("uploadId", expected).into())
+        }
+    }
+}
+
+/// Writes rows as a file of them.
+async fn store_rows(
+    app: &App,
+    mut options: OptionsInput,
+    rows: Vec<Row>,
+    key: &str,
+) -> Result<(OptionsInput, Sent), ApiError> {
     if options.format.is_some_and(|format| FileFormat::from(format) != FileFormat::Ndjson) {
         return Err(Refusal::new(Code::ValidationError).detail("options.format", "The rows are JSON").into());
     }
     options.format = None;
     let mut lines = Vec::new();
-    for row in input.rows {
+    for row in rows {
         let row: serde_json::Map<_, _> = row.into_iter().map(|(name, value)| (name, value.0)).collect();
         serde_json::to_writer(&mut lines, &row).map_err(tenon_common::Error::internal)?;
         lines.push(b'\n');
@@ -242,5 +299,5 @@ async fn receive_rows(
     let mut upload = app.storage.upload(key).await?;
     upload.write(Bytes::from(lines)).await?;
     let bytes = upload.finish().await?;
-    Ok(Received { options, file: Some(Sent { name: None, bytes, head }), digest })
+    Ok((options, Sent { name: None, bytes, head }))
 }

@@ -12,6 +12,7 @@ use poem_openapi::registry::{
 use poem_openapi::types::{Any, Example, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, Object};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::ImportBody;
 use super::options::{ImportObject, OptionsInput};
@@ -23,7 +24,10 @@ use crate::response::{Envelope, documented, enveloped, with};
 /// Bytes of a JSON body with rows at most.
 const MAX_JSON: usize = 16 << 20;
 
-/// Rows to import, in the request itself.
+/// A row: its cells, by their columns.
+pub(super) type Row = HashMap<String, Any<Value>>;
+
+/// Rows to import, in the request itself; or a file that was uploaded before.
 #[derive(Object, Debug)]
 #[oai(rename = "ImportRows", rename_all = "camelCase", example)]
 pub struct RowsInput {
@@ -31,7 +35,9 @@ pub struct RowsInput {
     pub options: Option<OptionsInput>,
     /// Objects, whose members are the columns; at most 10,000.
     #[oai(validator(min_items = 1, max_items = 10_000))]
-    pub rows: Vec<HashMap<String, Any<Value>>>,
+    pub rows: Option<Vec<Row>>,
+    /// A complete upload, in place of rows. It is used once.
+    pub upload_id: Option<Uuid>,
 }
 
 impl Example for RowsInput {
@@ -41,7 +47,8 @@ impl Example for RowsInput {
         let options = OptionsInput { object: Some(ImportObject::Contacts), ..OptionsInput::default() };
         Self {
             options: Some(options),
-            rows: vec![row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()],
+            rows: Some(vec![row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()]),
+            upload_id: None,
         }
     }
 }
@@ -50,7 +57,7 @@ impl Example for RowsInput {
 pub enum ImportRequest {
     /// Parts `options` and `file`.
     Parts(Box<Multipart>),
-    /// Options and rows.
+    /// Options with rows or an upload.
     Json(bytes::Bytes),
 }
 

@@ -87,7 +87,7 @@ async fn stands(client: &Client, export: &Value, state: &str) -> Value {
 async fn exported(client: &Client, body: Value) -> (Value, Vec<u8>) {
     let export = ask(client, body).await;
     let export = stands(client, &export, "succeeded").await;
-    let answer = client.get(&format!("{}/file", path(&export))).await.status(200);
+    let answer = client.get(&format!("{}/download", path(&export))).await.status(200);
     assert_eq!(export["bytes"], json!(answer.body.len()));
     (export, answer.body.to_vec())
 }

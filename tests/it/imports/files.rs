@@ -162,7 +162,7 @@ async fn what_is_no_table_and_what_does_not_fit_is_refused_at_once() {
 }
 
 /// The files below a folder.
-fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+pub(super) fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());
     paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()

@@ -76,6 +76,7 @@ pub(super) struct Records {
     /// An import that can be cancelled, resumed and reverted, in that order.
     import: String,
     import_template: String,
+    upload: String,
     /// An export that waits, and one whose file is there.
     export: String,
     exported: String,
@@ -132,6 +133,7 @@ pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
         audit_event: audit_event(app, tenant).await,
         import: factory::id(&import).to_owned(),
         import_template: factory::id(&template).to_owned(),
+        upload: factory::id(&factory::upload(&admin).await).to_owned(),
         tenant: tenant.id.to_string(),
         user: admin.id.to_string(),
         whole,
@@ -194,6 +196,11 @@ impl Records {
         &self.import_template
     }
 
+    /// The upload.
+    pub(super) fn upload(&self) -> &str {
+        &self.upload
+    }
+
     /// The stage of the leads.
     pub(super) fn stage(&self) -> &str {
         factory::id(&self.whole["pipelines"]["stages"][0])
@@ -216,9 +223,10 @@ impl Operation {
             template if template.contains("/audit-events/") => &of.audit_event,
             template if template.contains("/audit-sinks/") => &of.audit_sink,
             template if template.contains("/imports/") => &of.import,
-            "/api/v1/exports/{id}/file" => &of.exported,
+            "/api/v1/exports/{id}/download" => &of.exported,
             template if template.contains("/exports/") => &of.export,
             template if template.contains("/import-templates/") => &of.import_template,
+            template if template.contains("/uploads/") => &of.upload,
             _ => record.map_or(of.key.as_str(), factory::id),
         };
         let external_id = record.and_then(|record| record["externalId"].as_str()).unwrap_or_default();
@@ -254,7 +262,14 @@ impl Operation {
 
     /// By a client of the root.
     pub(super) async fn send(&self, client: &Client, path: &str, body: Option<Value>) -> Answer {
-        let answer = client.send(self.method.parse().expect("a method"), path, body).await;
+        let method = self.method.parse().expect("a method");
+        let answer = match self.id.as_str() {
+            "append_upload" => {
+                let client = client.with_header("upload-offset", &factory::UPLOADED.to_string());
+                client.send_bytes(method, path, Some("application/octet-stream"), Vec::new()).await
+            }
+            _ => client.send(method, path, body).await,
+        };
         contract::check(&self.id, &answer);
         answer
     }

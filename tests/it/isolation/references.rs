@@ -64,6 +64,7 @@ impl Operation {
             "leadId" => of.id("leads"),
             "pipelineId" => of.id("pipelines"),
             "templateId" => of.import_template(),
+            "uploadId" => of.upload(),
             "stageId" | "moveTo" => of.stage(),
             "id" if self.template.contains("/pipelines") => of.stage(),
             "id" if of.at(&self.template).is_some() => of.at(&self.template).map_or("", factory::id),

@@ -74,6 +74,7 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
         let sink = serde_json::json!({"name": "Mine", "kind": "file"});
         tenant.admin().post("/audit-sinks", sink).await.status(201);
         tenant.admin().post("/imports", rows).await.status(202);
+        factory::upload(&tenant.admin()).await;
         tenant.admin().post("/exports", serde_json::json!({"object": "contacts"})).await.status(202);
         let keyed = tenant.admin().with_header("idempotency-key", "once");
         keyed.post("/connection/contacts", factory::contact(2)).await.status(201);

@@ -91,7 +91,7 @@ impl Run<'_> {
 
     /// The sample with records that are there in place of those that it names.
     async fn with_records(&self, path: &str, source: &str) -> String {
-        let mut source = source.replace(RECEIVER, "http://127.0.0.1:9/hook");
+        let mut source = source.replace(RECEIVER, "http://127.0.0.1:9/hook").replace("@contacts.csv", "name");
         let collection =
             path.split("/{id}").next().and_then(|path| path.split("/batch/").next()).expect("a path");
         let mut record = None;

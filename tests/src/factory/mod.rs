@@ -125,3 +125,14 @@ pub async fn webhook(client: &Client) -> Value {
 pub fn id(record: &Value) -> &str {
     record["id"].as_str().unwrap_or_else(|| panic!("no id: {record}"))
 }
+
+/// Bytes that are there of [`upload`].
+pub const UPLOADED: usize = 5;
+
+/// An upload of which something has come.
+pub async fn upload(client: &Client) -> Value {
+    let made: Value = client.post("/uploads", json!({"bytes": 2 * UPLOADED})).await.created();
+    let (path, client) = (format!("/uploads/{}", id(&made)), client.with_header("upload-offset", "0"));
+    let octets = Some("application/octet-stream");
+    client.send_bytes(reqwest::Method::PATCH, &path, octets, vec![b'a'; UPLOADED]).await.ok()
+}

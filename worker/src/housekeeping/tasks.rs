@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use tenon_common::account::tenant;
 use tenon_common::crm::retention;
 use tenon_common::import::leftovers;
-use tenon_common::{Db, Result, audit, event, export, idempotency, partitions, queue, webhook};
+use tenon_common::{Db, Result, audit, event, export, idempotency, partitions, queue, upload, webhook};
 
 use super::{Batch, Task};
 use crate::cli::Cli;
@@ -23,6 +23,8 @@ const LEFTOVERS: i32 = 200;
 const RECORDS: i32 = 200;
 /// Exports whose files are removed at once.
 const EXPORTS: i32 = 100;
+/// Uploads of a batch, each with its files.
+const UPLOADS: i32 = 20;
 
 /// All of them, as the settings have it.
 pub fn of(cli: &Cli) -> Vec<Task> {
@@ -44,6 +46,9 @@ pub fn of(cli: &Cli) -> Vec<Task> {
         }),
         Task::batches("imports", every, LEFTOVERS, move |at, most| async move {
             leftovers::remove(&at.db, &at.storage, imports, most).await
+        }),
+        Task::batches("uploads", every, UPLOADS, |at, most| async move {
+            upload::remove_expired(&at.db, &at.storage, most).await
         }),
         Task::steps("records", every, move |at| async move {
             let purged = retention::purge_deleted(&at.db, keep.records(), RECORDS).await?;

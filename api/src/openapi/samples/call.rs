@@ -20,6 +20,8 @@ pub(super) struct Call {
     pub(super) parameters: Vec<Parameter>,
     /// The component that describes the body, and a body.
     pub(super) body: Option<(String, Value)>,
+    /// Whether bytes of a file are sent, and no JSON.
+    pub(super) sends_file: bool,
     /// Whether a file is answered, and no JSON.
     pub(super) answers_file: bool,
 }
@@ -65,6 +67,7 @@ impl Call {
                 .is_some_and(|schemes| !schemes.is_empty()),
             parameters: shown.collect(),
             body: body(operation, components),
+            sends_file: sends_file(operation),
             answers_file: answers_file(operation),
             operation_id,
         }
@@ -80,6 +83,11 @@ fn body(operation: &Object, components: &Value) -> Option<(String, Value)> {
     let schema = &operation.get("requestBody")?["content"]["application/json"]["schema"];
     let name = component(&schema["$ref"], "schemas")?;
     Some((name.to_owned(), values::of_component(name, components)))
+}
+
+fn sends_file(operation: &Object) -> bool {
+    let body = operation.get("requestBody").map(|body| &body["content"]["application/octet-stream"]);
+    body.is_some_and(Value::is_object)
 }
 
 fn answers_file(operation: &Object) -> bool {

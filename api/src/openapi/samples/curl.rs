@@ -23,6 +23,10 @@ pub(super) fn written(call: &Call) -> String {
         lines.push("-H 'Content-Type: application/json'".to_owned());
         lines.push(format!("-d {}", quoted(&literal(body, Style::Json, 2))));
     }
+    if call.sends_file {
+        lines.push("-H 'Content-Type: application/octet-stream'".to_owned());
+        lines.push("--data-binary @contacts.csv".to_owned());
+    }
     lines.join(" \\\n  ")
 }
 

@@ -20,6 +20,10 @@ pub(super) fn written(call: &Call) -> String {
         imports.insert(format!("from tenon_client.models import {name}"));
         arguments.push(format!("body={name}.from_dict({})", literal(body, Style::Python, 2)));
     }
+    if call.sends_file {
+        imports.insert("from tenon_client.types import File".to_owned());
+        arguments.push("body=File(payload=open(\"contacts.csv\", \"rb\"))".to_owned());
+    }
     for class in call.parameters.iter().filter_map(|parameter| parameter.enumeration.as_ref()) {
         imports.insert(format!("from tenon_client.models import {class}"));
     }

@@ -16,6 +16,9 @@ pub(super) fn written(call: &Call) -> String {
             pascal(name)
         ));
     }
+    if call.sends_file {
+        lines.push(".body(std::fs::read(\"contacts.csv\")?)".to_owned());
+    }
     lines.push(".send()".to_owned());
     lines.push(".await?".to_owned());
     let types =

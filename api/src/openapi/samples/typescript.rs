@@ -21,6 +21,11 @@ pub(super) fn written(call: &Call) -> String {
     if let Some((_, body)) = &call.body {
         options.push(format!("  body: {},\n", literal(body, Style::TypeScript, 2)));
     }
+    if call.sends_file {
+        options.push("  body: (await readFile(\"contacts.csv\")) as never,\n".to_owned());
+        options.push("  bodySerializer: (body) => body,\n".to_owned());
+        options.push("  headers: { \"Content-Type\": \"application/octet-stream\" },\n".to_owned());
+    }
     if call.answers_file {
         options.push("  parseAs: \"stream\",\n".to_owned());
     }
@@ -29,8 +34,9 @@ pub(super) fn written(call: &Call) -> String {
         true => "\n  headers: { Authorization: `Bearer ${process.env.TENON_API_KEY}` },",
         false => "",
     };
+    let reading = if call.sends_file { "import { readFile } from \"node:fs/promises\";\n" } else { "" };
     format!(
-        "import createClient from \"openapi-fetch\";
+        "{reading}import createClient from \"openapi-fetch\";
 import type {{ paths }} from \"./schema\";
 
 const tenon = createClient<paths>({{

@@ -30,7 +30,7 @@ async fn a_file_is_kept_for_a_time_and_then_removed() {
     // It is over at once, whenever the file is removed.
     let before: Value = admin.get(&path(&old)).await.ok();
     assert_eq!(before["state"], "expired");
-    admin.get(&format!("{}/file", path(&old))).await.refused(410, "EXPIRED");
+    admin.get(&format!("{}/download", path(&old))).await.refused(410, "EXPIRED");
     let all: Vec<Value> = admin.get("/exports?state=succeeded").await.ok();
     assert_eq!(all, [new.clone()]);
 
@@ -40,10 +40,10 @@ async fn a_file_is_kept_for_a_time_and_then_removed() {
     for (who, export) in [(admin, &old), (&globex.admin(), &theirs)] {
         let now: Value = who.get(&path(export)).await.ok();
         assert_eq!((&now["state"], &now["rows"]), (&json!("expired"), &export["rows"]));
-        who.get(&format!("{}/file", path(export))).await.refused(410, "EXPIRED");
+        who.get(&format!("{}/download", path(export))).await.refused(410, "EXPIRED");
         who.post(&format!("{}/cancel", path(export)), Value::Null).await.refused(409, "STATE_CONFLICT");
     }
-    admin.get(&format!("{}/file", path(&new))).await.status(200);
+    admin.get(&format!("{}/download", path(&new))).await.status(200);
     let all: Vec<Value> = acme.admin().get("/exports?state=expired").await.ok();
     assert_eq!(all.len(), 1);
 }

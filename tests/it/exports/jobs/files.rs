@@ -181,7 +181,7 @@ async fn a_file_says_what_it_is() {
     ] {
         let export = super::ask(admin, json!({"object": "contacts", "format": format})).await;
         let export = stands(admin, &export, "succeeded").await;
-        let answer = admin.get(&format!("{}/file", path(&export))).await.status(200);
+        let answer = admin.get(&format!("{}/download", path(&export))).await.status(200);
         assert_eq!(answer.header("content-type"), content_type);
         assert_eq!(answer.header("content-length"), answer.body.len().to_string());
         let name = answer.header("content-disposition");

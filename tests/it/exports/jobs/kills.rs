@@ -33,7 +33,7 @@ async fn a_worker_killed_in_the_middle_leaves_one_whole_file() {
         }
         let export = stands(&admin, &export, "succeeded").await;
         assert_eq!(export["rows"], 20_000);
-        let file = admin.get(&format!("{}/file", path(&export))).await.status(200);
+        let file = admin.get(&format!("{}/download", path(&export))).await.status(200);
         if format == "ndjson" {
             let text = file.text();
             let mut names: Vec<&str> = text.lines().collect();

@@ -56,7 +56,7 @@ async fn an_export_waits_and_is_listed() {
     let cursor = text(&page["pagination"], "nextCursor");
     let rest: Vec<Value> = admin.get(&format!("/exports?limit=1&state=queued&cursor={cursor}")).await.ok();
     assert_eq!(rest, [first.clone()]);
-    let answer = admin.get(&format!("{}/file", path(&first))).await.refused(409, "STATE_CONFLICT");
+    let answer = admin.get(&format!("{}/download", path(&first))).await.refused(409, "STATE_CONFLICT");
     assert_eq!(answer.json()["details"]["state"], "queued");
 }
 
@@ -75,7 +75,7 @@ async fn an_export_that_is_cancelled_leaves_nothing() {
     stands(admin, &waiting, "succeeded").await;
     let again: Value = admin.post(&format!("{}/cancel", path(&export)), Value::Null).await.ok();
     assert_eq!((&again["state"], &again["version"]), (&json!("cancelled"), &cancelled["version"]));
-    admin.get(&format!("{}/file", path(&export))).await.refused(409, "STATE_CONFLICT");
+    admin.get(&format!("{}/download", path(&export))).await.refused(409, "STATE_CONFLICT");
     admin.post(&format!("{}/cancel", path(&waiting)), Value::Null).await.refused(409, "STATE_CONFLICT");
     eventually("the file of the other is left", async || {
         matches!(&setting.files()[..], [file] if file.to_string_lossy().contains(text(&waiting, "id")))
@@ -105,7 +105,7 @@ async fn an_export_that_cannot_be_written_fails_with_the_reason() {
     let failed = stands(&admin, &export, "failed").await;
     assert_eq!(failed["failure"], "INVALID_OPTIONS");
     assert!(text(&failed, "failureMessage").contains("colour"), "{failed}");
-    admin.get(&format!("{}/file", path(&export))).await.refused(409, "STATE_CONFLICT");
+    admin.get(&format!("{}/download", path(&export))).await.refused(409, "STATE_CONFLICT");
     let events = told(&mut app.connect().await).await;
     assert_eq!(
         (&events[0]["type"], &events[0]["data"]["aborted"]),

@@ -53,14 +53,14 @@ async fn an_agents_file_has_its_own_records_and_is_its_own() {
 
     let hidden = async |who: &Client, export: &Value| {
         who.get(&path(export)).await.refused(404, "NOT_FOUND");
-        who.get(&format!("{}/file", path(export))).await.refused(404, "NOT_FOUND");
+        who.get(&format!("{}/download", path(export))).await.refused(404, "NOT_FOUND");
         who.post(&format!("{}/cancel", path(export)), Value::Null).await.refused(404, "NOT_FOUND");
     };
     hidden(&other, &export).await;
     hidden(&agent, &whole).await;
     hidden(&globex.admin(), &export).await;
     hidden(&globex.admin(), &whole).await;
-    admin.get(&format!("{}/file", path(&export))).await.status(200);
+    admin.get(&format!("{}/download", path(&export))).await.status(200);
     let seen: Vec<Value> = other.get("/exports").await.ok();
     assert!(seen.is_empty(), "{seen:?}");
     acme.client().await.post("/exports", asked).await.refused(403, "ROLE_TOO_LOW");
@@ -77,6 +77,6 @@ async fn what_is_exported_needs_its_own_permission() {
         leads.post("/exports", json!({"object": "contacts"})).await.refused(403, "INSUFFICIENT_SCOPE");
     assert_eq!(refused.json()["details"], json!({"required": "contacts:read"}));
     leads.get(&path(&export)).await.status(200);
-    let refused = leads.get(&format!("{}/file", path(&export))).await.refused(403, "INSUFFICIENT_SCOPE");
+    let refused = leads.get(&format!("{}/download", path(&export))).await.refused(403, "INSUFFICIENT_SCOPE");
     assert_eq!(refused.json()["details"], json!({"required": "contacts:read"}));
 }
