@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use tenon_common::queue::{Registration, Registry};
+use tenon_common::export::job::EndExport;
+use tenon_common::import::EndImport;
+use tenon_common::queue::{EndGivenUp, Registration, Registry};
 use tenon_common::webhook::acknowledge::AcknowledgeDeliveries;
 
 use crate::context::Context;
 use crate::jobs::deliver_webhook::{Deliver, ReadDeliveries};
+use crate::jobs::end_given_up::End;
 use crate::jobs::exports::WriteFile;
 use crate::jobs::fan_out_event::FanOut;
 use crate::jobs::imports::{Revert, RunRows, Validate};
@@ -33,6 +36,11 @@ const EXPORTS: usize = 2;
 /// The largest export.
 const EXPORT: Duration = Duration::from_secs(2 * 60 * 60);
 
+/// Imports and exports that are given up, at once.
+const ENDS: usize = 1;
+/// A statement or two.
+const END: Duration = Duration::from_secs(60);
+
 /// Adds every kind to a registry. A new job is a line here.
 pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Registry {
     // An attempt has its own deadline; this is for what should not be able to happen.
@@ -53,9 +61,31 @@ pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Reg
         .register(
             Registration::new(Test(context.clone())).concurrency(TESTS).timeout(Duration::from_secs(15)),
         )
-        .register(Registration::new(Validate(context.clone())).concurrency(IMPORTS).timeout(VALIDATION))
-        .register(Registration::new(RunRows(context.clone())).concurrency(IMPORTS).timeout(IMPORT))
-        .register(Registration::new(Revert(context.clone())).concurrency(IMPORTS).timeout(IMPORT))
-        .register(Registration::new(WriteFile(context.clone())).concurrency(EXPORTS).timeout(EXPORT))
+        .register(
+            Registration::new(Validate(context.clone()))
+                .acknowledge(EndGivenUp)
+                .concurrency(IMPORTS)
+                .timeout(VALIDATION),
+        )
+        .register(
+            Registration::new(RunRows(context.clone()))
+                .acknowledge(EndGivenUp)
+                .concurrency(IMPORTS)
+                .timeout(IMPORT),
+        )
+        .register(
+            Registration::new(Revert(context.clone()))
+                .acknowledge(EndGivenUp)
+                .concurrency(IMPORTS)
+                .timeout(IMPORT),
+        )
+        .register(
+            Registration::new(WriteFile(context.clone()))
+                .acknowledge(EndGivenUp)
+                .concurrency(EXPORTS)
+                .timeout(EXPORT),
+        )
+        .register(Registration::<EndImport>::new(End(context.clone())).concurrency(ENDS).timeout(END))
+        .register(Registration::<EndExport>::new(End(context.clone())).concurrency(ENDS).timeout(END))
         .register(Registration::new(Resume(context.clone())).concurrency(1).timeout(Duration::from_secs(300)))
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ImportId, TenantId};
 use crate::job::{Job, Queue};
+use crate::queue::Ends;
 
 macro_rules! import_job {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
@@ -37,3 +38,20 @@ import_job! {
     /// Takes back what an import did.
     RevertImport, "revert-import"
 }
+import_job! {
+    /// Ends an import whose job was given up.
+    EndImport, "end-import"
+}
+
+macro_rules! ended {
+    ($($name:ident),*) => {
+        $(impl Ends for $name {
+            type End = EndImport;
+
+            fn end(&self) -> EndImport {
+                EndImport { tenant_id: self.tenant_id, import_id: self.import_id }
+            }
+        })*
+    };
+}
+ended!(ValidateImport, RunImport, RevertImport);

@@ -26,7 +26,7 @@ mod store;
 pub mod template;
 pub mod validate;
 
-pub use job::{RevertImport, RunImport, ValidateImport};
+pub use job::{EndImport, RevertImport, RunImport, ValidateImport};
 pub use object::Object;
 pub use options::{BulkEvents, DateFormat, EmptyCells, FileFormat, Mode, OnDuplicate, Options};
 pub use run::{Begun, Fence, Limits, Run, begin, fail};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenon_common::export::job::{self, Begun, ExportJob, Run, RunExport};
-use tenon_common::queue::{Claimed, Handler, Outcome};
+use tenon_common::queue::{Claimed, Ends, Handler, Outcome};
 use tenon_common::{Error, Result};
 
 use crate::context::Context;
@@ -18,6 +18,7 @@ pub struct WriteFile(pub Context);
 
 impl Handler<RunExport> for WriteFile {
     async fn run(&self, job: Claimed<RunExport>) -> Outcome {
+        job.record(job.args.end());
         match self.turn(&job.args).await {
             Ok(outcome) => outcome,
             Err(error) if passes(&error) => Outcome::snooze(PUT_OFF),

@@ -10,8 +10,8 @@ use tenon_common::import::revert::{self, Reverted};
 use tenon_common::import::{
     self, Begun, Counts, Limits, RevertImport, Run, RunImport, State, ValidateImport, validate,
 };
-use tenon_common::queue::{Claimed, Handler, Outcome};
-use tenon_common::{Actor, Error, Result, TenantTx};
+use tenon_common::queue::{Claimed, Ends, Handler, Outcome};
+use tenon_common::{Actor, Error, Result, TenantTx, job};
 use tokio::sync::mpsc;
 
 use crate::context::Context;
@@ -32,6 +32,7 @@ pub struct Revert(pub Context);
 
 impl Handler<ValidateImport> for Validate {
     async fn run(&self, job: Claimed<ValidateImport>) -> Outcome {
+        job.record(job.args.end());
         let (tenant, import) = (job.args.tenant_id, job.args.import_id);
         let looked = self.look(tenant, import).await;
         ended(&self.0, tenant, import, looked.map(|()| Outcome::Done)).await
@@ -53,15 +54,16 @@ impl Validate {
 
 impl Handler<RunImport> for RunRows {
     async fn run(&self, job: Claimed<RunImport>) -> Outcome {
+        job.record(job.args.end());
         let (tenant, import) = (job.args.tenant_id, job.args.import_id);
-        let done = self.rows(tenant, import).await;
+        let done = self.rows(tenant, import, &job.job.id).await;
         ended(&self.0, tenant, import, done).await
     }
 }
 
 impl RunRows {
     /// Makes rows until they are done or the turn is over.
-    async fn rows(&self, tenant: TenantId, import: ImportId) -> Result<Outcome> {
+    async fn rows(&self, tenant: TenantId, import: ImportId, job: &str) -> Result<Outcome> {
         let run = match begin(&self.0, tenant, import, State::Running).await? {
             Begun::Run(run) => *run,
             Begun::Waits => return Ok(Outcome::snooze(WAIT)),
@@ -70,9 +72,17 @@ impl RunRows {
         let reader = run.reader(&self.0.storage).ok_or(Error::FileMissing)?;
         let until = Instant::now() + TURN;
         let mut chunks = read_ahead(reader);
+        let mut is_first = true;
         while let Some(chunk) = chunks.recv().await.transpose()? {
-            let make = async |tx: &mut TenantTx<'_>| chunk::make(tx, &run, &chunk).await;
-            match self.0.db.write(&run.actor, make).await? {
+            let make = async |tx: &mut TenantTx<'_>| {
+                if is_first {
+                    job::has_progressed(tx, job).await?;
+                }
+                chunk::make(tx, &run, &chunk).await
+            };
+            let made = self.0.db.write(&run.actor, make).await?;
+            is_first = false;
+            match made {
                 Progress::Superseded => return Ok(Outcome::Done),
                 Progress::Ended(counts) => {
                     count(&run, counts);
@@ -104,8 +114,9 @@ fn read_ahead(mut reader: Reader) -> mpsc::Receiver<Result<Chunk>> {
 
 impl Handler<RevertImport> for Revert {
     async fn run(&self, job: Claimed<RevertImport>) -> Outcome {
+        job.record(job.args.end());
         let (tenant, import) = (job.args.tenant_id, job.args.import_id);
-        match self.chunks(tenant, import).await {
+        match self.chunks(tenant, import, &job.job.id).await {
             Ok(outcome) => outcome,
             Err(error) if passes(&error) => Outcome::snooze(PUT_OFF),
             Err(error) => Outcome::retry(error),
@@ -114,16 +125,24 @@ impl Handler<RevertImport> for Revert {
 }
 
 impl Revert {
-    async fn chunks(&self, tenant: TenantId, import: ImportId) -> Result<Outcome> {
+    async fn chunks(&self, tenant: TenantId, import: ImportId, job: &str) -> Result<Outcome> {
         let run = match begin(&self.0, tenant, import, State::Reverting).await? {
             Begun::Run(run) => *run,
             Begun::Waits => return Ok(Outcome::snooze(WAIT)),
             Begun::Nothing => return Ok(Outcome::Done),
         };
         let until = Instant::now() + TURN;
+        let mut is_first = true;
         while Instant::now() < until {
-            let step = async |tx: &mut TenantTx<'_>| revert::step(tx, &run).await;
-            match self.0.db.write(&run.actor, step).await? {
+            let step = async |tx: &mut TenantTx<'_>| {
+                if is_first {
+                    job::has_progressed(tx, job).await?;
+                }
+                revert::step(tx, &run).await
+            };
+            let taken_back = self.0.db.write(&run.actor, step).await?;
+            is_first = false;
+            match taken_back {
                 Reverted::More => {}
                 Reverted::All | Reverted::Superseded => return Ok(Outcome::Done),
             }

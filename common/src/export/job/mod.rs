@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ExportId, TenantId};
 use crate::job::{Job, Queue};
+use crate::queue::Ends;
 
 pub use expiry::remove_expired;
-pub use run::{Begun, Limits, Run, begin, fail, write};
+pub use run::{Begun, Limits, Run, begin, fail, give_up, write};
 pub use state::State;
 pub use store::{ExportJob, NewExport, Options, cancel, create, get, list};
 
@@ -35,4 +36,28 @@ impl Job for RunExport {
     const KIND: &'static str = "run-export";
     const QUEUE: Queue = Queue::Exports;
     const MAX_ATTEMPTS: i32 = 10;
+}
+
+/// Ends an export whose job was given up.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndExport {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// Which.
+    pub export_id: ExportId,
+}
+
+impl Job for EndExport {
+    const KIND: &'static str = "end-export";
+    const QUEUE: Queue = Queue::Exports;
+    const MAX_ATTEMPTS: i32 = 10;
+}
+
+impl Ends for RunExport {
+    type End = EndExport;
+
+    fn end(&self) -> EndExport {
+        EndExport { tenant_id: self.tenant_id, export_id: self.export_id }
+    }
 }

@@ -206,13 +206,25 @@ pub async fn fail(db: &Db, run: &Run, code: &str, message: &str) -> Result<bool>
         if !is_at_work(tx, run).await? {
             return Ok(false);
         }
-        let failed =
-            "update tenon.exports set failure = $3, failure_message = $4 where tenant_id = $1 and id = $2";
-        let failed = sqlx::query(failed).bind(run.export.tenant_id).bind(run.export.id);
-        failed.bind(code).bind(message).execute(tx.conn()).await?;
-        let failed = store::set_state(tx, run.export.id, "state = 'failed', finished_at = now()").await?;
-        failed.tell(tx, Some(Aborted::Failed)).await?;
+        end(tx, run.export.id, code, message).await?;
         Ok(true)
     };
     db.write(&run.actor, fail).await
+}
+
+/// Ends an export that no job is left for, whoever was at it.
+pub async fn give_up(tx: &mut TenantTx<'_>, id: ExportId, code: &str, message: &str) -> Result<()> {
+    match store::lock(tx, id).await?.state() {
+        State::Queued | State::Running => end(tx, id, code, message).await,
+        _ => Ok(()),
+    }
+}
+
+async fn end(tx: &mut TenantTx<'_>, id: ExportId, code: &str, message: &str) -> Result<()> {
+    let failed =
+        "update tenon.exports set failure = $3, failure_message = $4 where tenant_id = $1 and id = $2";
+    let tenant = tx.actor().tenant;
+    sqlx::query(failed).bind(tenant).bind(id).bind(code).bind(message).execute(tx.conn()).await?;
+    let failed = store::set_state(tx, id, "state = 'failed', finished_at = now()").await?;
+    failed.tell(tx, Some(Aborted::Failed)).await
 }
