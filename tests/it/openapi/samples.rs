@@ -18,8 +18,12 @@ pub(super) const RECEIVER: &str = "https://example.com/webhook";
 
 /// Samples that are refused here, and the code: nobody has the address that one names, and an organization that was deleted is
 /// restored by a person who is a member of another one.
-const REFUSED: [(&str, &str); 2] =
-    [("create_login", "INVALID_CREDENTIALS"), ("restore_organization", "NOT_FOUND")];
+const REFUSED: [(&str, &str); 3] = [
+    ("create_login", "INVALID_CREDENTIALS"),
+    ("restore_organization", "NOT_FOUND"),
+    // No worker has written the file.
+    ("download_export", "STATE_CONFLICT"),
+];
 
 /// What needs a worker, which is not there.
 const NOT_RUN: [&str; 1] = ["test_webhook"];
