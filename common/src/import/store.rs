@@ -446,6 +446,10 @@ pub async fn resume(tx: &mut TenantTx<'_>, id: ImportId) -> Result<Import> {
              errors_allowed = failed + (options ->> 'maxErrors')::bigint"
         }
         State::Cancelled => "state = 'validating', finished_at = null",
+        // Not the file's fault.
+        State::Failed if matches!(import.failure.as_deref(), Some("GIVEN_UP" | "INTERNAL")) => {
+            "state = 'validating', finished_at = null, failure = null, failure_message = null"
+        }
         other => return Err(Error::state(format!("An import that is {} cannot be resumed", other.name()))),
     };
     let resumed = set_state(tx, id, set).await?;
