@@ -32,7 +32,7 @@ async fn a_file_is_kept_for_a_time_and_then_removed() {
     assert_eq!(before["state"], "expired");
     admin.get(&format!("{}/download", path(&old))).await.refused(410, "EXPIRED");
     let all: Vec<Value> = admin.get("/exports?state=succeeded").await.ok();
-    assert_eq!(all, [new.clone()]);
+    assert_eq!(all, std::slice::from_ref(&new));
 
     assert_eq!((remove().await, remove().await), (2, 0));
     let files = setting.files();
