@@ -106,6 +106,7 @@ fn example(kind: EntityKind) -> serde_json::Value {
             "fileBytes": 2048, "columns": [{"name": "E-Mail", "field": "email", "guessed": true}], "total": 20, "processed": 20,
             "created": 17, "updated": 1, "unchanged": 1, "skipped": 0, "failed": 1, "reverted": 0, "kept": 0, "failure": null,
             "failureMessage": null, "rowsPerSecond": 400.0, "secondsLeft": null, "startedAt": at, "finishedAt": at, "revertUntil": at,
+            "expiredAt": null,
             "version": 4, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by
         }),
         EntityKind::Tenant => json!({

@@ -25,7 +25,8 @@ class Receiver(BaseHTTPRequestHandler):
             line = {"verified": True, "id": event_id, "type": event["type"], "object": event["data"].get("id")}
         except Exception as error:  # Whatever went wrong, it was not verified.
             line = {"verified": False, "id": event_id, "reason": str(error)}
-        print(json.dumps(line), flush=True)
+        # In one write: requests are answered by several threads.
+        print(json.dumps(line) + "\n", end="", flush=True)
         self.send_response(204 if line["verified"] else 400)
         self.send_header("Content-Length", "0")
         self.end_headers()
