@@ -48,13 +48,16 @@ impl Job for FanOutEvent {
     const MAX_ATTEMPTS: i32 = 25;
 }
 
-/// Events of a fan-out job at most: of an import's chunk several workers take their share.
+/// Events of a fan-out job at most: a request's go together.
 const EVENTS_OF_A_JOB: usize = 500;
+/// The same of an import. A worker claims jobs by the hundred: what it holds of an import's events stays small, and others have their
+/// share.
+const EVENTS_OF_AN_IMPORTS_JOB: usize = 100;
 
 /// Writes the changes' events and their fan-out jobs, one as a rule: one statement, whatever their number. An empty list writes
 /// nothing, and neither do changes of an import that tells of all of them at its end.
 pub async fn record(tx: &mut TenantTx<'_>, changes: &[Change]) -> Result<()> {
-    if changes.is_empty() || tx.bulk().is_some_and(|bulk| !bulk.each) {
+    if changes.is_empty() || !tx.tells_each() {
         return Ok(());
     }
     let bulk = tx.bulk().map(|bulk| json!({"importId": bulk.import}));
@@ -85,7 +88,8 @@ pub async fn record(tx: &mut TenantTx<'_>, changes: &[Change]) -> Result<()> {
         };
         events.push(id, change, serde_json::to_string(&body).map_err(Error::internal)?);
     }
-    let jobs = events.ids.chunks(EVENTS_OF_A_JOB).map(|ids| {
+    let together = if bulk.is_some() { EVENTS_OF_AN_IMPORTS_JOB } else { EVENTS_OF_A_JOB };
+    let jobs = events.ids.chunks(together).map(|ids| {
         let job = FanOutEvent { tenant_id: actor.tenant, event_ids: ids.to_vec() };
         EncodedJob::new(&job, Some(actor.tenant.0), actor.origin.traceparent.as_deref())
     });

@@ -272,6 +272,11 @@ impl<'c> TenantTx<'c> {
         self.bulk
     }
 
+    /// Whether each change writes its event.
+    pub(crate) fn tells_each(&self) -> bool {
+        self.bulk.is_none_or(|bulk| bulk.each)
+    }
+
     /// Jobs were inserted that are due: the queue's workers are told once they are committed.
     pub(crate) fn enqueued(&mut self, queue: Queue) {
         if !self.enqueued.contains(&queue) {

@@ -12,13 +12,16 @@ use crate::db::{Bulk, TenantTx};
 use crate::error::{Error, Result};
 use crate::import::fields::Importable;
 use crate::import::object::dispatch;
-use crate::import::reader::Chunk;
+use crate::import::reader::{Chunk, Row};
 use crate::import::run::{self, Run};
-use crate::import::store::{Counts, Import};
-use crate::import::{BulkEvents, Mode, OnDuplicate, State};
+use crate::import::{BulkEvents, Counts, Import, Mode, OnDuplicate, State};
 
 pub use outcome::{Outcome, RowError};
 use said::{Reading, Said};
+
+/// Rows of a chunk that go to the database together: a chunk is what is committed, and this is how much of it is held as records
+/// and events at once.
+pub(super) const ROWS_AT_ONCE: usize = 500;
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,18 +62,6 @@ pub async fn make(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Pro
     Ok(Progress::More(counts))
 }
 
-impl Counts {
-    fn plus(self, more: Self) -> Self {
-        Self {
-            created: self.created + more.created,
-            updated: self.updated + more.updated,
-            unchanged: self.unchanged + more.unchanged,
-            skipped: self.skipped + more.skipped,
-            failed: self.failed + more.failed,
-        }
-    }
-}
-
 /// What would become of the rows: everything is done, and undone again.
 async fn tried(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Vec<Outcome>> {
     sqlx::raw_sql("savepoint tried").execute(tx.conn()).await?;
@@ -83,33 +74,38 @@ async fn tried(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Vec<Ou
 }
 
 async fn outcomes(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Vec<Outcome>> {
-    dispatch!(run.import.options().object, R => Rows::<R>::of(&run.import, run, chunk).make(tx).await)
+    let mut outcomes = Vec::with_capacity(chunk.rows.len());
+    for rows in chunk.rows.chunks(ROWS_AT_ONCE) {
+        let mut made = dispatch!(run.import.options().object, R => Rows::<R>::of(run, rows).make(tx).await)?;
+        outcomes.append(&mut made);
+    }
+    Ok(outcomes)
 }
 
-/// The rows of a chunk on their way to their outcomes.
+/// Rows on their way to their outcomes.
 struct Rows<'c, R: Importable> {
     import: &'c Import,
     reading: Reading<R>,
-    chunk: &'c Chunk,
+    rows: &'c [Row],
     outcomes: Vec<Option<Outcome>>,
-    /// What rows say that can be used, by their place in the chunk.
+    /// What rows say that can be used, by their place among these.
     said: Vec<Option<Said<'c, R>>>,
 }
 
 impl<'c, R: Importable> Rows<'c, R> {
-    fn of(import: &'c Import, run: &Run, chunk: &'c Chunk) -> Self {
+    fn of(run: &'c Run, rows: &'c [Row]) -> Self {
+        let import = &run.import;
         let reading = Reading::new(&run.columns, import.options());
-        let mut rows =
-            Self { import, reading, chunk, outcomes: Vec::new(), said: Vec::with_capacity(chunk.rows.len()) };
-        for row in &chunk.rows {
-            let (outcome, said) = match rows.reading.read(row) {
-                Ok(said) => (None, Some(said)),
+        let (mut outcomes, mut said) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for row in rows {
+            let (outcome, says) = match reading.read(row) {
+                Ok(says) => (None, Some(says)),
                 Err(errors) => (Some(Outcome::Failed(errors)), None),
             };
-            rows.outcomes.push(outcome);
-            rows.said.push(said);
+            outcomes.push(outcome);
+            said.push(says);
         }
-        rows
+        Self { import, reading, rows, outcomes, said }
     }
 
     async fn make(mut self, tx: &mut TenantTx<'_>) -> Result<Vec<Outcome>> {
@@ -153,7 +149,7 @@ impl<'c, R: Importable> Rows<'c, R> {
                     }
                 }
                 (Err(error), OnDuplicate::Skip) if matches!(error, Error::Conflict(_)) => {
-                    let errors = self.reading.errors(&self.chunk.rows[place], error)?;
+                    let errors = self.reading.errors(&self.rows[place], error)?;
                     self.outcomes[place] = Some(Outcome::Skipped(errors));
                 }
                 (Err(error), _) => self.refuse(place, error)?,
@@ -234,7 +230,7 @@ impl<'c, R: Importable> Rows<'c, R> {
 
     /// Notes why a row is refused; what fails for all is an error.
     fn refuse(&mut self, place: usize, error: Error) -> Result<()> {
-        let errors = self.reading.errors(&self.chunk.rows[place], error)?;
+        let errors = self.reading.errors(&self.rows[place], error)?;
         self.outcomes[place] = Some(Outcome::Failed(errors));
         Ok(())
     }

@@ -8,6 +8,8 @@
 //! Every run of an import raises its `fence`; a chunk of an earlier run that comes back is refused.
 
 pub mod chunk;
+mod control;
+mod counts;
 pub mod errors;
 pub mod fields;
 pub mod file;
@@ -26,9 +28,11 @@ mod store;
 pub mod template;
 pub mod validate;
 
+pub use control::{cancel, resume, revert};
+pub use counts::Counts;
 pub use job::{EndImport, RevertImport, RunImport, ValidateImport};
 pub use object::Object;
 pub use options::{BulkEvents, DateFormat, EmptyCells, FileFormat, Mode, OnDuplicate, Options};
 pub use run::{Begun, Fence, Limits, Run, begin, fail};
 pub use state::State;
-pub use store::{Counts, File, Import, NewImport, cancel, create, find_totals, get, list, resume, revert};
+pub use store::{File, Import, NewImport, create, find_totals, get, list};

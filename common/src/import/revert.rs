@@ -1,6 +1,8 @@
 //! Taking back what an import did, chunk by chunk from the last: new records are deleted, changed ones say again what they said.
 //! What somebody changed since is left alone, and counted.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -8,6 +10,7 @@ use crate::crm::record::batch::{self, Edit};
 use crate::db::{Bulk, TenantTx};
 use crate::error::{Error, Result};
 use crate::id::ImportId;
+use crate::import::chunk::ROWS_AT_ONCE;
 use crate::import::fields::{Formats, Importable};
 use crate::import::object::dispatch;
 use crate::import::run::{self, Run};
@@ -73,21 +76,50 @@ async fn last(tx: &mut TenantTx<'_>, import: ImportId) -> Result<Option<Done>> {
     Ok(sqlx::query_as(last).bind(tx.actor().tenant).bind(import).fetch_optional(tx.conn()).await?)
 }
 
-/// How many records were taken back, and how many left alone. The last row that changed a record is the first to be taken back.
+/// What became of a row: its outcome's letter, the record, its fields before and its version after.
+type Row<'d> = (char, Option<Uuid>, Option<&'d str>, Option<i64>);
+
+impl Done {
+    /// The last row that changed a record is the first to be taken back.
+    fn rows_from_the_last(&self) -> Vec<Row<'_>> {
+        let traces = self.before.iter().zip(&self.versions);
+        let rows = self.outcomes.chars().zip(&self.ids).zip(traces);
+        let mut rows: Vec<_> = rows
+            .map(|((outcome, id), (before, version))| (outcome, *id, before.as_deref(), *version))
+            .collect();
+        rows.reverse();
+        rows
+    }
+}
+
+/// How many records were taken back, and how many left alone.
 async fn chunk<R: Importable>(tx: &mut TenantTx<'_>, done: &Done) -> Result<(i64, i64)> {
+    let (mut reverted, mut kept) = (0, 0);
+    for rows in done.rows_from_the_last().chunks(ROWS_AT_ONCE) {
+        let (more, left) = take_back::<R>(tx, rows).await?;
+        reverted += more;
+        kept += left;
+    }
+    Ok((reverted, kept))
+}
+
+async fn take_back<R: Importable>(tx: &mut TenantTx<'_>, rows: &[Row<'_>]) -> Result<(i64, i64)> {
     let mut deletions = Vec::new();
+    // Rows that changed one record are taken back one after the other.
     let mut edits: Vec<Vec<Edit<Restore<R::Draft>>>> = Vec::new();
-    let rows = done.outcomes.chars().zip(&done.ids).zip(done.before.iter().zip(&done.versions));
-    for ((outcome, id), (before, version)) in rows.collect::<Vec<_>>().into_iter().rev() {
+    let mut seen: HashMap<Uuid, usize> = HashMap::new();
+    for (outcome, id, before, version) in rows {
         let (Some(id), Some(version)) = (*id, *version) else { continue };
-        match (outcome, before) {
+        match (*outcome, *before) {
             ('c', _) => deletions.push((id, version)),
             ('u', Some(before)) => {
                 let edit = Edit { id, expected: Some(version), edit: restore::<R>(before)? };
-                match edits.iter_mut().find(|wave| wave.iter().all(|other| other.id != id)) {
-                    Some(wave) => wave.push(edit),
-                    None => edits.push(vec![edit]),
+                let wave = seen.entry(id).or_default();
+                if *wave == edits.len() {
+                    edits.push(Vec::new());
                 }
+                edits[*wave].push(edit);
+                *wave += 1;
             }
             _ => {}
         }
@@ -124,7 +156,7 @@ async fn versions<R: Importable>(
     let by = tx.actor().principal.reference();
     let ids: Vec<Uuid> = deletions.iter().map(|(id, _)| *id).collect();
     let found = batch::get_each::<R>(tx, &ids).await?;
-    let own: std::collections::HashMap<Uuid, i64> = found
+    let own: HashMap<Uuid, i64> = found
         .into_iter()
         .flatten()
         .filter(|record| record.updated_by() == by)

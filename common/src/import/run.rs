@@ -8,8 +8,7 @@ use crate::event::EventType;
 use crate::id::{ImportId, TenantId};
 use crate::import::mapping::Column;
 use crate::import::reader::Reader;
-use crate::import::store::{self, Counts, Import};
-use crate::import::{BulkEvents, State};
+use crate::import::{BulkEvents, Counts, Import, State, store};
 use crate::storage::Storage;
 
 /// How much a tenant may import.

@@ -11,8 +11,7 @@ use crate::import::file::{self, MAX_COLUMNS, column_names};
 use crate::import::format::{self, Detected, HEAD};
 use crate::import::mapping;
 use crate::import::reader::{Layout, Reader, csv};
-use crate::import::store::{self, Import};
-use crate::import::{FileFormat, Limits, Options, State};
+use crate::import::{FileFormat, Import, Limits, Options, State, store};
 use crate::storage::Storage;
 
 /// Where a file's rows are, and what is known of them.

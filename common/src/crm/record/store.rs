@@ -43,11 +43,14 @@ pub(super) async fn insert_or_refuse<R: Record>(
     Ok((inserted, takers))
 }
 
-/// Writes the events of plans: one statement, whatever their number.
+/// Writes the events of plans: one statement, whatever their number; none where the transaction tells of all of them at its end.
 pub(super) async fn record<'p, R: Record>(
     tx: &mut TenantTx<'_>,
     plans: impl Iterator<Item = &'p Plan<R>>,
 ) -> Result<()> {
+    if !tx.tells_each() {
+        return Ok(());
+    }
     let mut changes = Vec::new();
     for plan in plans {
         changes.append(&mut plan.events()?);

@@ -7,7 +7,7 @@ use crate::db::TenantTx;
 use crate::error::{Error, Result};
 use crate::import::fields;
 use crate::import::reader::{Cell, Chunk};
-use crate::import::store::{Counts, Import};
+use crate::import::{Counts, Import};
 
 /// Writes what became of the rows, and moves on: one statement.
 pub(super) async fn advance(
