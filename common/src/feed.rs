@@ -121,8 +121,10 @@ struct Row {
     xid: i64,
     id: EventId,
     r#type: String,
-    /// None of one that is not wanted: the last that was looked at.
+    /// None of one that is not wanted.
     body: Option<String>,
+    /// Whether it is the last that was looked at: more may follow.
+    is_last: bool,
 }
 
 /// The wanted events, one more than asked for where there are; and the last that was looked at, where more would be too many.
@@ -134,7 +136,7 @@ async fn scan(
     portion: Portion,
 ) -> Result<Vec<Row>> {
     let rows = sqlx::query_as(
-        "select xid::text::bigint as xid, id, type, case when wanted then body end as body
+        "select xid::text::bigint as xid, id, type, case when wanted then body end as body, place = $7 as is_last
          from (select e.*, row_number() over following as place,
                       sum(octet_length(body)) filter (where wanted) over following as bytes
                from (select xid, id, type, body,
@@ -177,7 +179,7 @@ fn page(found: Vec<Row>, end: Place, portion: Portion) -> Page {
         }
         bytes += i64::try_from(body.len()).unwrap_or(i64::MAX);
         page.events.push(Entry { place, r#type: row.r#type, body });
-        if bytes >= portion.bytes {
+        if bytes >= portion.bytes || row.is_last {
             page.has_more = true;
             break;
         }

@@ -212,6 +212,34 @@ async fn one_request_looks_at_a_bounded_number_of_events() {
 }
 
 #[tokio::test]
+async fn a_wanted_event_that_is_the_last_looked_at_hides_none_behind_it() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let admin = acme.admin();
+    let start = Reader::from_now(&admin, "types=lead.created&limit=1000").await;
+    many(&mut app.connect().await, &acme, 4_990, "{}").await;
+    for number in 0..20 {
+        admin.post("/connection/leads", factory::lead(number)).await.status(201);
+    }
+    eventually("all leads are read", async || {
+        let mut reader = Reader { after: start.after.clone(), ..Reader::new(&admin, &start.query) };
+        let mut pages = Vec::new();
+        loop {
+            let (page, more) = reader.page_and_more().await;
+            pages.push(page.len());
+            if !more {
+                break;
+            }
+        }
+        match pages.iter().sum::<usize>() {
+            20 => Ok(()),
+            _ => Err(format!("{pages:?}")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_page_ends_where_its_bodies_are_large() {
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
