@@ -25,7 +25,7 @@ grant select on tenon.events to tenon_queue;
 
 -- The smallest UUIDv7 of an instant: 48 bits of milliseconds, the rest zero.
 create function tenon.first_event_id(instant timestamptz) returns uuid language sql immutable strict
-    as $$ select rpad(lpad(to_hex((extract(epoch from instant) * 1000)::bigint), 12, '0'), 32, '0')::uuid $$;
+    as $$ select rpad(lpad(to_hex(least(greatest(extract(epoch from instant) * 1000, 0), 281474976710655)::bigint), 12, '0'), 32, '0')::uuid $$;
 
 -- Makes the partitions of this month and the months to come that are not there yet; answers how many it made. Partitions
 -- are walled themselves and granted to nobody: they are reached through their parent.

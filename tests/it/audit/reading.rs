@@ -85,6 +85,9 @@ async fn all_entries_are_exported_as_lines() {
     let shown: Value = admin.get(&format!("{EVENTS}/{}", ids[0])).await.ok();
     assert_eq!(lines[0], shown);
     assert_eq!(admin.get(&format!("{EVENTS}/export?action=b")).await.text().lines().count(), 3);
+    // Ids have no time before 1970.
+    let ever = admin.get(&format!("{EVENTS}/export?from=1900-01-01T00:00:00Z")).await;
+    assert_eq!(ever.text().lines().count(), 2503);
     admin.get(&format!("{EVENTS}/export?from=x")).await.refused(400, "VALIDATION_ERROR");
 }
 
