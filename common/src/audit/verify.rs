@@ -28,7 +28,7 @@ pub struct Head {
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The entry, or its seal, is not what was sealed.
+    /// The entry, or its seal, is not what was sealed; or it is said to have been removed, and is there.
     Changed,
     /// The entry, or its seal, is gone.
     Missing,
@@ -102,6 +102,12 @@ pub async fn verify(tx: &mut TenantTx<'_>, after: i64) -> Result<Verified> {
         verified.broken = (after > 0).then_some(gone(after));
         return Ok(verified);
     };
+    // Removing takes the seals and moves the beginning in one transaction: an entry behind it that still has one was never removed.
+    if let Some(left) = seals(tx, removed_through, 1, true).await?.pop() {
+        let (position, entry) = (Some(left.position), Some(left.audit_event_id));
+        verified.broken = Some(Broken { position, entry, reason: Reason::Changed });
+        return Ok(verified);
+    }
     let last = newest.min(after.saturating_add(POSITIONS));
     let mut previous = match after {
         0 => BEGINNING,

@@ -116,6 +116,27 @@ async fn an_entry_or_a_seal_that_is_gone_is_named() {
 }
 
 #[tokio::test]
+async fn an_entry_is_not_hidden_by_saying_that_it_was_removed() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    let ids = entries(&app, &acme, 4).await;
+    seal_all(&app).await;
+    let mut admin = app.connect().await;
+    tamper(&mut admin, &format!("update tenon.audit_events set action = 'x' where id = '{}'", ids[1])).await;
+    let removed = "insert into tenon.audit_anchors (tenant_id, position, hash)
+                   select tenant_id, position, hash from tenon.audit_seals where position = 3";
+    tamper(&mut admin, removed).await;
+    let found = verified(&acme.admin()).await;
+    assert_eq!(found["broken"], json!({"position": 3, "auditEventId": ids[2], "reason": "changed"}));
+    tamper(&mut admin, "delete from tenon.audit_seals where position <= 3").await;
+    let found = verified(&acme.admin()).await;
+    assert_eq!(
+        found["broken"],
+        json!({"position": null, "auditEventId": ids[0], "reason": "unsealed_older"})
+    );
+}
+
+#[tokio::test]
 async fn an_entry_that_was_added_later_is_named() {
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
