@@ -135,16 +135,21 @@ grant select (tenant_id, position, sealed_at) on tenon.audit_seals to tenon_queu
 
 set role tenon_queue;
 
--- The sinks that have something to send now and that nobody is at, those first that have waited longest.
+-- The sinks that have something to send now and that nobody is at, those first that have waited longest; a few of a tenant, so that slow
+-- ones are not all that workers are at.
 create function tenon.audit_sinks_due(most integer) returns table (tenant_id uuid, id uuid)
     language sql stable security definer set search_path = pg_catalog, pg_temp rows 100
 as $$
-    select s.tenant_id, s.id from tenon.audit_sinks s
-    where s.active and s.deleted_at is null
-      and (s.next_attempt_at is null or s.next_attempt_at <= now()) and (s.leased_until is null or s.leased_until < now())
-      and exists (select from tenon.audit_seals c where c.tenant_id = s.tenant_id and c.position > s.position)
-      and not exists (select from tenon.tenants t where t.id = s.tenant_id and t.deleted_at is not null)
-    order by coalesce(s.last_delivered_at, s.created_at) limit most
+    select d.tenant_id, d.id from (
+        select s.tenant_id, s.id, s.since, row_number() over (partition by s.tenant_id order by s.since, s.id) as turn
+        from (select *, coalesce(last_delivered_at, created_at) as since from tenon.audit_sinks) s
+        where s.active and s.deleted_at is null
+          and (s.next_attempt_at is null or s.next_attempt_at <= now()) and (s.leased_until is null or s.leased_until < now())
+          and exists (select from tenon.audit_seals c where c.tenant_id = s.tenant_id and c.position > s.position)
+          and not exists (select from tenon.tenants t where t.id = s.tenant_id and t.deleted_at is not null)
+    ) d
+    where d.turn <= 3
+    order by d.since limit most
 $$;
 
 -- How long the oldest entry that a sink of a kind has not got has had its seal, in seconds.

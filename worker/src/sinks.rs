@@ -5,7 +5,7 @@ mod file;
 mod http;
 mod syslog;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use tenon_common::audit::sink::SinkKind;
@@ -19,8 +19,8 @@ use crate::webhook::Sender;
 
 /// Sinks that this worker is at, at once.
 const AT_ONCE: usize = 8;
-/// Batches of a sink, after which others have their turn.
-const BATCHES: usize = 20;
+/// How long a sink is sent batch after batch before others have their turn; a slow one gets no second batch.
+const TURN: Duration = Duration::from_secs(5);
 /// The deadline of a batch; shorter than a lease.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -77,7 +77,8 @@ impl Sinks {
 
     async fn send_all(&self, mut leased: Leased) -> Result<()> {
         let kind = leased.target.kind().name();
-        for _ in 0..BATCHES {
+        let until = Instant::now() + TURN;
+        while Instant::now() < until {
             let batch = leased.batch(&self.db).await?;
             if batch.last == 0 {
                 break;

@@ -207,7 +207,7 @@ pub async fn update(
     let fields = SinkDraft { kind: Some(before.kind), ..edit(draft) }.check(policy)?;
     let statement = concat!(
         "update tenon.audit_sinks set name = $3, url = $4, prefix = $5, active = $6, secret = coalesce($7, secret), attempts = 0,
-                next_attempt_at = null, version = version + 1, updated_at = $8, updated_by = $9
+                next_attempt_at = null, lease = null, leased_until = null, version = version + 1, updated_at = $8, updated_by = $9
          where tenant_id = $1 and id = $2 returning ",
         columns!()
     );
@@ -227,11 +227,11 @@ pub async fn update(
     Ok(after)
 }
 
-/// Deletes a sink: what it has not got it never gets.
+/// Deletes a sink: what it has not got it never gets. A worker that is at it loses its lease, and sends no further batch.
 pub async fn delete(tx: &mut TenantTx<'_>, id: AuditSinkId, expected: Option<i64>) -> Result<Sink> {
     let before = lock(tx, id, expected).await?;
     let statement = concat!(
-        "update tenon.audit_sinks set deleted_at = $3, active = false, version = version + 1, updated_at = $3, updated_by = $4
+        "update tenon.audit_sinks set deleted_at = $3, active = false, lease = null, leased_until = null, version = version + 1, updated_at = $3, updated_by = $4
          where tenant_id = $1 and id = $2 returning ",
         columns!()
     );

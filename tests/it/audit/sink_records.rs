@@ -1,8 +1,10 @@
 //! Sinks as records: what is refused, what changes, where they begin.
 
 use serde_json::{Value, json};
+use tenon_common::audit::sink::stream::{self, Leased};
+use tenon_common::secret::MasterKey;
 use tenon_tests::TestApp;
-use tenon_tests::stack::text;
+use tenon_tests::stack::{SECRET_KEY, text};
 
 use super::sinks::{SINKS, sink};
 use super::{entries, number, seal_all};
@@ -72,4 +74,35 @@ async fn a_sink_begins_with_what_is_sealed_after_it_or_with_all_that_is_there() 
     let from_now = sink(&admin, json!({"name": "A", "kind": "file"})).await;
     let from_beginning = sink(&admin, json!({"name": "B", "kind": "file", "fromBeginning": true})).await;
     assert_eq!((&from_now["position"], &from_beginning["position"]), (&json!(3), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_worker_that_is_at_a_sink_that_changes_sends_no_further_batch_to_where_it_was() {
+    let app = TestApp::start().await;
+    let acme = app.tenant("acme").await;
+    entries(&app, &acme, 3).await;
+    let worker = seal_all(&app).await;
+    let (admin, master) = (acme.admin(), MasterKey::parse(SECRET_KEY).expect("the key of the tests"));
+    let made = sink(&admin, json!({"name": "A", "kind": "file", "fromBeginning": true})).await;
+    let path = format!("{SINKS}/{}", text(&made, "id"));
+    let take = async || -> Option<Leased> {
+        let due = stream::due(&worker).await.expect("looked").pop()?;
+        stream::lease(&worker, &master, due).await.expect("leased")
+    };
+    for change in [json!({"prefix": "elsewhere"}), json!({"name": "B"})] {
+        let mut leased = take().await.expect("it is due");
+        let batch = leased.batch(&worker).await.expect("a batch");
+        assert_eq!(batch.entries.len(), 3);
+        admin.patch(&path, change).await.status(200);
+        assert!(
+            !leased.delivered(&worker, &batch).await.expect("asked"),
+            "it is to be sent to where the sink is now"
+        );
+        let now: Value = admin.get(&path).await.ok();
+        assert_eq!(now["position"], 0);
+    }
+    let leased = take().await.expect("it is due");
+    admin.delete(&path).await.no_content();
+    leased.failed(&worker, "gone", std::time::Duration::ZERO).await.expect("nothing is written");
+    assert!(take().await.is_none());
 }
