@@ -25,6 +25,10 @@ as $$
 $$;
 grant execute on function tenon.import_is_over(text, timestamptz, timestamptz, timestamptz, timestamptz, interval) to tenon_worker, tenon_queue;
 
+-- Imports that have not ended, for whoever counts them.
+create index imports_at_work on tenon.imports (state)
+    where state in ('validating', 'running', 'reverting') or state = 'ready' and finished_at is null;
+
 create policy clearing on tenon.imports for select to tenon_queue using (cleared_at is null);
 grant select (tenant_id, id, state, finished_at, revert_until, created_at, updated_at, expired_at, cleared_at) on tenon.imports
     to tenon_queue;
@@ -118,9 +122,19 @@ as $$
     order by case when i.revert_until is null then i.created_at else i.revert_until end limit most
 $$;
 
-revoke execute on function tenon.imports_to_clear(interval, integer), tenon.remove_old_deliveries(interval, integer),
+-- How many imports of all tenants have not ended, by state: a dry run that was made waits for nobody.
+create function tenon.imports_at_work() returns table (state text, imports bigint)
+    language sql stable security definer set search_path = pg_catalog, pg_temp rows 4
+as $$
+    select i.state, count(*) from tenon.imports i
+    where i.cleared_at is null
+      and (i.state in ('validating', 'running', 'reverting') or i.state = 'ready' and i.finished_at is null)
+    group by i.state
+$$;
+
+revoke execute on function tenon.imports_to_clear(interval, integer), tenon.imports_at_work(), tenon.remove_old_deliveries(interval, integer),
     tenon.records_to_purge(text, interval, timestamptz, uuid, integer) from public;
-grant execute on function tenon.imports_to_clear(interval, integer), tenon.remove_old_deliveries(interval, integer),
+grant execute on function tenon.imports_to_clear(interval, integer), tenon.imports_at_work(), tenon.remove_old_deliveries(interval, integer),
     tenon.records_to_purge(text, interval, timestamptz, uuid, integer) to tenon_worker;
 
 -- Whether something still needs events below an id, all of which are older than that instant: deliveries that have not ended, a fan-out

@@ -1,6 +1,7 @@
 //! Imports: from a file to its records, through the real binaries.
 
 mod files;
+mod gauge;
 mod kills;
 mod lifecycle;
 mod outcomes;

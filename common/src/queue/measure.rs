@@ -95,6 +95,7 @@ pub(super) fn describe() {
         Unit::Seconds,
         "Age of the oldest event that readers of the change feed must not see yet; from the leader"
     );
+    describe_gauge!("tenon_imports", "Imports that have not ended, by state; from the leader");
     describe_gauge!(
         "tenon_queue_oldest_ready_age_seconds",
         Unit::Seconds,

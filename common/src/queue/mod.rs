@@ -24,6 +24,7 @@ mod database;
 mod fetcher;
 mod given_up;
 mod handler;
+mod imports;
 mod inject;
 mod keeper;
 mod killed;

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use super::local::Shared;
-use super::watermark;
+use super::{imports, watermark};
 use crate::job::Queue;
 
 /// Held by the leader's session: `jobs` in ASCII.
@@ -84,7 +84,8 @@ async fn lead(direct: &PgConnectOptions) -> Result<Option<PgConnection>, sqlx::E
 
 async fn measure(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sample(connection).await?;
-    watermark::sample(connection).await
+    watermark::sample(connection).await?;
+    imports::sample(connection).await
 }
 
 async fn sample(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -114,6 +115,7 @@ async fn sample(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 fn show_nothing() {
     watermark::show_nothing();
+    imports::show_nothing();
     for queue in Queue::ALL.map(Queue::name) {
         for state in STATES {
             metrics::gauge!("tenon_queue_jobs", "queue" => queue, "state" => state).set(f64::NAN);

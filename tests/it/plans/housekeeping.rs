@@ -1,6 +1,7 @@
 //! How the housekeeping finds what is due among much that is not, with the worker's login.
 
 use clap::Parser;
+use sqlx::{Connection, PgConnection};
 use tenon_common::Db;
 use tenon_common::db::DbConfig;
 use tenon_tests::TestApp;
@@ -22,7 +23,8 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("records-are-removed", "delete from tenon.contacts where"),
     ("deliveries-are-removed", "with due as materialized"),
     ("killed-jobs-are-removed", "select k.id from apalis.jobs k"),
-    ("imports-are-found", "from tenon.imports i"),
+    ("imports-are-found", "select i.tenant_id, i.id from tenon.imports i"),
+    ("imports-are-counted", "select i.state, count(*) from tenon.imports i"),
 ];
 
 /// A little of everything that is due: deleted contacts, deliveries, jobs, an import.
@@ -52,6 +54,7 @@ async fn the_housekeeping_finds_what_is_due_by_index() {
     if !capture::explain(&app, "the_housekeeping_finds_what_is_due_by_index").await {
         return;
     }
+    let mut worker = PgConnection::connect(app.database().worker_url()).await.expect("connected");
     let capture = Capture::start();
     let config = DbConfig {
         url: app.database().worker_url().to_owned(),
@@ -68,6 +71,7 @@ async fn the_housekeeping_finds_what_is_due_by_index() {
             assert!(run.removed > 0, "{} has done nothing", task.name);
         }
     }
+    sqlx::query("select * from tenon.imports_at_work()").execute(&mut worker).await.expect("counted");
     let plans = capture.plans();
     let mut snapshots = Snapshots::open("housekeeping", &mut administrator).await;
     for (name, part) in STATEMENTS {
