@@ -3,7 +3,9 @@
 mod contract;
 mod entries;
 mod matrix;
-pub(crate) mod operations;
+mod operation;
+mod operations;
+pub(crate) mod records;
 mod references;
 mod refusals;
 mod roles;

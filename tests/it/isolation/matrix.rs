@@ -13,7 +13,8 @@ use tenon_tests::{Answer, Client, Tenant, TestApp};
 
 use super::contract;
 use super::entries::Needs;
-use super::operations::{Operation, key, operations, snapshot};
+use super::operation::{Operation, operations};
+use super::records::{key, snapshot};
 
 /// The API behind a proxy, so that each request may come from an address of its own: who fails to name itself a hundred times from
 /// one is limited.

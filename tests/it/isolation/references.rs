@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use tenon_tests::{Answer, Client, TestApp, factory};
 
 use super::contract::referenced;
-use super::operations::{Operation, Records, operations, records, snapshot};
+use super::operation::{Operation, operations};
+use super::records::{Records, records, snapshot};
 
 /// The way to a value: names of members, and `*` for the first item of an array.
 type Way = Vec<String>;
@@ -63,8 +64,8 @@ impl Operation {
             "contactId" => of.id("contacts"),
             "leadId" => of.id("leads"),
             "pipelineId" => of.id("pipelines"),
-            "templateId" => of.import_template(),
-            "uploadId" => of.upload(),
+            "templateId" => &of.import_template,
+            "uploadId" => &of.upload,
             "stageId" | "moveTo" => of.stage(),
             "id" if self.template.contains("/pipelines") => of.stage(),
             "id" if of.at(&self.template).is_some() => of.at(&self.template).map_or("", factory::id),

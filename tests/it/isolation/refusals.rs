@@ -12,7 +12,8 @@ use tenon_tests::{Answer, Client, Tenant, TestApp};
 use super::contract;
 use super::entries::Needs;
 use super::matrix::{behind_a_proxy, from_elsewhere, set};
-use super::operations::{Operation, key, operations, snapshot};
+use super::operation::{Operation, operations};
+use super::records::{key, snapshot};
 
 /// Who attempts to log in, in the entry of that operation.
 const ACCOUNT: &str = "nobody@example.com";

@@ -7,7 +7,7 @@ use tenon_common::id::EventId;
 use tenon_tests::{Tenant, TestApp};
 use tokio::process::Command;
 
-use crate::isolation::operations::audit_event;
+use crate::isolation::records::audit_event;
 
 /// What the samples call a record, a stage, another record, an event, and where their webhooks go.
 const ID: &str = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f";

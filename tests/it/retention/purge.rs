@@ -10,7 +10,7 @@ use tenon_tests::stack::{Stack, text};
 use tenon_tests::{Cluster, Tenant, TestApp, TestDatabase, eventually};
 
 use super::operate;
-use crate::isolation::operations::snapshot;
+use crate::isolation::records::snapshot;
 use crate::isolation::rows::filled;
 
 fn worker(app: &TestApp) -> Db {
