@@ -10,9 +10,9 @@ use poem_openapi::param::{Header, Path, Query};
 use tenon_common::TenantTx;
 use tenon_common::audit::sink::{self, Sink, SinkDraft};
 use tenon_common::id::AuditSinkId;
-use tenon_common::webhook::address::Rejected;
 use uuid::Uuid;
 
+use crate::addresses;
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::{AuditManage, Caller};
@@ -35,19 +35,7 @@ async fn look_up(app: &App, url: Option<&str>) -> Result<Vec<String>, ApiError> 
         // Refused with the other fields.
         (Err(_), Err(_)) => return Ok(Vec::new()),
     };
-    match found {
-        Ok(_) => Ok(Vec::new()),
-        Err(Rejected::DnsFailure(_)) => Ok(vec![
-            "The URL's host name does not resolve yet; nothing is delivered until it does".to_owned(),
-        ]),
-        Err(rejected) => {
-            let error = tenon_common::Error::AddressRejected {
-                reason: rejected.reason(),
-                message: rejected.to_string(),
-            };
-            Err(error.into())
-        }
-    }
+    addresses::warnings(found, "The URL's host name does not resolve yet; nothing is delivered until it does")
 }
 
 const LIST: &str = "audit sinks sort=-createdAt";

@@ -2,6 +2,7 @@
 
 pub mod activities;
 pub mod actor;
+pub mod addresses;
 pub mod api_keys;
 pub mod app;
 pub mod associations;

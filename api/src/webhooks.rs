@@ -9,11 +9,11 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::id::WebhookId;
-use tenon_common::webhook::address::Rejected;
 use tenon_common::webhook::endpoint::{self, Webhook, WebhookDraft};
 use uuid::Uuid;
 
 use crate::actor::ActorBody;
+use crate::addresses;
 use crate::app::App;
 use crate::body::Body;
 use crate::caller::{Caller, WebhooksDelete, WebhooksRead, WebhooksWrite};
@@ -151,19 +151,8 @@ impl From<Webhook> for WebhookBody {
 /// before the transaction: nothing waits for a name server with one open.
 async fn look_up(app: &App, url: Option<&str>) -> Result<Vec<String>, ApiError> {
     let Some(url) = url.and_then(|url| app.addresses.check_url(url).ok()) else { return Ok(Vec::new()) };
-    match app.addresses.resolve(&url).await {
-        Ok(_) => Ok(Vec::new()),
-        Err(Rejected::DnsFailure(_)) => {
-            Ok(vec!["The URL's host name does not resolve yet; deliveries fail until it does".to_owned()])
-        }
-        Err(rejected) => {
-            let error = tenon_common::Error::AddressRejected {
-                reason: rejected.reason(),
-                message: rejected.to_string(),
-            };
-            Err(error.into())
-        }
-    }
+    let found = app.addresses.resolve(&url).await;
+    addresses::warnings(found, "The URL's host name does not resolve yet; deliveries fail until it does")
 }
 
 const LIST: &str = "webhooks sort=-createdAt";
