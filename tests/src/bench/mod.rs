@@ -6,6 +6,7 @@ mod contacts;
 mod drain;
 mod events;
 mod exports;
+mod fan_out;
 mod http;
 mod imports;
 mod latency;
@@ -35,7 +36,7 @@ use row::Row;
 use stage::Stage;
 
 /// The rows, in the order in which they run.
-const GROUPS: [Group; 16] = [
+const GROUPS: [Group; 17] = [
     Group::Get,
     Group::Create,
     Group::Page,
@@ -44,6 +45,7 @@ const GROUPS: [Group; 16] = [
     Group::Lists,
     Group::Imports,
     Group::Exports,
+    Group::FanOut,
     Group::Queue,
     Group::Million,
     Group::InsertToStart,
@@ -65,6 +67,7 @@ enum Group {
     Lists,
     Imports,
     Exports,
+    FanOut,
     Queue,
     Million,
     InsertToStart,
@@ -87,6 +90,7 @@ impl Group {
             Self::Lists => "lists",
             Self::Imports => "imports",
             Self::Exports => "exports",
+            Self::FanOut => "fan-out",
             Self::Queue => "queue",
             Self::Million => "million",
             Self::InsertToStart => "insert-to-start",
@@ -170,6 +174,7 @@ async fn of_stage(group: Group, options: &Options, stage: &mut Stage<'_>) -> Res
         Group::Lists => lists::lists(options, stage).await,
         Group::Imports => imports::imports(options, stage).await,
         Group::Exports => exports::exports(options, stage).await,
+        Group::FanOut => fan_out::fan_out(options, stage).await,
         Group::Waiting => waiting::waiting(options, stage).await,
         Group::Ten => events::ten(options, stage).await,
         Group::WithWebhook => events::with_webhook(options, stage).await,

@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "cargo bench-stack", bin_name = "cargo bench-stack --")]
 pub struct Options {
-    /// Only these rows: get, create, page, prices, batch, lists, imports, exports, queue, million, insert-to-start, waiting, ten, with-webhook,
+    /// Only these rows: get, create, page, prices, batch, lists, imports, exports, fan-out, queue, million, insert-to-start, waiting, ten, with-webhook,
     /// commit-to-receiver, memory.
     #[arg(long, value_name = "ROW", value_delimiter = ',')]
     pub only: Vec<String>,

@@ -10,7 +10,7 @@ use super::stage::{Stage, Tenant, in_turns};
 
 const CLIENTS: usize = 16;
 /// Contacts of a batch, which is the most.
-const BATCH: usize = 500;
+const BATCH: u64 = 500;
 
 /// Creates of a tenant whose limits are counted, without and with an `Idempotency-Key`, beside one's without limits.
 pub(super) async fn prices(options: &Options, stage: &mut Stage<'_>) -> Result<Vec<Row>> {
@@ -44,7 +44,7 @@ pub(super) async fn batch(options: &Options, stage: &mut Stage<'_>) -> Result<Ve
     let tenant = stage.tenant("Bare", &[]).await?;
     let mut row = Row::new("contacts in batches of 500", "1/s", "one client, one by one", Bar::Ratio(10.0));
     let one_client =
-        async |stage: &mut Stage<'_>, contacts: usize, status, request: fn(&Target) -> Vec<u8>| {
+        async |stage: &mut Stage<'_>, contacts_each: u64, status, request: fn(&Target) -> Vec<u8>| {
             stage.execute("truncate apalis.jobs").await?;
             stage.execute("checkpoint").await?;
             let target = tenant.target.clone();
@@ -52,11 +52,12 @@ pub(super) async fn batch(options: &Options, stage: &mut Stage<'_>) -> Result<Ve
             let until = Until::Elapsed(options.duration());
             let load = load(target.address, 1, until, status, move || request(&target)).await?;
             let spent = meter.stop();
-            let done = load.done * contacts as u64;
-            let rate = load.rate() * contacts as f64;
+            let done = load.done * contacts_each;
+            let rate = load.rate() * contacts_each as f64;
             anyhow::Ok(Sample::new(rate).cpu(spent.programs + spent.postgres, done))
         };
-    let ours = async |stage: &mut Stage<'_>| one_client(stage, BATCH, 200, contacts).await;
+    let ours =
+        async |stage: &mut Stage<'_>| one_client(stage, BATCH, 200, |target| contacts(target, BATCH)).await;
     let yardstick = async |stage: &mut Stage<'_>| one_client(stage, 1, 201, Target::contact).await;
     in_turns(options, &mut row, stage, ours, yardstick).await?;
     stage.execute("truncate apalis.jobs").await?;
@@ -87,11 +88,12 @@ fn once(target: &Target) -> Vec<u8> {
     request.replacen("content-type:", &(key + "content-type:"), 1).into_bytes()
 }
 
-fn contacts(target: &Target) -> Vec<u8> {
+/// A batch of so many contacts that are like no others.
+pub(super) fn contacts(target: &Target, count: u64) -> Vec<u8> {
     let one = |_| {
         let email = format!("{}@example.com", uuid::Uuid::new_v4().simple());
         json!({"name": "John Doe", "email": email, "phone": "+1234567890", "company": "ACME Corp"})
     };
-    let body = json!({"items": (0..BATCH).map(one).collect::<Vec<_>>()});
+    let body = json!({"items": (0..count).map(one).collect::<Vec<_>>()});
     target.post("/connection/contacts/batch/create", &body.to_string())
 }
