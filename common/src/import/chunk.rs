@@ -208,7 +208,7 @@ impl<'c, R: Importable> Rows<'c, R> {
             let plans = batch::upsert_plans(tx, upserts, missing).await?;
             for (place, plan) in places.into_iter().zip(plans) {
                 match plan {
-                    Ok(plan) => self.outcomes[place] = Some(self.changed(place, &plan)),
+                    Ok(plan) => self.outcomes[place] = Some(changed(&plan)),
                     Err(error) => self.refuse(place, error)?,
                 }
             }
@@ -216,23 +216,24 @@ impl<'c, R: Importable> Rows<'c, R> {
         Ok(())
     }
 
-    fn changed(&self, place: usize, plan: &Plan<R>) -> Outcome {
-        let id = plan.after.id();
-        match &plan.before {
-            None => Outcome::Created { id },
-            Some(before) if before.version() == plan.after.version() => Outcome::Unchanged { id },
-            Some(before) => {
-                let before = self.said[place].as_ref().map(|said| said.before(before)).unwrap_or_default();
-                Outcome::Updated { id, before, version: plan.after.version() }
-            }
-        }
-    }
-
     /// Notes why a row is refused; what fails for all is an error.
     fn refuse(&mut self, place: usize, error: Error) -> Result<()> {
         let errors = self.reading.errors(&self.rows[place], error)?;
         self.outcomes[place] = Some(Outcome::Failed(errors));
         Ok(())
+    }
+}
+
+/// What became of a row whose record was found or made.
+fn changed<R: Importable>(plan: &Plan<R>) -> Outcome {
+    let id = plan.after.id();
+    match &plan.before {
+        None => Outcome::Created { id },
+        Some(before) if before.version() == plan.after.version() => Outcome::Unchanged { id },
+        Some(before) => {
+            let version = plan.after.version();
+            Outcome::Updated { id, before: said::before(before, &plan.after), version }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Taking back what an import did, chunk by chunk from the last: new records are deleted, changed ones say again what they said.
 //! What somebody changed since is left alone, and counted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -52,7 +52,7 @@ pub async fn step(tx: &mut TenantTx<'_>, run: &Run) -> Result<Reverted> {
     };
     let each = now.options().bulk_events == BulkEvents::All;
     tx.set_bulk(Some(Bulk { import: now.id, each }));
-    let (reverted, kept) = dispatch!(now.options().object, R => chunk::<R>(tx, &done).await)?;
+    let (reverted, kept) = dispatch!(now.options().object, R => chunk::<R>(tx, now.id, &done).await)?;
     sqlx::query(
         "with chunk as (
              update tenon.import_chunks set reverted_at = now() where tenant_id = $1 and import_id = $2 and first_row = $3
@@ -93,76 +93,174 @@ impl Done {
 }
 
 /// How many records were taken back, and how many left alone.
-async fn chunk<R: Importable>(tx: &mut TenantTx<'_>, done: &Done) -> Result<(i64, i64)> {
-    let (mut reverted, mut kept) = (0, 0);
+async fn chunk<R: Importable>(tx: &mut TenantTx<'_>, import: ImportId, done: &Done) -> Result<(i64, i64)> {
+    let from = Place { import, first_row: done.first_row };
+    let mut tally = Tally::default();
     for rows in done.rows_from_the_last().chunks(ROWS_AT_ONCE) {
-        let (more, left) = take_back::<R>(tx, rows).await?;
-        reverted += more;
-        kept += left;
+        take_back::<R>(tx, from, rows, &mut tally).await?;
     }
-    Ok((reverted, kept))
+    Ok((tally.reverted, tally.kept))
 }
 
-async fn take_back<R: Importable>(tx: &mut TenantTx<'_>, rows: &[Row<'_>]) -> Result<(i64, i64)> {
-    let mut deletions = Vec::new();
-    // Rows that changed one record are taken back one after the other.
-    let mut edits: Vec<Vec<Edit<Restore<R::Draft>>>> = Vec::new();
-    let mut seen: HashMap<Uuid, usize> = HashMap::new();
-    for (outcome, id, before, version) in rows {
-        let (Some(id), Some(version)) = (*id, *version) else { continue };
-        match (*outcome, *before) {
-            ('c', _) => deletions.push((id, version)),
-            ('u', Some(before)) => {
-                let edit = Edit { id, expected: Some(version), edit: restore::<R>(before)? };
-                let wave = seen.entry(id).or_default();
-                if *wave == edits.len() {
-                    edits.push(Vec::new());
-                }
-                edits[*wave].push(edit);
-                *wave += 1;
-            }
-            _ => {}
-        }
-    }
-    let (mut reverted, mut kept) = (0, 0);
-    let mut count = |outcomes: Vec<Result<R>>| -> Result<()> {
+/// A chunk of an import.
+#[derive(Clone, Copy)]
+struct Place {
+    import: ImportId,
+    first_row: i64,
+}
+
+/// A row that changed a record: the version after it, and the fields before.
+#[derive(Clone, Copy)]
+struct Changed<'d> {
+    id: Uuid,
+    version: i64,
+    before: &'d str,
+}
+
+#[derive(Default)]
+struct Tally {
+    reverted: i64,
+    kept: i64,
+}
+
+impl Tally {
+    fn count<R>(&mut self, outcomes: Vec<Result<R>>) -> Result<()> {
         for outcome in outcomes {
             match outcome {
-                Ok(_) => reverted += 1,
+                Ok(_) => self.reverted += 1,
                 Err(Error::Stale { .. } | Error::NotFound(_) | Error::Conflict(_) | Error::Invalid(_)) => {
-                    kept += 1;
+                    self.kept += 1;
                 }
                 Err(error) => return Err(error),
             }
         }
         Ok(())
-    };
-    for wave in edits {
-        count(batch::update_each::<R, _>(tx, wave).await?)?;
     }
-    // A record that this import made and then changed is as it was made by now, some versions later.
-    let current = versions::<R>(tx, &deletions).await?;
-    let deletions =
-        deletions.into_iter().map(|(id, version)| (id, Some(current(id).unwrap_or(version)))).collect();
-    count(batch::delete_each::<R>(tx, deletions).await?)?;
-    Ok((reverted, kept))
 }
 
-/// The versions that reverts of later rows have left, of records that nobody else has changed.
-async fn versions<R: Importable>(
+async fn take_back<R: Importable>(
     tx: &mut TenantTx<'_>,
-    deletions: &[(Uuid, i64)],
-) -> Result<impl Fn(Uuid) -> Option<i64> + use<R>> {
+    from: Place,
+    rows: &[Row<'_>],
+    tally: &mut Tally,
+) -> Result<()> {
+    let mut created = Vec::new();
+    // Rows that changed one record are taken back one after the other.
+    let mut waves: Vec<Vec<Changed<'_>>> = Vec::new();
+    let mut seen: HashMap<Uuid, usize> = HashMap::new();
+    for (outcome, id, before, version) in rows {
+        let (Some(id), Some(version)) = (*id, *version) else { continue };
+        match (*outcome, *before) {
+            ('c', _) => created.push((id, version)),
+            ('u', Some(before)) => {
+                let wave = seen.entry(id).or_default();
+                if *wave == waves.len() {
+                    waves.push(Vec::new());
+                }
+                waves[*wave].push(Changed { id, version, before });
+                *wave += 1;
+            }
+            _ => {}
+        }
+    }
+    // A record that was made may have the unique value that another had before: it goes first, unless it was changed too.
+    let (changed, untouched): (Vec<_>, Vec<_>) =
+        created.into_iter().partition(|(id, _)| seen.contains_key(id));
+    tally.count(delete_each::<R>(tx, from, untouched).await?)?;
+    for wave in waves {
+        tally.count(edit_each::<R>(tx, from, &wave).await?)?;
+    }
+    tally.count(delete_each::<R>(tx, from, changed).await?)
+}
+
+/// Deletes what was made. A record that later rows changed too is as it was made by now, some versions later.
+async fn delete_each<R: Importable>(
+    tx: &mut TenantTx<'_>,
+    from: Place,
+    created: Vec<(Uuid, i64)>,
+) -> Result<Vec<Result<R>>> {
+    let current = versions_since::<R>(tx, from, &created).await?;
+    let expected = |(id, version)| (id, Some(current.get(&id).copied().unwrap_or(version)));
+    batch::delete_each::<R>(tx, created.into_iter().map(expected).collect()).await
+}
+
+/// Has records say what they said before. One that later rows changed too has another version than this row left, which is that of
+/// the revert of those.
+async fn edit_each<R: Importable>(
+    tx: &mut TenantTx<'_>,
+    from: Place,
+    wave: &[Changed<'_>],
+) -> Result<Vec<Result<R>>> {
+    let edit = |row: &Changed<'_>, expected: i64| {
+        Ok(Edit { id: row.id, expected: Some(expected), edit: restore::<R>(row.before)? })
+    };
+    let edits = wave.iter().map(|row| edit(row, row.version)).collect::<Result<Vec<_>>>()?;
+    let mut outcomes = batch::update_each::<R, _>(tx, edits).await?;
+    let stale: Vec<usize> =
+        (0..wave.len()).filter(|place| matches!(outcomes[*place], Err(Error::Stale { .. }))).collect();
+    let rows: Vec<(Uuid, i64)> = stale.iter().map(|place| (wave[*place].id, wave[*place].version)).collect();
+    let current = versions_since::<R>(tx, from, &rows).await?;
+    let again: Vec<usize> =
+        stale.into_iter().filter(|place| current.contains_key(&wave[*place].id)).collect();
+    let edits = again
+        .iter()
+        .map(|place| edit(&wave[*place], current[&wave[*place].id]))
+        .collect::<Result<Vec<_>>>()?;
+    for (place, outcome) in again.into_iter().zip(batch::update_each::<R, _>(tx, edits).await?) {
+        outcomes[place] = outcome;
+    }
+    Ok(outcomes)
+}
+
+/// The versions that records have now, of those that have another than the row left, and that nobody but this import and its revert has
+/// changed since: the import's own next change was of the version that the row left, and the last change is of one of both.
+async fn versions_since<R: Importable>(
+    tx: &mut TenantTx<'_>,
+    from: Place,
+    rows: &[(Uuid, i64)],
+) -> Result<HashMap<Uuid, i64>> {
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
     let by = tx.actor().principal.reference();
-    let ids: Vec<Uuid> = deletions.iter().map(|(id, _)| *id).collect();
-    let found = batch::get_each::<R>(tx, &ids).await?;
-    let own: HashMap<Uuid, i64> = found
+    let ids: Vec<Uuid> = rows.iter().map(|(id, _)| *id).collect();
+    let left: HashMap<Uuid, i64> = rows.iter().copied().collect();
+    let mut current: HashMap<Uuid, i64> = batch::get_each::<R>(tx, &ids)
+        .await?
         .into_iter()
         .flatten()
-        .filter(|record| record.updated_by() == by)
+        .filter(|record| record.updated_by() == by && left.get(&record.id()) != Some(&record.version()))
         .map(|record| (record.id(), record.version()))
         .collect();
-    Ok(move |id| own.get(&id).copied())
+    if !current.is_empty() {
+        let next = next_changes(tx, from, &left, current.keys().copied().collect()).await?;
+        current.retain(|id, _| next.contains(id));
+    }
+    Ok(current)
+}
+
+/// The records, of these, of which a later row of the import changed just the version that a row left.
+async fn next_changes(
+    tx: &mut TenantTx<'_>,
+    from: Place,
+    left: &HashMap<Uuid, i64>,
+    ids: Vec<Uuid>,
+) -> Result<HashSet<Uuid>> {
+    let later: Vec<(Uuid, i64)> = sqlx::query_as(
+        "select r.id, r.version from tenon.import_chunks c cross join lateral unnest(c.ids, c.versions) as r (id, version)
+         where c.tenant_id = $1 and c.import_id = $2 and c.first_row >= $3 and r.id = any ($4) and r.version is not null",
+    )
+    .bind(tx.actor().tenant)
+    .bind(from.import)
+    .bind(from.first_row)
+    .bind(ids)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(later
+        .into_iter()
+        .filter(|(id, version)| left.get(id) == Some(&(version - 1)))
+        .map(|(id, _)| id)
+        .collect())
 }
 
 /// What makes a draft say again what it said.

@@ -22,15 +22,17 @@ pub(super) struct Reading<R: Record> {
 /// What a row says, field by field; none clears one.
 pub(super) struct Said<'c, R: Record>(Vec<(&'static Field<R>, Option<&'c str>)>);
 
-impl<R: Importable> Said<'_, R> {
-    /// The same fields as a record has them: a JSON object of texts.
-    pub(super) fn before(&self, record: &R) -> String {
-        let draft = R::Draft::from(record);
-        let text = |field: &Field<R>| (field.get)(&draft).map_or(Value::Null, Value::String);
-        let before: Map<String, Value> =
-            self.0.iter().map(|(field, _)| (field.name.to_owned(), text(field))).collect();
-        Value::Object(before).to_string()
+/// The fields that a change has changed, as they were: a JSON object of texts. They are more than the row says where a rule fills in others.
+pub(super) fn before<R: Importable>(before: &R, after: &R) -> String {
+    let (before, after) = (R::Draft::from(before), R::Draft::from(after));
+    let mut was = Map::new();
+    for field in R::FIELDS {
+        let text = (field.get)(&before);
+        if text != (field.get)(&after) {
+            was.insert(field.name.to_owned(), text.map_or(Value::Null, Value::String));
+        }
     }
+    Value::Object(was).to_string()
 }
 
 impl<R: Importable> Reading<R> {
