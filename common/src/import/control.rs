@@ -25,6 +25,9 @@ pub async fn resume(tx: &mut TenantTx<'_>, id: ImportId) -> Result<Import> {
     if import.expired_at.is_some() || import.revert_until.is_some_and(|until| until < Utc::now()) {
         return Err(Error::state("The file of this import is kept no longer"));
     }
+    if import.reverted + import.kept > 0 {
+        return Err(Error::state("An import that was taken back in part cannot be resumed; revert it again"));
+    }
     let is_known = import.total.is_some();
     let set = match import.state() {
         State::Ready if import.dry_run && import.finished_at.is_some() => {
@@ -59,6 +62,9 @@ pub async fn revert(tx: &mut TenantTx<'_>, id: ImportId) -> Result<Import> {
     let state = import.state();
     if state == State::Reverting {
         return Ok(import);
+    }
+    if import.dry_run {
+        return Err(Error::state("A dry run has done nothing that could be taken back"));
     }
     if !state.can_be_reverted() {
         return Err(Error::state(format!("An import that is {} cannot be reverted", state.name())));

@@ -83,7 +83,7 @@ pub async fn begin(tx: &mut TenantTx<'_>, id: ImportId, state: State, limits: &L
     if !goes_on {
         return Ok(Begun::Nothing);
     }
-    if others_at_work(tx, id).await? >= limits.running {
+    if ahead(tx, &import).await? >= limits.running {
         return Ok(Begun::Waits);
     }
     if state == State::Running && import.committed_through_row == 0 {
@@ -104,10 +104,14 @@ async fn lock_turns(tx: &mut TenantTx<'_>, tenant: TenantId) -> Result<()> {
     Ok(())
 }
 
-async fn others_at_work(tx: &mut TenantTx<'_>, id: ImportId) -> Result<i64> {
+/// How many imports of the tenant are at work or wait to be, and began earlier: in one order for all, so that the first always goes on.
+/// One that is ahead of another that is at work has it wait after its turn.
+async fn ahead(tx: &mut TenantTx<'_>, import: &Import) -> Result<i64> {
     let count = "select count(*) from tenon.imports
-                 where tenant_id = $1 and id <> $2 and state in ('running', 'reverting')";
-    Ok(sqlx::query_scalar(count).bind(tx.actor().tenant).bind(id).fetch_one(tx.conn()).await?)
+                 where tenant_id = $1 and state in ('running', 'reverting')
+                   and (coalesce(started_at, 'infinity'), id) < (coalesce($3, 'infinity'), $2)";
+    let count = sqlx::query_scalar(count).bind(tx.actor().tenant).bind(import.id).bind(import.started_at);
+    Ok(count.fetch_one(tx.conn()).await?)
 }
 
 /// What a dry run left.

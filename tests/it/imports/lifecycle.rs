@@ -86,6 +86,14 @@ async fn an_import_is_stopped_and_goes_on() {
     let done = ended(owner, &failed).await;
     assert_eq!((text(&done, "state"), counts(&done)), ("partial", json!([3, 0, 0, 0, 10_000])), "{done}");
 
+    // In its last chunk too, behind which no row is left.
+    let file = format!("name,email\nAda,\n{}", "x,bad\n".repeat(20));
+    let failed = import(owner, json!({"object": "contacts", "maxErrors": 10}), file).await;
+    assert_eq!((text(&failed, "state"), text(&failed, "failure")), ("failed", "TOO_MANY_ERRORS"), "{failed}");
+    owner.post(&format!("/imports/{}/resume", text(&failed, "id")), Value::Null).await.status(200);
+    let done = ended(owner, &failed).await;
+    assert_eq!((text(&done, "state"), counts(&done)), ("partial", json!([1, 0, 0, 0, 20])), "{done}");
+
     // A cancelled one stays where it is.
     stack.worker.signal(tenon_tests::process::Signal::SIGSTOP);
     let sent = send(owner, json!({"object": "contacts"}), "name\nGrace\n").await;

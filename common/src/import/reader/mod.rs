@@ -124,6 +124,8 @@ pub struct Reader {
     parser: Parser,
     next_row: i64,
     through_byte: u64,
+    /// Whether the last chunk was read.
+    is_done: bool,
 }
 
 impl Reader {
@@ -149,6 +151,7 @@ impl Reader {
             parser,
             next_row: at.1,
             through_byte: at.0,
+            is_done: false,
         }
     }
 
@@ -158,8 +161,11 @@ impl Reader {
         Self { parser: Parser::Ndjson(json::Parser::names()), ..reader }
     }
 
-    /// The next rows; none where the file has ended.
+    /// The next rows; none after the last chunk, which is empty where no row is left.
     pub async fn chunk(&mut self) -> Result<Option<Chunk>> {
+        if self.is_done {
+            return Ok(None);
+        }
         let begin = self.through_byte;
         let mut chunk =
             Chunk { first_row: self.next_row, rows: Vec::new(), through_byte: begin, is_last: false };
@@ -171,7 +177,8 @@ impl Reader {
         }
         chunk.through_byte = self.through_byte;
         chunk.is_last = self.is_at_end();
-        Ok((!chunk.rows.is_empty() || begin < self.size).then_some(chunk))
+        self.is_done = chunk.is_last;
+        Ok(Some(chunk))
     }
 
     fn is_at_end(&self) -> bool {
