@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::import::file::{self, MAX_COLUMNS, column_names};
 use crate::import::format::{self, Detected, HEAD};
 use crate::import::mapping;
-use crate::import::reader::{Layout, Reader, csv};
+use crate::import::reader::{Layout, MAX_ROW_BYTES, Reader, csv};
 use crate::import::{FileFormat, Import, Limits, Options, State, store};
 use crate::storage::Storage;
 
@@ -98,7 +98,7 @@ async fn look(storage: &Storage, import: &Import, limits: &Limits) -> Result<Loo
     let rows_key = file::rows_key(import.tenant_id, import.id);
     match found.format {
         FileFormat::Xlsx => {
-            let bytes = xlsx::to_csv(storage, key, &rows_key).await?;
+            let bytes = xlsx::to_csv(storage, key, &rows_key, limits.bytes).await?;
             scan(storage, rows_key, bytes, Layout::Csv(b','), limits).await
         }
         FileFormat::Json => {
@@ -141,13 +141,19 @@ async fn foreign(storage: &Storage, key: &str) -> Result<Option<&'static Encodin
         let piece = piece?;
         // Most files are UTF-8 all through: a piece that is, with what was left of the one before, has no wrong line.
         rest.extend_from_slice(&piece);
-        let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else { continue };
+        let Some(end) = rest.iter().rposition(is_line_end) else {
+            // A row that is too long, which is said where rows are read.
+            if rest.len() > MAX_ROW_BYTES {
+                return Ok(None);
+            }
+            continue;
+        };
         let whole: Vec<u8> = rest.drain(..=end).collect();
         if std::str::from_utf8(&whole).is_ok() {
-            lines += whole.iter().filter(|byte| **byte == b'\n').count() as u64;
+            lines += text_lines(&whole).count() as u64;
             continue;
         }
-        for line in whole.split(|byte| *byte == b'\n') {
+        for line in text_lines(&whole) {
             lines += 1;
             let is_ascii = line.is_ascii();
             if !is_ascii && std::str::from_utf8(line).is_err() {
@@ -163,11 +169,20 @@ async fn foreign(storage: &Storage, key: &str) -> Result<Option<&'static Encodin
     Ok((count > 0 && count * 20 > lines).then(|| format::guess(&pieces)))
 }
 
+/// Lines that are not empty, whatever parts them.
+fn text_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(is_line_end).filter(|line| !line.is_empty())
+}
+
+fn is_line_end(byte: &u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
 /// Counts the rows and finds the columns.
 async fn scan(storage: &Storage, key: String, bytes: u64, layout: Layout, limits: &Limits) -> Result<Looked> {
     let (columns, begin) = match &layout {
         Layout::Csv(delimiter) => {
-            let head = storage.range(&key, 0..bytes.min(crate::import::reader::MAX_ROW_BYTES as u64)).await?;
+            let head = storage.range(&key, 0..bytes.min(MAX_ROW_BYTES as u64)).await?;
             let header = csv::header(&head, *delimiter);
             let (columns, used) =
                 header.ok_or_else(|| Error::File("EMPTY_FILE", "The file has no row".to_owned()))?;

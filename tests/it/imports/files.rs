@@ -175,6 +175,9 @@ async fn what_only_all_of_a_file_says_ends_the_import() {
     let open = format!("name,title\nAda,\"never closed\n{}", "x,y\n".repeat(400_000));
     let import = import(owner, json!({"object": "contacts"}), open).await;
     assert_eq!((text(&import, "state"), text(&import, "failure")), ("failed", "ROW_TOO_LARGE"), "{import}");
+    let wide = format!("name\nAda{}\n", ",".repeat(3 << 20));
+    let wide = super::import(owner, json!({"object": "contacts"}), wide).await;
+    assert_eq!((text(&wide, "state"), text(&wide, "failure")), ("failed", "ROW_TOO_LARGE"), "{wide}");
     let header = super::import(owner, json!({"object": "contacts"}), "name,title\n").await;
     assert_eq!((text(&header, "state"), text(&header, "failure")), ("failed", "EMPTY_FILE"));
     let array = super::import(owner, json!({"object": "contacts"}), "[{\"name\":\"Ada\"}").await;

@@ -25,8 +25,9 @@ impl Parser {
         Self { reader, width, text: vec![0; 4096], length: 0, ends: vec![0; 64], cells: 0 }
     }
 
+    /// What a row takes so far: a cell is more than its text.
     pub(super) fn pending(&self) -> usize {
-        self.length
+        self.length + self.cells * size_of::<usize>()
     }
 
     pub(super) fn parse(&mut self, input: &[u8], is_end: bool) -> Parsed {
@@ -43,11 +44,13 @@ impl Parser {
             self.length += written;
             self.cells += ended;
             match result {
-                ReadRecordResult::InputEmpty if self.length > super::MAX_ROW_BYTES => {
+                ReadRecordResult::InputEmpty if self.pending() > super::MAX_ROW_BYTES => {
                     return Parsed::More(used);
                 }
                 ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull if self.length > super::MAX_ROW_BYTES => {
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull
+                    if self.pending() > super::MAX_ROW_BYTES =>
+                {
                     return Parsed::More(used);
                 }
                 ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),

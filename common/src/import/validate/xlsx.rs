@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::error::{Error, Result};
 use crate::import::file::MAX_COLUMNS;
+use crate::import::reader::MAX_ROW_BYTES;
 use crate::storage::Storage;
 
 /// Bytes of a workbook at most.
@@ -19,8 +20,8 @@ const PART: usize = 256 * 1024;
 /// Cells at most: what is compressed well is larger than it looks.
 const MAX_CELLS: u64 = 100_000_000;
 
-/// Writes the first sheet as CSV; how many bytes.
-pub(super) async fn to_csv(storage: &Storage, from: &str, to: &str) -> Result<u64> {
+/// Writes the first sheet as CSV of at most so many bytes; how many.
+pub(super) async fn to_csv(storage: &Storage, from: &str, to: &str, most: u64) -> Result<u64> {
     if storage.size(from).await? > MAX_BYTES {
         let message = format!("A workbook has at most {} MiB; save it as CSV", MAX_BYTES >> 20);
         return Err(Error::File("FILE_TOO_LARGE", message));
@@ -37,6 +38,12 @@ pub(super) async fn to_csv(storage: &Storage, from: &str, to: &str) -> Result<u6
     let mut upload = storage.upload(to).await?;
     while let Some(part) = written.recv().await {
         upload.write(part).await?;
+        // A text that many cells name is there once in the workbook, and in each of its rows.
+        if upload.written() > most {
+            upload.abort().await;
+            let message = format!("The rows of a workbook have at most {} MiB", most >> 20);
+            return Err(Error::File("FILE_TOO_LARGE", message));
+        }
     }
     match reading.await.map_err(Error::internal)? {
         Ok(()) => upload.finish().await,
@@ -55,7 +62,7 @@ fn read(file: std::fs::File, parts: &mpsc::Sender<Bytes>) -> Result<()> {
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(refused)?;
     let sheet = workbook.sheet_names().first().cloned().ok_or_else(|| refused("it has no sheet"))?;
     let mut cells = workbook.worksheet_cells_reader(&sheet).map_err(refused)?;
-    let mut table = Table { text: Vec::new(), row: Vec::new(), number: None, parts };
+    let mut table = Table { text: Vec::new(), row: Vec::new(), length: 0, number: None, parts };
     let mut count = 0u64;
     while let Some(cell) = cells.next_cell().map_err(refused)? {
         count += 1;
@@ -72,6 +79,8 @@ fn read(file: std::fs::File, parts: &mpsc::Sender<Bytes>) -> Result<()> {
 struct Table<'s> {
     text: Vec<u8>,
     row: Vec<String>,
+    /// Bytes of its cells.
+    length: usize,
     number: Option<u32>,
     parts: &'s mpsc::Sender<Bytes>,
 }
@@ -81,6 +90,12 @@ impl Table<'_> {
         if self.number != Some(row) {
             self.end_row()?;
             self.number = Some(row);
+            self.length = 0;
+        }
+        self.length += text.len();
+        if self.length > MAX_ROW_BYTES {
+            let message = format!("Row {} has more than {MAX_ROW_BYTES} bytes", row + 1);
+            return Err(Error::File("ROW_TOO_LARGE", message));
         }
         if self.row.len() <= column {
             self.row.resize(column + 1, String::new());
