@@ -1,6 +1,8 @@
 //! Workbooks as tables: the first sheet, row by row. The workbook's texts are in memory, for its format keeps them apart from the
 //! cells; the rows are not.
 
+mod unpacked;
+
 use std::io::{BufReader, Seek, Write};
 
 use bytes::Bytes;
@@ -59,6 +61,7 @@ fn refused(error: impl std::fmt::Display) -> Error {
 }
 
 fn read(file: std::fs::File, parts: &mpsc::Sender<Bytes>) -> Result<()> {
+    unpacked::check(&file)?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(refused)?;
     let sheet = workbook.sheet_names().first().cloned().ok_or_else(|| refused("it has no sheet"))?;
     let mut cells = workbook.worksheet_cells_reader(&sheet).map_err(refused)?;
