@@ -114,7 +114,9 @@ pub(super) async fn claim_keys(
             for (column, field) in &keys {
                 if let Some(Cell::Text(text)) = row.cells.get(*column) {
                     names.push(*field);
-                    values.push(text.trim().to_lowercase());
+                    // Ids of other systems are as they are written; addresses and domains are not.
+                    let text = text.trim();
+                    values.push(if *field == "externalId" { text.to_owned() } else { text.to_lowercase() });
                     numbers.push(row.number);
                 }
             }
