@@ -156,6 +156,16 @@ as $$
     update tenon.audit_watermark w set xid = through::xid8 where w.xid < through::xid8
 $$;
 
+-- Up to which transaction entries are sealed, where that one is still to come: then the trail is another server's, and nothing is sealed
+-- until this server's counter is raised.
+create function tenon.sealed_ahead_of_server() returns text
+    language sql stable security definer set search_path = pg_catalog, pg_temp
+as $$
+    select w.xid::text from tenon.audit_watermark w where w.xid > pg_snapshot_xmax(pg_current_snapshot())
+$$;
+revoke execute on function tenon.sealed_ahead_of_server() from public;
+grant execute on function tenon.sealed_ahead_of_server() to tenon_app, tenon_worker;
+
 revoke execute on function tenon.tenants_to_seal(integer), tenon.audit_sealed_through(text) from public;
 grant execute on function tenon.tenants_to_seal(integer), tenon.audit_sealed_through(text) to tenon_worker;
 

@@ -153,8 +153,24 @@ pub async fn check(db: &Db) -> Result<Vec<Violation>, sqlx::Error> {
     if violations.is_empty() {
         violations.extend(login(db.pool()).await?);
         violations.extend(schema(db.pool()).await?);
+        violations.extend(counter(db.pool()).await?);
     }
     Ok(violations)
+}
+
+/// Events and audit entries are in the order of their transactions. On a server that has counted fewer than the one whose dump it got, all
+/// that is new would come before all that is old: nothing is sealed then, and followers of changes miss it.
+async fn counter(pool: &PgPool) -> Result<Option<Violation>, sqlx::Error> {
+    let sealed: Option<String> =
+        sqlx::query_scalar("select tenon.sealed_ahead_of_server()").fetch_one(pool).await?;
+    Ok(sealed.map(|xid| Violation {
+        rule: "transaction_counter",
+        object: "tenon.audit_watermark".to_owned(),
+        detail: format!(
+            "the audit trail is sealed up to transaction {xid} of another server, which this one has not reached; raise its counter as \
+             migrations/README.md says"
+        ),
+    }))
 }
 
 /// What is wrong with the schema, whoever asks.

@@ -210,3 +210,20 @@ async fn a_pending_migration_is_reported() {
     assert!(found.iter().any(|violation| violation.rule == "migration_pending"), "{found:?}");
     readyz(&db).await.status(503);
 }
+
+#[tokio::test]
+async fn the_audit_trail_of_a_server_that_has_counted_further_is_reported() {
+    let database = database().await;
+    let mut admin = PgConnection::connect(database.admin_url()).await.expect("connected");
+    run(
+        &mut admin,
+        "update tenon.audit_watermark set xid = (pg_current_xact_id()::text::bigint + 1000000)::text::xid8",
+    )
+    .await;
+    for url in [database.app_url(), database.worker_url()] {
+        let db = connect(url);
+        let found = wall::check(&db).await.expect("asked");
+        assert_eq!(found.iter().map(|violation| violation.rule).collect::<Vec<_>>(), ["transaction_counter"]);
+        readyz(&db).await.status(503);
+    }
+}
