@@ -173,19 +173,23 @@ async fn take_back<R: Importable>(
     tally.count(delete_each::<R>(tx, from, changed).await?)
 }
 
-/// Deletes what was made. A record that later rows changed too is as it was made by now, some versions later.
+/// Deletes what was made.
 async fn delete_each<R: Importable>(
     tx: &mut TenantTx<'_>,
     from: Place,
     created: Vec<(Uuid, i64)>,
 ) -> Result<Vec<Result<R>>> {
-    let current = versions_since::<R>(tx, from, &created).await?;
-    let expected = |(id, version)| (id, Some(current.get(&id).copied().unwrap_or(version)));
-    batch::delete_each::<R>(tx, created.into_iter().map(expected).collect()).await
+    let expected = |(id, version): &(Uuid, i64)| (*id, Some(*version));
+    let mut outcomes = batch::delete_each::<R>(tx, created.iter().map(expected).collect()).await?;
+    let again = changed_by_later_rows(tx, from, &created, &outcomes).await?;
+    let deletions = again.iter().map(|(place, current)| (created[*place].0, Some(*current))).collect();
+    for ((place, _), outcome) in again.iter().zip(batch::delete_each::<R>(tx, deletions).await?) {
+        outcomes[*place] = outcome;
+    }
+    Ok(outcomes)
 }
 
-/// Has records say what they said before. One that later rows changed too has another version than this row left, which is that of
-/// the revert of those.
+/// Has records say what they said before.
 async fn edit_each<R: Importable>(
     tx: &mut TenantTx<'_>,
     from: Place,
@@ -196,47 +200,40 @@ async fn edit_each<R: Importable>(
     };
     let edits = wave.iter().map(|row| edit(row, row.version)).collect::<Result<Vec<_>>>()?;
     let mut outcomes = batch::update_each::<R, _>(tx, edits).await?;
-    let stale: Vec<usize> =
-        (0..wave.len()).filter(|place| matches!(outcomes[*place], Err(Error::Stale { .. }))).collect();
-    let rows: Vec<(Uuid, i64)> = stale.iter().map(|place| (wave[*place].id, wave[*place].version)).collect();
-    let current = versions_since::<R>(tx, from, &rows).await?;
-    let again: Vec<usize> =
-        stale.into_iter().filter(|place| current.contains_key(&wave[*place].id)).collect();
-    let edits = again
-        .iter()
-        .map(|place| edit(&wave[*place], current[&wave[*place].id]))
-        .collect::<Result<Vec<_>>>()?;
-    for (place, outcome) in again.into_iter().zip(batch::update_each::<R, _>(tx, edits).await?) {
-        outcomes[place] = outcome;
+    let rows: Vec<(Uuid, i64)> = wave.iter().map(|row| (row.id, row.version)).collect();
+    let again = changed_by_later_rows(tx, from, &rows, &outcomes).await?;
+    let edits =
+        again.iter().map(|(place, current)| edit(&wave[*place], *current)).collect::<Result<Vec<_>>>()?;
+    for ((place, _), outcome) in again.iter().zip(batch::update_each::<R, _>(tx, edits).await?) {
+        outcomes[*place] = outcome;
     }
     Ok(outcomes)
 }
 
-/// The versions that records have now, of those that have another than the row left, and that nobody but this import and its revert has
-/// changed since: the import's own next change was of the version that the row left, and the last change is of one of both.
-async fn versions_since<R: Importable>(
+/// Of the rows whose records have another version than they left, those that later rows of the import changed and that nobody else has changed
+/// since: their places, and the versions that taking the later rows back has left. The import's own next change was of the version that
+/// the row left, and the last change is the import's.
+async fn changed_by_later_rows<R: Importable>(
     tx: &mut TenantTx<'_>,
     from: Place,
     rows: &[(Uuid, i64)],
-) -> Result<HashMap<Uuid, i64>> {
-    if rows.is_empty() {
-        return Ok(HashMap::new());
+    outcomes: &[Result<R>],
+) -> Result<Vec<(usize, i64)>> {
+    let stale: Vec<usize> =
+        (0..rows.len()).filter(|place| matches!(outcomes[*place], Err(Error::Stale { .. }))).collect();
+    if stale.is_empty() {
+        return Ok(Vec::new());
     }
     let by = tx.actor().principal.reference();
-    let ids: Vec<Uuid> = rows.iter().map(|(id, _)| *id).collect();
-    let left: HashMap<Uuid, i64> = rows.iter().copied().collect();
-    let mut current: HashMap<Uuid, i64> = batch::get_each::<R>(tx, &ids)
-        .await?
-        .into_iter()
-        .flatten()
-        .filter(|record| record.updated_by() == by && left.get(&record.id()) != Some(&record.version()))
-        .map(|record| (record.id(), record.version()))
-        .collect();
-    if !current.is_empty() {
-        let next = next_changes(tx, from, &left, current.keys().copied().collect()).await?;
-        current.retain(|id, _| next.contains(id));
-    }
-    Ok(current)
+    let ids: Vec<Uuid> = stale.iter().map(|place| rows[*place].0).collect();
+    let left: HashMap<Uuid, i64> = stale.iter().map(|place| rows[*place]).collect();
+    let next = next_changes(tx, from, &left, &ids).await?;
+    let records = batch::get_each::<R>(tx, &ids).await?;
+    let current = |(place, record): (usize, Result<R>)| {
+        let own = record.ok().filter(|record| record.updated_by() == by && next.contains(&record.id()))?;
+        Some((place, own.version()))
+    };
+    Ok(stale.into_iter().zip(records).filter_map(current).collect())
 }
 
 /// The records, of these, of which a later row of the import changed just the version that a row left.
@@ -244,7 +241,7 @@ async fn next_changes(
     tx: &mut TenantTx<'_>,
     from: Place,
     left: &HashMap<Uuid, i64>,
-    ids: Vec<Uuid>,
+    ids: &[Uuid],
 ) -> Result<HashSet<Uuid>> {
     let later: Vec<(Uuid, i64)> = sqlx::query_as(
         "select r.id, r.version from tenon.import_chunks c cross join lateral unnest(c.ids, c.versions) as r (id, version)

@@ -26,6 +26,9 @@ where
     R: Record,
     E: FnOnce(R::Draft) -> R::Draft,
 {
+    if edits.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<Uuid> = edits.iter().map(|edit| edit.id).collect();
     let mut locked = Locked::of(tx, &ids).await?;
     let plan = |edit: Edit<E>| Plan::edited(locked.take(edit.id, edit.expected)?, edit.edit);
@@ -38,6 +41,9 @@ pub async fn delete_each<R: Record>(
     tx: &mut TenantTx<'_>,
     deletions: Vec<(Uuid, Option<i64>)>,
 ) -> Result<Outcomes<R>> {
+    if deletions.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<Uuid> = deletions.iter().map(|(id, _)| *id).collect();
     let mut locked = Locked::of(tx, &ids).await?;
     let plan = |(id, expected): (Uuid, Option<i64>)| Ok(Plan::deleted(tx, locked.take(id, expected)?));
