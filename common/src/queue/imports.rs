@@ -1,22 +1,15 @@
 //! How many imports have not ended: one that stays where it is has lost its job, or waits for workers that are not there.
 
-use sqlx::{Connection, PgConnection};
-use tokio::time::timeout;
+use sqlx::PgConnection;
 
-use super::sampler::{BEGIN, DEADLINE};
+use super::sampler::ask;
 
 const STATES: [&str; 4] = ["validating", "ready", "running", "reverting"];
 
 /// Shows them by their states.
 pub(super) async fn sample(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let counts: Vec<(String, i64)> = timeout(DEADLINE, async {
-        let mut tx = connection.begin_with(BEGIN).await?;
-        let counts = sqlx::query_as("select * from tenon.imports_at_work()").fetch_all(&mut *tx).await?;
-        tx.commit().await?;
-        Ok::<_, sqlx::Error>(counts)
-    })
-    .await
-    .map_err(|_| sqlx::Error::PoolTimedOut)??;
+    let query = sqlx::query_as("select state, imports from tenon.imports_at_work()");
+    let counts: Vec<(String, i64)> = ask(connection, query).await?;
     for state in STATES {
         let count = counts.iter().find(|(name, _)| name == state).map_or(0, |(_, count)| *count);
         show(state, count as f64);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::query::QueryAs;
+use sqlx::{ConnectOptions, Connection, FromRow, PgConnection, Postgres};
 
 use super::local::Shared;
 use super::{imports, watermark};
@@ -16,9 +17,9 @@ const LEADER: i64 = 0x6a_6f_62_73;
 const STATES: [&str; 4] = ["ready", "scheduled", "running", "dead"];
 
 /// How a transaction that counts begins: it is short, or it is given up.
-pub(super) const BEGIN: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '2s'; SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
+const BEGIN: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = '2s'; SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
 /// How long its answer is waited for.
-pub(super) const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// $1: where counting stops. A row a queue and state, and the age of the oldest due job of the queue.
 const SAMPLE: &str = "
@@ -88,19 +89,28 @@ async fn measure(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     imports::sample(connection).await
 }
 
-async fn sample(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let rows: Vec<(String, String, i64, Option<f64>)> = tokio::time::timeout(DEADLINE, async {
+/// Asks in a transaction that is short, or given up.
+pub(super) async fn ask<T>(
+    connection: &mut PgConnection,
+    query: QueryAs<'_, Postgres, T, PgArguments>,
+) -> Result<Vec<T>, sqlx::Error>
+where
+    T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+{
+    tokio::time::timeout(DEADLINE, async {
         let mut tx = connection.begin_with(BEGIN).await?;
-        let rows = sqlx::query_as(SAMPLE)
-            .bind(10_001_i64)
-            .bind(Queue::ALL.map(Queue::name).to_vec())
-            .fetch_all(&mut *tx)
-            .await?;
+        let rows = query.fetch_all(&mut *tx).await?;
         tx.commit().await?;
-        Ok::<_, sqlx::Error>(rows)
+        Ok(rows)
     })
     .await
-    .map_err(|_| sqlx::Error::PoolTimedOut)??;
+    .map_err(|_| sqlx::Error::PoolTimedOut)?
+}
+
+async fn sample(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let queues = Queue::ALL.map(Queue::name).to_vec();
+    let query = sqlx::query_as(SAMPLE).bind(10_001_i64).bind(queues);
+    let rows: Vec<(String, String, i64, Option<f64>)> = ask(connection, query).await?;
     for queue in Queue::ALL.map(Queue::name) {
         for state in STATES {
             let counts = rows.iter().filter(|row| row.0 == queue && row.1 == state).map(|row| row.2);

@@ -1,21 +1,13 @@
 //! How far the change feed is behind: a transaction that does not end keeps its readers from all that was committed after it began.
 
-use sqlx::{Connection, PgConnection};
-use tokio::time::timeout;
+use sqlx::PgConnection;
 
-use super::sampler::{BEGIN, DEADLINE};
+use super::sampler::ask;
 
 /// Shows the age of the oldest event that readers of the feed must not see yet.
 pub(super) async fn sample(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let age: f64 = timeout(DEADLINE, async {
-        let mut tx = connection.begin_with(BEGIN).await?;
-        let age = sqlx::query_scalar("select tenon.changes_watermark_age()").fetch_one(&mut *tx).await?;
-        tx.commit().await?;
-        Ok::<_, sqlx::Error>(age)
-    })
-    .await
-    .map_err(|_| sqlx::Error::PoolTimedOut)??;
-    show(age);
+    let ages: Vec<(f64,)> = ask(connection, sqlx::query_as("select tenon.changes_watermark_age()")).await?;
+    ages.into_iter().for_each(|(age,)| show(age));
     Ok(())
 }
 
