@@ -10,7 +10,7 @@ use super::refused;
 use crate::error::{Error, Result};
 use crate::import::reader::MAX_ROW_BYTES;
 
-/// Bytes of a part that is in memory while the rows are read: the texts, the styles.
+/// Bytes of a part that is no sheet: the texts and the styles are in memory while the rows are read.
 const MAX_TEXTS: u64 = 256 << 20;
 /// Bytes of a sheet, which is read piece by piece.
 const MAX_SHEET: u64 = 4 << 30;
@@ -24,12 +24,15 @@ fn check_parts(file: &File, texts: u64, sheet: u64) -> Result<()> {
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(refused)?;
     for index in 0..archive.len() {
         let mut part = archive.by_index(index).map_err(refused)?;
-        let name = part.name().map_err(refused)?.into_owned();
-        if !name.ends_with(".xml") {
-            continue;
-        }
-        let most = if name.starts_with("xl/worksheets/") { sheet } else { texts };
-        let mut gauge = Gauge { left: most, since_tag: 0, is_over: false };
+        // Parts are found by their names in any case.
+        let name = part.name().map_err(refused)?.to_lowercase();
+        let is_sheet = name.starts_with("xl/worksheets/");
+        let mut gauge = Gauge {
+            left: if is_sheet { sheet } else { texts },
+            without_tag: if is_sheet || name.ends_with(".xml") { MAX_ROW_BYTES } else { usize::MAX },
+            since_tag: 0,
+            is_over: false,
+        };
         match io::copy(&mut part, &mut gauge) {
             Err(_) if gauge.is_over => {
                 let message = format!("The workbook's part {name} is too large unpacked; save it as CSV");
@@ -42,9 +45,10 @@ fn check_parts(file: &File, texts: u64, sheet: u64) -> Result<()> {
     Ok(())
 }
 
-/// Counts XML, and how much of it stands without a tag in between: so much is held at once.
+/// Counts bytes, and how many stand without a tag in between: so much of XML is held at once.
 struct Gauge {
     left: u64,
+    without_tag: usize,
     since_tag: usize,
     is_over: bool,
 }
@@ -59,7 +63,7 @@ impl Write for Gauge {
             self.since_tag = piece;
         }
         let length = bytes.len() as u64;
-        self.is_over = length > self.left || longest > MAX_ROW_BYTES;
+        self.is_over = length > self.left || longest > self.without_tag;
         self.left = self.left.saturating_sub(length);
         if self.is_over { Err(io::Error::other("too large")) } else { Ok(bytes.len()) }
     }
@@ -99,6 +103,12 @@ mod tests {
         assert_eq!(code("xl/worksheets/sheet1.xml", tags.as_bytes()), None);
         assert_eq!(code("xl/worksheets/sheet1.xml", tags.repeat(20).as_bytes()), Some("FILE_TOO_LARGE"));
         assert_eq!(code("xl/worksheets/sheet1.xml", &vec![b' '; 2_000_000]), Some("FILE_TOO_LARGE"));
-        assert_eq!(code("xl/media/image1.png", &vec![0; 4_000_000]), None, "nobody reads it");
+        assert_eq!(code("XL/SharedStrings.XML", tags.as_bytes()), Some("FILE_TOO_LARGE"));
+        assert_eq!(
+            code("xl/media/image1.png", &vec![0; 4_000_000]),
+            Some("FILE_TOO_LARGE"),
+            "it might be read as a sheet"
+        );
+        assert_eq!(code("xl/media/image1.png", &[0; 90_000]), None);
     }
 }
