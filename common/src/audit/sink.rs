@@ -231,7 +231,8 @@ pub async fn update(
 pub async fn delete(tx: &mut TenantTx<'_>, id: AuditSinkId, expected: Option<i64>) -> Result<Sink> {
     let before = lock(tx, id, expected).await?;
     let statement = concat!(
-        "update tenon.audit_sinks set deleted_at = $3, active = false, lease = null, leased_until = null, version = version + 1, updated_at = $3, updated_by = $4
+        "update tenon.audit_sinks set deleted_at = $3, active = false, lease = null, leased_until = null,
+                version = version + 1, updated_at = $3, updated_by = $4
          where tenant_id = $1 and id = $2 returning ",
         columns!()
     );

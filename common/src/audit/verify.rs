@@ -103,7 +103,9 @@ pub async fn verify(tx: &mut TenantTx<'_>, after: i64) -> Result<Verified> {
         return Ok(verified);
     };
     // Removing takes the seals and moves the beginning in one transaction: an entry behind it that still has one was never removed.
-    if let Some(left) = seals(tx, removed_through, 1, true).await?.pop() {
+    if removed_through > 0
+        && let Some(left) = seals(tx, removed_through, 1, true).await?.pop()
+    {
         let (position, entry) = (Some(left.position), Some(left.audit_event_id));
         verified.broken = Some(Broken { position, entry, reason: Reason::Changed });
         return Ok(verified);
