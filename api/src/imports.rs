@@ -234,7 +234,7 @@ impl ImportsApi {
     /// Resume an import
     ///
     /// Goes on where it was, if it was cancelled or has failed; after too many errors with as many more. Of a dry run it does what
-    /// was tried. Possible until `revertUntil`. Needs `imports:write`.
+    /// was tried. Possible until `revertUntil`, and not once it was taken back in part. Needs `imports:write`.
     #[oai(path = "/api/v1/imports/:id/resume", method = "post", operation_id = "resume_import")]
     async fn resume(
         &self,
@@ -256,7 +256,7 @@ impl ImportsApi {
     /// Revert an import
     ///
     /// Deletes the records that it made, and puts back what it changed. What somebody has changed since is left alone, and counted in
-    /// `kept`. Possible until `revertUntil`. Needs `imports:write`.
+    /// `kept`. Possible until `revertUntil`. A dry run has done nothing that could be reverted. Needs `imports:write`.
     #[oai(path = "/api/v1/imports/:id/revert", method = "post", operation_id = "revert_import")]
     async fn revert(
         &self,

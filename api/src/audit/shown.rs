@@ -226,7 +226,8 @@ pub struct AuditBreak {
     /// The entry; null where nobody knows which it was.
     #[oai(nullable)]
     pub audit_event_id: Option<Uuid>,
-    /// `changed`: the entry or its seal was. `missing`: the entry or its seal is. `unsealed_older`: it was added later.
+    /// `changed`: the entry or its seal was, or it is said to have been removed and is there. `missing`: the entry or its seal is.
+    /// `unsealed_older`: it was added later.
     pub reason: String,
 }
 
