@@ -12,9 +12,9 @@ use tenon_common::storage::Storage;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
+use crate::bulk::exports::Exports;
 use crate::changes::Changes;
-use crate::exports::Exports;
-use crate::limits::Limits;
+use crate::http::limits::Limits;
 
 /// Everything a request may need; one per process.
 #[derive(Debug)]

@@ -16,10 +16,10 @@ use tenon_common::error::{Error, QueryCode};
 use tenon_common::feed::{self, Portion, Start, Types};
 
 use crate::app::App;
-use crate::caller::{Caller, ChangesRead, Pass};
-use crate::error::ApiError;
-use crate::sse;
-use crate::tags::Tags;
+use crate::http::caller::{Caller, ChangesRead, Pass};
+use crate::http::error::ApiError;
+use crate::http::sse;
+use crate::openapi::tags::Tags;
 use answer::Followed;
 use poll::Reader;
 

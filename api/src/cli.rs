@@ -11,10 +11,10 @@ use tenon_common::account::tenant::Plan;
 use tenon_common::audit::Hash;
 use tenon_common::config::{DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs};
 
+use crate::bulk::exports::Exports;
 use crate::changes::Most;
-use crate::exports::Exports;
-use crate::limits::policy::Profile;
-use crate::limits::{Limits, Mode};
+use crate::http::limits::policy::Profile;
+use crate::http::limits::{Limits, Mode};
 
 /// Tenon's HTTP API, and the operator's commands.
 ///

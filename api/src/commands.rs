@@ -11,7 +11,8 @@ use tenon_common::db::{migrate, wall};
 use tenon_common::telemetry;
 
 use crate::cli::{Cli, Command, ConfigCommand};
-use crate::{serve, spec};
+use crate::openapi::spec::spec;
+use crate::serve;
 
 /// Runs a command. Its answer goes to standard output, its complaints to standard error.
 pub async fn run(cli: Cli) -> ExitCode {

@@ -11,12 +11,15 @@ mod dialect31;
 mod headers;
 mod layout;
 mod media_types;
+pub mod meta;
 mod operations;
 mod parameters;
 mod reach;
 mod responses;
 mod samples;
 mod schemas;
+pub mod spec;
+pub mod tags;
 mod walk;
 mod webhooks;
 
@@ -27,7 +30,7 @@ use serde_json::Value;
 pub use operations::misnamed;
 pub use webhooks::{EventDescription, add_webhooks};
 
-use crate::body::parse_strict;
+use crate::http::body::parse_strict;
 
 /// The same API in two dialects: pretty-printed JSON with a final newline.
 #[derive(Debug, Clone, PartialEq, Eq)]

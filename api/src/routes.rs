@@ -11,42 +11,42 @@ use poem_openapi::error::{ParseParamError, ParsePathError};
 use poem_openapi::types::Type;
 use poem_openapi::{OpenApiService, ServerObject};
 
-use crate::activities::Activities;
-use crate::api_keys::ApiKeysApi;
+use crate::account::api_keys::ApiKeysApi;
+use crate::account::auth::AuthApi;
+use crate::account::limits::LimitsApi;
+use crate::account::organizations::OrganizationsApi;
 use crate::app::App;
-use crate::associations::AssociationsApi;
-use crate::audit::AuditApi;
-use crate::audit_sinks::AuditSinksApi;
-use crate::auth::AuthApi;
-use crate::body::BodyError;
+use crate::audit::entries::AuditApi;
+use crate::audit::sinks::AuditSinksApi;
+use crate::bulk::exports::ExportsApi;
+use crate::bulk::imports::{ImportTemplatesApi, ImportsApi};
+use crate::bulk::uploads::UploadsApi;
 use crate::changes::ChangesApi;
-use crate::code::Code;
-use crate::companies::Companies;
-use crate::contacts::Contacts;
-use crate::deliveries::DeliveriesApi;
-use crate::exports::ExportsApi;
-use crate::imports::{ImportTemplatesApi, ImportsApi};
-use crate::industries::IndustriesApi;
-use crate::layers::{Outermost, Routes};
-use crate::lead_conversion::LeadConversionApi;
-use crate::lead_moves::LeadMovesApi;
-use crate::leads::Leads;
-use crate::limit_operations::LimitsApi;
-use crate::linked::LinkedType;
-use crate::meta::MetaApi;
-use crate::openapi::Documents;
-use crate::organizations::OrganizationsApi;
-use crate::pipelines::{Pipelines, PipelinesApi};
-use crate::records::{
+use crate::crm::activities::Activities;
+use crate::crm::associations::AssociationsApi;
+use crate::crm::companies::Companies;
+use crate::crm::contacts::Contacts;
+use crate::crm::industries::IndustriesApi;
+use crate::crm::lead_conversion::LeadConversionApi;
+use crate::crm::lead_moves::LeadMovesApi;
+use crate::crm::leads::Leads;
+use crate::crm::linked::LinkedType;
+use crate::crm::pipelines::{Pipelines, PipelinesApi};
+use crate::crm::records::{
     Named, Records, RecordsBinApi, RecordsByKeyApi, RecordsExportApi, RecordsHistoryApi, RecordsReadApi,
 };
-use crate::refusal::Refusal;
-use crate::request;
-use crate::stages::StagesApi;
-use crate::timelines::TimelinesApi;
-use crate::uploads::UploadsApi;
-use crate::webhook_operations::WebhookOperationsApi;
-use crate::webhooks::WebhooksApi;
+use crate::crm::stages::StagesApi;
+use crate::crm::timelines::TimelinesApi;
+use crate::http::body::BodyError;
+use crate::http::code::Code;
+use crate::http::layers::{Outermost, Routes};
+use crate::http::refusal::Refusal;
+use crate::http::request;
+use crate::openapi::Documents;
+use crate::openapi::meta::MetaApi;
+use crate::webhook::deliveries::DeliveriesApi;
+use crate::webhook::endpoints::WebhooksApi;
+use crate::webhook::operations::WebhookOperationsApi;
 
 /// Changes of pipelines say where leads go, and so have operations of their own.
 type PipelinesParts = (

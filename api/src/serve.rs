@@ -12,7 +12,8 @@ use tenon_common::{Db, operations, telemetry};
 
 use crate::app::App;
 use crate::cli::Cli;
-use crate::{routes, spec};
+use crate::openapi::spec::spec;
+use crate::routes;
 use watched::Watched;
 
 /// Serves until SIGTERM or SIGINT, then finishes what it has begun.

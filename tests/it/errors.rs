@@ -237,5 +237,5 @@ async fn every_code_is_documented_with_its_status() {
     };
     assert_eq!(of("VALIDATION_ERROR")["status"], 400);
     assert_eq!(of("RATE_LIMITED")["retryable"], true);
-    assert_eq!(codes.len(), tenon_api::code::Code::ALL.len());
+    assert_eq!(codes.len(), tenon_api::http::code::Code::ALL.len());
 }

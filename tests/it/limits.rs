@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
-use tenon_api::limits::{Limits, Mode};
+use tenon_api::http::limits::{Limits, Mode};
 use tenon_tests::{Answer, Client, TestApp, eventually};
 use uuid::Uuid;
 

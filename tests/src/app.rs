@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sqlx::PgConnection;
 use tenon_api::app::App;
-use tenon_api::limits::Limits;
+use tenon_api::http::limits::Limits;
 use tenon_common::Db;
 use tenon_common::db::DbConfig;
 use tenon_common::secret::MasterKey;

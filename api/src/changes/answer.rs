@@ -13,10 +13,10 @@ use tenon_common::id::TenantId;
 use tenon_common::page::Cursors;
 use uuid::Uuid;
 
-use crate::actor::ActorBody;
-use crate::response::Metadata;
-use crate::sse;
-use crate::timestamp::Timestamp;
+use crate::http::actor::ActorBody;
+use crate::http::response::Metadata;
+use crate::http::sse;
+use crate::http::timestamp::Timestamp;
 
 /// A page of the feed.
 #[derive(Object, Debug)]

@@ -8,9 +8,9 @@ use tenon_common::{Actor, TenantTx};
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::App;
-use crate::caller::{Identity, Pass};
-use crate::refusal::Refusal;
-use crate::request;
+use crate::http::caller::{Identity, Pass};
+use crate::http::refusal::Refusal;
+use crate::http::request;
 
 /// Who reads, and what.
 pub(super) struct Reader {

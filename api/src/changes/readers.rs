@@ -9,8 +9,8 @@ use tenon_common::feed::Tail;
 use tenon_common::id::TenantId;
 use tokio_util::sync::CancellationToken;
 
-use crate::code::Code;
-use crate::refusal::Refusal;
+use crate::http::code::Code;
+use crate::http::refusal::Refusal;
 
 /// What the feed needs beside the database; one per process.
 #[derive(Debug)]

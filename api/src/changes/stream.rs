@@ -11,9 +11,9 @@ use tokio::time::{sleep, timeout};
 
 use super::poll::{Pause, Reader};
 use super::readers::Seat;
-use crate::caller::Identity;
-use crate::refusal::Refusal;
-use crate::sse;
+use crate::http::caller::Identity;
+use crate::http::refusal::Refusal;
+use crate::http::sse;
 
 /// What is read at once. A slow client holds no more than this in memory, and what the socket takes.
 const PORTION: Portion = Portion { events: 200, bytes: 256 << 10 };

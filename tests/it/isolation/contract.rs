@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use tenon_api::code::Code;
+use tenon_api::http::code::Code;
 use tenon_tests::{Answer, TestApp};
 
 use crate::raw;

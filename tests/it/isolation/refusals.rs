@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use serde_json::json;
-use tenon_api::limits::Limits;
-use tenon_api::limits::class::Class;
+use tenon_api::http::limits::Limits;
+use tenon_api::http::limits::class::Class;
 use tenon_common::Actor;
 use tenon_common::account::tenant::Plan;
 use tenon_tests::{Answer, Client, Tenant, TestApp};

@@ -5,7 +5,7 @@
 //! parameters and members, members of answers, values of enumerations in answers, statuses. What the rules cannot judge is said to
 //! break.
 //!
-//! `tenon_api::spec` makes one document, `openapi/baseline.json` is the other; `cargo accept-openapi` moves it.
+//! `tenon_api::openapi::spec` makes one document, `openapi/baseline.json` is the other; `cargo accept-openapi` moves it.
 
 mod baseline;
 mod limits;

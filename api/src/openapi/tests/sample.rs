@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::EventDescription;
-use crate::body::Body;
+use crate::http::body::Body;
 
 /// The text of `spec()`.
 pub(super) fn spec() -> String {

@@ -1,0 +1,19 @@
+//! Addresses that somebody is to be sent something at: looked up before the transaction that keeps them.
+
+use tenon_common::Error;
+use tenon_common::webhook::address::Rejected;
+
+use crate::http::error::ApiError;
+
+/// What to warn of where a name does not resolve yet, which it may once something is sent; refuses an address that leads to where nothing
+/// may be sent.
+pub fn warnings<T>(found: Result<T, Rejected>, unresolved: &str) -> Result<Vec<String>, ApiError> {
+    match found {
+        Ok(_) => Ok(Vec::new()),
+        Err(Rejected::DnsFailure(_)) => Ok(vec![unresolved.to_owned()]),
+        Err(rejected) => {
+            let (reason, message) = (rejected.reason(), rejected.to_string());
+            Err(Error::AddressRejected { reason, message }.into())
+        }
+    }
+}

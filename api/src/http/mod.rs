@@ -1,0 +1,20 @@
+//! How a request comes in and an answer goes out, whatever it is about. Nothing here knows a resource.
+
+pub mod actor;
+pub mod addresses;
+pub mod batch;
+pub mod body;
+pub mod caller;
+pub mod code;
+pub mod error;
+pub mod layers;
+pub mod limits;
+pub mod lists;
+pub mod once;
+pub mod params;
+pub mod prefer;
+pub mod refusal;
+pub mod request;
+pub mod response;
+pub mod sse;
+pub mod timestamp;

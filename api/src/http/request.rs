@@ -1,0 +1,60 @@
+//! What belongs to the request that is being answered.
+
+use std::net::IpAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tenon_common::actor::Principal;
+use tenon_common::id::TenantId;
+
+use crate::http::limits::class::Class;
+use crate::http::limits::policy::Standings;
+
+/// The facts of a request, for whoever answers it.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// `X-Request-Id`, the client's or ours.
+    pub id: Arc<str>,
+    /// The client's address.
+    pub ip: IpAddr,
+    /// How rate limits count it; none where it fits no operation.
+    pub class: Option<Class>,
+    /// Where the policies stand that have counted it.
+    pub counted: Arc<Mutex<Standings>>,
+    /// Who calls, once that is known; also of a caller who is refused.
+    pub caller: Arc<OnceLock<(TenantId, Principal)>>,
+    /// How long the client had its answer wait, in milliseconds: no time of the server's.
+    pub waited: Arc<AtomicU64>,
+}
+
+tokio::task_local! {
+    pub(crate) static FACTS: Facts;
+}
+
+/// Rate limits have counted the request: its answer will say so.
+pub fn counted(standings: Standings) {
+    let note = |facts: &Facts| *facts.counted.lock().unwrap_or_else(PoisonError::into_inner) = standings;
+    // Outside a request there is no answer to say it.
+    FACTS.try_with(note).unwrap_or_default();
+}
+
+/// The request is this caller's.
+pub fn called_by(tenant: TenantId, principal: Principal) {
+    // What is asked of a caller again is asked of the same one.
+    let note = |facts: &Facts| facts.caller.set((tenant, principal)).unwrap_or_default();
+    FACTS.try_with(note).unwrap_or_default();
+}
+
+/// So long the answer waited because the client asked for that.
+pub fn waited(time: Duration) {
+    let millis = u64::try_from(time.as_millis()).unwrap_or_default();
+    let add = |facts: &Facts| facts.waited.fetch_add(millis, Relaxed);
+    FACTS.try_with(add).unwrap_or_default();
+}
+
+/// The request's id.
+pub fn id() -> String {
+    FACTS.try_with(|facts| facts.id.to_string()).unwrap_or_default()
+}

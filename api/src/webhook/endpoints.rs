@@ -1,0 +1,373 @@
+//! `/webhooks`: receivers. Their deliveries are in `deliveries.rs`.
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::types::{Example, MaybeUndefined};
+use poem_openapi::{Object, OpenApi};
+use serde::Serialize;
+use tenon_common::TenantTx;
+use tenon_common::id::WebhookId;
+use tenon_common::webhook::endpoint::{self, Webhook, WebhookDraft};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::http::actor::ActorBody;
+use crate::http::addresses;
+use crate::http::body::Body;
+use crate::http::caller::{Caller, WebhooksDelete, WebhooksRead, WebhooksWrite};
+use crate::http::error::ApiError;
+use crate::http::once::{Answered, Once};
+use crate::http::params;
+use crate::http::prefer::Prefer;
+use crate::http::response::{Created, Deleted, Fetched, Listed, Paging, Shown};
+use crate::http::timestamp::Timestamp;
+use crate::openapi::tags::Tags;
+
+/// A receiver of events.
+#[derive(Object, Serialize, Debug)]
+#[oai(rename = "Webhook", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookBody {
+    /// The webhook's id.
+    pub id: Uuid,
+    /// The organization's id.
+    pub tenant_id: Uuid,
+    /// Where deliveries go.
+    pub url: String,
+    /// What it subscribed to: names of `GET /api/v1/event-types`, or `*` for all.
+    pub events: Vec<String>,
+    /// For people.
+    #[oai(nullable)]
+    pub description: Option<String>,
+    /// Whether it gathers events. Disabled, what is pending is paused.
+    pub active: bool,
+    /// Why it is not active, where Tenon disabled it.
+    #[oai(nullable)]
+    pub disabled_reason: Option<String>,
+    /// The signing secret (`whsec_…`); shown once, when the webhook is created.
+    #[oai(nullable)]
+    pub secret: Option<String>,
+    /// What to look at: a name that does not resolve yet, …
+    pub warnings: Vec<String>,
+    /// Counts changes, from 1. The `ETag` is made of it.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Who created it.
+    pub created_by: ActorBody,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Who changed it last.
+    pub updated_by: ActorBody,
+}
+
+/// A webhook to create.
+#[derive(Object, Debug)]
+#[oai(rename = "WebhookInput", rename_all = "camelCase", example)]
+pub struct WebhookInput {
+    /// An https URL that resolves to public addresses.
+    pub url: String,
+    /// Names of `GET /api/v1/event-types`, or `*` for all; at least one.
+    pub events: Vec<String>,
+    /// 1 to 500 characters.
+    #[oai(nullable)]
+    pub description: Option<String>,
+    /// Whether it gathers events; true if absent.
+    pub active: Option<bool>,
+    /// Your own signing secret: `whsec_` and 24 to 64 bytes in base64. One is made if absent.
+    pub secret: Option<String>,
+}
+
+impl Example for WebhookInput {
+    fn example() -> Self {
+        Self {
+            url: "https://example.com/webhook".to_owned(),
+            events: vec!["contact.created".to_owned(), "contact.updated".to_owned()],
+            description: None,
+            active: None,
+            secret: None,
+        }
+    }
+}
+
+/// What a webhook is replaced with.
+#[derive(Object, Debug)]
+#[oai(rename = "WebhookReplacement", rename_all = "camelCase")]
+pub struct WebhookReplacement {
+    /// Kept if absent.
+    pub url: Option<String>,
+    /// Names of `GET /api/v1/event-types`, or `*` for all; at least one.
+    pub events: Vec<String>,
+    /// Cleared if absent.
+    #[oai(nullable)]
+    pub description: Option<String>,
+    /// True if absent.
+    pub active: Option<bool>,
+    /// Kept if absent.
+    pub secret: Option<String>,
+}
+
+/// Changes to a webhook (RFC 7396): absent keeps a field, null clears it.
+#[derive(Object, Debug)]
+#[oai(rename = "WebhookPatch", rename_all = "camelCase")]
+pub struct WebhookPatch {
+    /// An https URL that resolves to public addresses.
+    pub url: Option<String>,
+    /// Names of `GET /api/v1/event-types`, or `*` for all; at least one.
+    pub events: Option<Vec<String>>,
+    /// 1 to 500 characters.
+    #[oai(nullable)]
+    pub description: MaybeUndefined<String>,
+    /// Disabling pauses what is pending; enabling sends what is paused, and gathers events from then on.
+    pub active: Option<bool>,
+    /// A new signing secret; signs from now on.
+    pub secret: Option<String>,
+}
+
+impl From<Webhook> for WebhookBody {
+    fn from(webhook: Webhook) -> Self {
+        Self {
+            id: webhook.id.0,
+            tenant_id: webhook.tenant_id.0,
+            url: webhook.url,
+            events: webhook.events,
+            description: webhook.description,
+            active: webhook.active,
+            disabled_reason: webhook.disabled_reason,
+            secret: None,
+            warnings: Vec::new(),
+            version: webhook.version,
+            created_at: webhook.created_at.into(),
+            created_by: webhook.created_by.into(),
+            updated_at: webhook.updated_at.into(),
+            updated_by: webhook.updated_by.into(),
+        }
+    }
+}
+
+/// Refuses an address whose name resolves to where deliveries may not go; a name that does not resolve is a warning. Looked up
+/// before the transaction: nothing waits for a name server with one open.
+async fn look_up(app: &App, url: Option<&str>) -> Result<Vec<String>, ApiError> {
+    let Some(url) = url.and_then(|url| app.addresses.check_url(url).ok()) else { return Ok(Vec::new()) };
+    let found = app.addresses.resolve(&url).await;
+    addresses::warnings(found, "The URL's host name does not resolve yet; deliveries fail until it does")
+}
+
+const LIST: &str = "webhooks sort=-createdAt";
+
+/// The operations.
+pub struct WebhooksApi;
+
+#[OpenApi(prefix_path = "/api/v1/webhooks", tag = "Tags::Webhooks")]
+impl WebhooksApi {
+    /// List webhooks
+    ///
+    /// Newest first. Needs `webhooks:read`.
+    #[oai(path = "/", method = "get", operation_id = "list_webhooks")]
+    async fn list(
+        &self,
+        caller: Caller<WebhooksRead>,
+        app: Data<&Arc<App>>,
+        /// The page's number, from 1.
+        page: Query<Option<u32>>,
+        /// Webhooks on a page, 1 to 200; 20 if absent.
+        #[oai(name = "pageSize")]
+        page_size: Query<Option<u32>>,
+        /// Webhooks at most, 1 to 200, when paging by cursor.
+        limit: Query<Option<u32>>,
+        /// `pagination.nextCursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Listed<WebhookBody>, ApiError> {
+        let asked = params::paging(page.0, page_size.0, limit.0, cursor.0);
+        let window = Paging::window(&app.cursors, LIST, &asked)?;
+        let page = app.db.read(&caller.actor, async |tx| endpoint::list(tx, &window).await).await?;
+        let paging = Paging { cursors: &app.cursors, query: LIST, window: &window };
+        Ok(paging.list(page, Webhook::sort_key, WebhookBody::from))
+    }
+
+    /// Create a webhook
+    ///
+    /// It gets the events that are committed after it. The answer is the only one that shows the secret. Deliveries are signed
+    /// as Standard Webhooks says: verify them with its library for your language. Needs `webhooks:write`.
+    #[oai(path = "/", method = "post", operation_id = "create_webhook")]
+    async fn create(
+        &self,
+        caller: Caller<WebhooksWrite>,
+        app: Data<&Arc<App>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+        body: Body<WebhookInput>,
+    ) -> Result<Answered<Created<WebhookBody>>, ApiError> {
+        let input = body.0;
+        let warnings = look_up(&app, Some(&input.url)).await?;
+        let draft = WebhookDraft {
+            url: Some(input.url),
+            events: Some(input.events),
+            description: input.description,
+            active: input.active,
+            secret: input.secret,
+        };
+        let create = async |tx: &mut TenantTx<'_>| {
+            let (webhook, secret) = endpoint::create(tx, draft, &app.addresses, &app.master).await?;
+            let location = format!("/api/v1/webhooks/{}", webhook.id);
+            let version = Some(webhook.version);
+            let data = WebhookBody { secret: Some(secret.reveal().to_string()), warnings, ..webhook.into() };
+            Ok(Created { data, location, version })
+        };
+        once.write(&app, &caller, prefer.in_full(), create).await
+    }
+
+    /// Get a webhook
+    ///
+    /// Without its secret. Needs `webhooks:read`.
+    #[oai(path = "/:id", method = "get", operation_id = "get_webhook")]
+    async fn get(
+        &self,
+        caller: Caller<WebhooksRead>,
+        app: Data<&Arc<App>>,
+        /// The webhook's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<Fetched<WebhookBody>, ApiError> {
+        let webhook = app.db.read(&caller.actor, async |tx| endpoint::get(tx, WebhookId(id.0)).await).await?;
+        let version = webhook.version;
+        Ok(Fetched::unless(if_none_match.as_deref(), webhook.into(), version))
+    }
+
+    /// Replace a webhook
+    ///
+    /// `url` and `secret` are kept where they are absent; the rest is replaced. Needs `webhooks:write`.
+    #[oai(path = "/:id", method = "put", operation_id = "replace_webhook")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
+    async fn replace(
+        &self,
+        caller: Caller<WebhooksWrite>,
+        app: Data<&Arc<App>>,
+        /// The webhook's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+        body: Body<WebhookReplacement>,
+    ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
+        let input = body.0;
+        let warnings = look_up(&app, input.url.as_deref()).await?;
+        let edit = |draft: WebhookDraft| WebhookDraft {
+            url: input.url.or(draft.url),
+            events: Some(input.events),
+            description: input.description,
+            active: Some(input.active.unwrap_or(true)),
+            secret: input.secret,
+        };
+        let asked =
+            Change { id: WebhookId(id.0), expected: params::if_match(if_match.as_deref())?, warnings };
+        asked.make(&app, &caller, &once, prefer, edit).await
+    }
+
+    /// Change a webhook
+    ///
+    /// JSON merge patch (RFC 7396). Needs `webhooks:write`.
+    #[oai(path = "/:id", method = "patch", operation_id = "update_webhook")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
+    async fn update(
+        &self,
+        caller: Caller<WebhooksWrite>,
+        app: Data<&Arc<App>>,
+        /// The webhook's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+        body: Body<WebhookPatch>,
+    ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
+        let input = body.0;
+        let warnings = look_up(&app, input.url.as_deref()).await?;
+        let edit = |mut draft: WebhookDraft| {
+            input.description.update_to(&mut draft.description);
+            WebhookDraft {
+                url: input.url.or(draft.url),
+                events: input.events.or(draft.events),
+                description: draft.description,
+                active: input.active.or(draft.active),
+                secret: input.secret,
+            }
+        };
+        let asked =
+            Change { id: WebhookId(id.0), expected: params::if_match(if_match.as_deref())?, warnings };
+        asked.make(&app, &caller, &once, prefer, edit).await
+    }
+
+    /// Delete a webhook
+    ///
+    /// What is pending is cancelled. Needs `webhooks:delete`.
+    #[oai(path = "/:id", method = "delete", operation_id = "delete_webhook")]
+    async fn delete(
+        &self,
+        caller: Caller<WebhooksDelete>,
+        app: Data<&Arc<App>>,
+        /// The webhook's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=representation` for the last state in a 200.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+    ) -> Result<Answered<Deleted<WebhookBody>>, ApiError> {
+        let expected = params::if_match(if_match.as_deref())?;
+        let delete = async |tx: &mut TenantTx<'_>| {
+            let webhook = endpoint::delete(tx, WebhookId(id.0), expected).await?;
+            Ok(Deleted::preferring(prefer, || webhook.into()))
+        };
+        once.write(&app, &caller, prefer, delete).await
+    }
+}
+
+/// Which webhook to change, and what to say beside it.
+struct Change {
+    id: WebhookId,
+    expected: Option<i64>,
+    warnings: Vec<String>,
+}
+
+impl Change {
+    async fn make(
+        self,
+        app: &App,
+        caller: &Caller<WebhooksWrite>,
+        once: &Once,
+        prefer: Prefer,
+        edit: impl FnOnce(WebhookDraft) -> WebhookDraft + Send,
+    ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
+        let Self { id, expected, warnings } = self;
+        let update = async |tx: &mut TenantTx<'_>| {
+            let webhook = endpoint::update(tx, id, expected, &app.addresses, &app.master, edit).await?;
+            let version = webhook.version;
+            Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))
+        };
+        once.write(app, caller, prefer, update).await
+    }
+}

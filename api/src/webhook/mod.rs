@@ -1,0 +1,5 @@
+//! Receivers of events, and what was sent to them.
+
+pub mod deliveries;
+pub mod endpoints;
+pub mod operations;
