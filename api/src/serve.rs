@@ -49,6 +49,7 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     app.limits = limits;
     app.imports = cli.imports.limits();
     app.tenant_retention = cli.retention.tenants();
+    app.founders = cli.organizations.organization_creation;
     app.changes.most = cli.changes.most();
     app.exports = cli.exports.exports(cli.http.client_stall_deadline);
     let app = Arc::new(app);

@@ -8,6 +8,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
+use tenon_common::event::EventType;
 use tenon_common::id::WebhookId;
 use tenon_common::webhook::endpoint::{self, WebhookDraft};
 use tenon_common::webhook::rotation::{self, Secrets};
@@ -289,7 +290,7 @@ impl WebhookOperationsApi {
     /// Enable a webhook
     ///
     /// What is paused is sent, and events are gathered from now on. `warnings` tells how many happened while it was disabled
-    /// and were not gathered. Needs `webhooks:write`.
+    /// and were not gathered. Needs `webhooks:write`, and to read what its events tell of, as for creating it.
     #[oai(path = "/:id/enable", method = "post", operation_id = "enable_webhook")]
     async fn enable(
         &self,
@@ -312,6 +313,7 @@ impl WebhookOperationsApi {
                 draft
             };
             let webhook = endpoint::update(tx, id, None, &app.addresses, &app.master, edit).await?;
+            caller.allow_all(EventType::reading_all(&webhook.events))?;
             let version = webhook.version;
             Ok(Shown::versioned(WebhookBody { warnings: not_gathered(missed), ..webhook.into() }, version))
         };

@@ -215,6 +215,11 @@ impl Import {
         Some(seconds)
     }
 
+    /// Refuses who sees less than whom its records are made as: its rows may be of records that the caller does not see.
+    pub(in crate::import) fn check_reach(&self, caller: &Actor) -> Result<()> {
+        caller.reach(Role::parse(&self.role)?, self.user_id)
+    }
+
     /// Refuses what is asked of its rows once they are kept no longer.
     pub(in crate::import) fn check_kept(&self) -> Result<()> {
         match self.expired_at {
