@@ -17,11 +17,11 @@ pub enum Outcome {
     Timeout,
     /// No connection, or nothing on it that is the head of an HTTP answer.
     Connect,
-    /// The name does not resolve.
+    /// The name does not resolve, or to addresses alone that the address guard refuses: nobody is to find out which names there are inside.
     Dns,
     /// The TLS handshake failed: most often the certificate.
     Tls,
-    /// The address guard refused the URL or every address of the host.
+    /// The address guard refused the URL as it is written.
     SsrfBlocked,
 }
 
