@@ -247,7 +247,8 @@ pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Webhook
 }
 
 /// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once; none keeps it. Enabling
-/// it begins with the events committed from then on; what is paused is sent again. Disabling pauses what is pending.
+/// it begins with the events committed from then on; what is paused is sent again. Disabling pauses what is pending. Another address gets
+/// at once what waits for the schedule or a pause of the one before.
 pub async fn update(
     tx: &mut TenantTx<'_>,
     id: WebhookId,
@@ -292,6 +293,7 @@ pub async fn update(
     match (before.active, after.active) {
         (true, false) => super::delivery::pause(tx, id).await?,
         (false, true) => super::delivery::resume(tx, id).await?,
+        (true, true) if before.url != after.url => super::delivery::hasten(tx, id).await?,
         _ => {}
     }
     change::record(tx, &[after.change(EventType::WEBHOOK_UPDATED, Some(&before))?]).await?;

@@ -126,6 +126,44 @@ async fn a_2xx_is_delivered_although_its_body_trickles_or_breaks_off() {
 }
 
 #[tokio::test]
+async fn a_pause_that_an_address_asked_for_ends_with_it() {
+    let stack = stack_with("0,60", &[]).await;
+    let (mut unwell, mut healthy) = (Receiver::start().await, Receiver::start().await);
+    unwell.always(|_| Reply::status(503).header("retry-after", "600"));
+    let webhook = stack.webhook(&unwell, &["contact.created"]).await;
+    let path = format!("/webhooks/{}", text(&webhook, "id"));
+    stack.contact("Met the pause").await;
+    unwell.next().await;
+    let waits = async || {
+        let waiting = "select count(*) from apalis.jobs where kind = 'deliver-webhook' and run_at > now() + interval '5 minutes'";
+        count(&stack, waiting).await == 1
+    };
+    eventually("it waits", waits).await;
+
+    // Another address: what waits is sent there, and so is what is new.
+    let _: Value = stack.owner.patch(&path, json!({"url": healthy.url("/hook")})).await.ok();
+    healthy.next().await;
+    stack.contact("New").await;
+    healthy.next().await;
+    let delivered =
+        "select count(*) from tenon.deliveries where status = 'delivered' and next_attempt_at is null";
+    eventually("both are delivered", async || count(&stack, delivered).await == 2).await;
+
+    // The same address: to disable and enable is to forget.
+    healthy.then([Reply::status(503).header("retry-after", "600")]);
+    stack.contact("Met the second pause").await;
+    healthy.next().await;
+    eventually("it waits", waits).await;
+    let _: Value = stack.owner.patch(&path, json!({"active": false})).await.ok();
+    stack.owner.post(&format!("{path}/enable"), json!({})).await.status(200);
+    healthy.next().await;
+    stack.contact("New again").await;
+    healthy.next().await;
+    eventually("all are delivered", async || count(&stack, delivered).await == 4).await;
+    assert_eq!((unwell.count(), healthy.count()), (1, 5));
+}
+
+#[tokio::test]
 async fn a_pause_after_failures_counts_no_attempt() {
     let stack = stack_with("0,60", &[]).await;
     let receiver = Receiver::start().await;
