@@ -12,9 +12,9 @@ use tenon_common::storage::Storage;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
-use crate::bulk::exports::Exports;
-use crate::changes::Changes;
+use crate::http::export::Exports;
 use crate::http::limits::Limits;
+use crate::http::readers::Changes;
 
 /// Everything a request may need; one per process.
 #[derive(Debug)]

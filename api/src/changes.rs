@@ -2,7 +2,6 @@
 
 mod answer;
 mod poll;
-mod readers;
 mod stream;
 
 use std::sync::Arc;
@@ -18,17 +17,18 @@ use tenon_common::feed::{self, Portion, Start, Types};
 use crate::app::App;
 use crate::http::caller::{Caller, ChangesRead, Pass};
 use crate::http::error::ApiError;
+use crate::http::layers::REQUEST_DEADLINE;
 use crate::http::sse;
 use crate::openapi::tags::Tags;
 use answer::Followed;
 use poll::Reader;
 
-pub use readers::{Changes, Most};
-
 /// Where the feed is.
 pub const PATH: &str = "/api/v1/changes";
 /// The longest that a request waits for something to come.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
+/// The deadline of its requests.
+pub const LONGEST: Duration = MAX_WAIT.saturating_add(REQUEST_DEADLINE);
 /// A page ends with the event that makes it so long.
 const MAX_BYTES: i64 = 4 << 20;
 

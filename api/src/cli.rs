@@ -11,10 +11,10 @@ use tenon_common::account::tenant::{Founders, Plan};
 use tenon_common::audit::Hash;
 use tenon_common::config::{DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs};
 
-use crate::bulk::exports::Exports;
-use crate::changes::Most;
+use crate::http::export::Exports;
 use crate::http::limits::policy::Profile;
 use crate::http::limits::{Limits, Mode};
+use crate::http::readers::Most;
 
 /// Tenon's HTTP API, and the operator's commands.
 ///

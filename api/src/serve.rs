@@ -12,8 +12,7 @@ use tenon_common::{Db, operations, telemetry};
 
 use crate::app::App;
 use crate::cli::Cli;
-use crate::openapi::spec::spec;
-use crate::routes;
+use crate::routes::{self, spec};
 use watched::Watched;
 
 /// Serves until SIGTERM or SIGINT, then finishes what it has begun.

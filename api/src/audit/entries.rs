@@ -1,7 +1,6 @@
 //! `/audit-events`.
 
 mod export;
-mod shown;
 
 use std::sync::Arc;
 
@@ -22,9 +21,9 @@ use crate::http::params;
 use crate::http::refusal::Refusal;
 use crate::http::response::{Listed, Paging, Shown};
 use crate::openapi::tags::Tags;
+use crate::shown::audit_event::{AuditCategory, AuditEventBody, AuditOutcome, VerificationBody};
 
 use export::ExportedEvents;
-pub use shown::{AuditCategory, AuditEventBody, AuditOutcome, VerificationBody};
 
 /// A time of the query.
 fn instant(name: &'static str, text: Option<String>) -> Result<Option<DateTime<Utc>>, Refusal> {

@@ -10,8 +10,8 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::time::{sleep, timeout};
 
 use super::poll::{Pause, Reader};
-use super::readers::Seat;
 use crate::http::caller::Identity;
+use crate::http::readers::Seat;
 use crate::http::refusal::Refusal;
 use crate::http::sse;
 

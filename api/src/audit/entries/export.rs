@@ -15,9 +15,9 @@ use tenon_common::audit::read::{self, AuditFilter};
 use tenon_common::{Result, TenantTx};
 use uuid::Uuid;
 
-use super::AuditEventBody;
 use crate::app::App;
 use crate::http::caller::Identity;
+use crate::shown::audit_event::AuditEventBody;
 
 /// Entries that are read at once.
 const PART: usize = 1_000;
