@@ -40,7 +40,7 @@ pub struct LimitsBody {
 #[serde(rename_all = "camelCase")]
 pub struct QuotaBody {
     /// Of what: `apiKeys` that work, `importTemplates`, `uploads` that are not imported and their `uploadBytes`, `exports` that are under
-    /// way or kept and their `exportBytes`, `webhooks`, `auditSinks`, `slugsOfDay` that were taken within a day.
+    /// way or kept and their `exportBytes`, `webhooks`, `auditSinks`, `pipelines`, `slugsOfDay` that were taken within a day.
     pub quota: String,
     /// How much; null where the plan sets no bound.
     #[oai(nullable)]

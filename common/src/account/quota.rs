@@ -27,6 +27,8 @@ pub enum Quota {
     Webhooks,
     /// Sinks of the audit trail.
     AuditSinks,
+    /// Pipelines that are not deleted.
+    Pipelines,
     /// Slugs that were taken within a day.
     SlugsOfDay,
 }
@@ -35,7 +37,7 @@ const GIB: i64 = 1 << 30;
 
 impl Quota {
     /// Every quota.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ApiKeys,
         Self::ImportTemplates,
         Self::Uploads,
@@ -44,6 +46,7 @@ impl Quota {
         Self::ExportBytes,
         Self::Webhooks,
         Self::AuditSinks,
+        Self::Pipelines,
         Self::SlugsOfDay,
     ];
 
@@ -58,6 +61,7 @@ impl Quota {
             Self::ExportBytes => "exportBytes",
             Self::Webhooks => "webhooks",
             Self::AuditSinks => "auditSinks",
+            Self::Pipelines => "pipelines",
             Self::SlugsOfDay => "slugsOfDay",
         }
     }
@@ -73,6 +77,7 @@ impl Quota {
             Self::ExportBytes => "bytes in files of exports",
             Self::Webhooks => "webhooks",
             Self::AuditSinks => "audit sinks",
+            Self::Pipelines => "pipelines",
             Self::SlugsOfDay => "new slugs within a day",
         }
     }
@@ -92,6 +97,7 @@ impl Quota {
             Self::UploadBytes => by_plan(2 * GIB, 20 * GIB, 200 * GIB),
             Self::Exports => by_plan(20, 100, 500),
             Self::ExportBytes => by_plan(2 * GIB, 20 * GIB, 200 * GIB),
+            Self::Pipelines => by_plan(50, 200, 1_000),
             Self::SlugsOfDay => by_plan(5, 10, 20),
             // What each of them costs does not depend on what is paid.
             Self::Webhooks => Some(50),
@@ -123,6 +129,7 @@ impl Quota {
             }
             Self::Webhooks => "select count(*) from tenon.webhooks where tenant_id = $1 and deleted_at is null",
             Self::AuditSinks => "select count(*) from tenon.audit_sinks where tenant_id = $1 and deleted_at is null",
+            Self::Pipelines => "select count(*) from tenon.pipelines where tenant_id = $1 and deleted_at is null",
             Self::SlugsOfDay => {
                 "select count(*) from tenon.tenant_slugs where tenant_id = $1 and taken_at > now() - interval '1 day'"
             }

@@ -43,6 +43,9 @@ async fn what_is_piled_up_is_refused_at_the_plans_bound_and_shown_before() {
     let (made, refused) = until_refused(&admin, "/uploads", |_| json!({"bytes": 1})).await;
     assert_eq!(refused["details"]["quota"], if made == 0 { json!("uploadBytes") } else { json!("uploads") });
     let (made, refused) =
+        until_refused(&admin, "/connection/pipelines", |number| json!({"name": format!("P{number}")})).await;
+    assert_eq!((made, &refused["details"]["quota"]), (50, &json!("pipelines")));
+    let (made, refused) =
         until_refused(&admin, "/webhooks", |_| json!({"url": "http://127.0.0.1:9/", "events": ["*"]})).await;
     assert_eq!((made, &refused["details"]["quota"]), (50, &json!("webhooks")));
     let limits: Value = admin.get("/limits").await.ok();
