@@ -16,6 +16,7 @@ pub mod process;
 pub mod receiver;
 pub mod redis;
 pub mod stack;
+pub mod switch_run;
 
 pub use app::{Person, Served, Tenant, TestApp};
 pub use client::{Answer, Client, EventStream, StreamEvent};
