@@ -35,7 +35,10 @@ async fn look_up(app: &App, url: Option<&str>) -> Result<Vec<String>, ApiError> 
         // Refused with the other fields.
         (Err(_), Err(_)) => return Ok(Vec::new()),
     };
-    addresses::warnings(found, "The URL's host name does not resolve yet; nothing is delivered until it does")
+    addresses::warnings(
+        found,
+        "The URL's host name does not resolve to a public address yet; nothing is delivered until it does",
+    )
 }
 
 const LIST: &str = "audit sinks sort=-createdAt";

@@ -50,7 +50,7 @@ pub struct WebhookBody {
     /// The signing secret (`whsec_…`); shown once, when the webhook is created.
     #[oai(nullable)]
     pub secret: Option<String>,
-    /// What to look at: a name that does not resolve yet, …
+    /// What to look at: a name that does not resolve to a public address yet, …
     pub warnings: Vec<String>,
     /// Counts changes, from 1. The `ETag` is made of it.
     pub version: i64,
@@ -68,7 +68,8 @@ pub struct WebhookBody {
 #[derive(Object, Debug)]
 #[oai(rename = "WebhookInput", rename_all = "camelCase", example)]
 pub struct WebhookInput {
-    /// An https URL that resolves to public addresses.
+    /// An https URL of a public host, kept as it is sent. What can never work is refused with 422 `WEBHOOK_URL_REJECTED`, whose
+    /// `details.reason` says why.
     pub url: String,
     /// Names of `GET /api/v1/event-types`, or `*` for all; at least one.
     pub events: Vec<String>,
@@ -114,7 +115,8 @@ pub struct WebhookReplacement {
 #[derive(Object, Debug)]
 #[oai(rename = "WebhookPatch", rename_all = "camelCase")]
 pub struct WebhookPatch {
-    /// An https URL that resolves to public addresses.
+    /// An https URL of a public host, kept as it is sent. What can never work is refused with 422 `WEBHOOK_URL_REJECTED`, whose
+    /// `details.reason` says why.
     pub url: Option<String>,
     /// Names of `GET /api/v1/event-types`, or `*` for all; at least one.
     pub events: Option<Vec<String>>,
@@ -153,7 +155,10 @@ impl From<Webhook> for WebhookBody {
 async fn look_up(app: &App, url: Option<&str>) -> Result<Vec<String>, ApiError> {
     let Some(url) = url.and_then(|url| app.addresses.check_url(url).ok()) else { return Ok(Vec::new()) };
     let found = app.addresses.resolve(&url).await;
-    addresses::warnings(found, "The URL's host name does not resolve yet; deliveries fail until it does")
+    addresses::warnings(
+        found,
+        "The URL's host name does not resolve to a public address yet; deliveries fail until it does",
+    )
 }
 
 const LIST: &str = "webhooks sort=-createdAt";

@@ -108,7 +108,7 @@ pub async fn create(
     policy: &AddressPolicy,
     master: &MasterKey,
 ) -> Result<(Sink, Option<Secret>)> {
-    let fields = draft.check(policy)?;
+    let fields = draft.check(policy, None)?;
     refuse_too_many(tx).await?;
     let id = AuditSinkId::new();
     let secret = match fields.kind {
@@ -204,7 +204,7 @@ pub async fn update(
         active: Some(before.active),
         secret: None,
     };
-    let fields = SinkDraft { kind: Some(before.kind), ..edit(draft) }.check(policy)?;
+    let fields = SinkDraft { kind: Some(before.kind), ..edit(draft) }.check(policy, before.url.as_deref())?;
     let statement = concat!(
         "update tenon.audit_sinks set name = $3, url = $4, prefix = $5, active = $6, secret = coalesce($7, secret), attempts = 0,
                 next_attempt_at = null, lease = null, leased_until = null, version = version + 1, updated_at = $8, updated_by = $9

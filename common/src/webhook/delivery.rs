@@ -237,6 +237,17 @@ async fn set_pending(tx: &mut TenantTx<'_>, webhook: WebhookId, status: &str) ->
     Ok(())
 }
 
+/// All that waits for its turn is sent now: it waits because of an address that is not the webhook's any more.
+pub(crate) async fn hasten(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<()> {
+    let statement = "select tenon.hasten_deliveries($1, $2)";
+    let hastened: i64 =
+        sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(webhook).fetch_one(tx.conn()).await?;
+    if hastened > 0 {
+        tx.enqueued(DeliverWebhook::QUEUE);
+    }
+    Ok(())
+}
+
 /// What was paused is sent.
 pub(crate) async fn resume(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<()> {
     let statement = "update tenon.deliveries set status = 'pending', next_attempt_at = now()

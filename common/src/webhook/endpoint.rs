@@ -87,7 +87,8 @@ struct Fields {
 }
 
 impl WebhookDraft {
-    fn check(self, policy: &AddressPolicy) -> Result<Fields> {
+    /// `kept` is the address that the webhook has already: it is not asked again whether one like it would be taken today.
+    fn check(self, policy: &AddressPolicy, kept: Option<&str>) -> Result<Fields> {
         let mut errors = Vec::new();
         if self.url.is_none() {
             errors.push(FieldError::new("url", "REQUIRED", "URL is required"));
@@ -128,11 +129,13 @@ impl WebhookDraft {
             return Err(Error::Invalid(errors));
         }
         let url = self.url.unwrap_or_default();
-        let url = policy.check_url(&url).map_err(|rejected| Error::AddressRejected {
-            reason: rejected.reason(),
-            message: rejected.to_string(),
-        })?;
-        Ok(Fields { url: url.to_string(), events, description, active: self.active.unwrap_or(true), secret })
+        if kept != Some(&url) {
+            policy.check_url(&url).map_err(|rejected| Error::AddressRejected {
+                reason: rejected.reason(),
+                message: rejected.to_string(),
+            })?;
+        }
+        Ok(Fields { url, events, description, active: self.active.unwrap_or(true), secret })
     }
 }
 
@@ -179,7 +182,7 @@ pub async fn create(
     policy: &AddressPolicy,
     master: &MasterKey,
 ) -> Result<(Webhook, Secret)> {
-    let fields = draft.check(policy)?;
+    let fields = draft.check(policy, None)?;
     switching::alone(tx).await?;
     refuse_too_many(tx).await?;
     let id = WebhookId::new();
@@ -256,7 +259,7 @@ pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Webhook
 
 /// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once; none keeps it. Whether it is
 /// active, and what it has subscribed to, counts for the events committed from then on. Enabling sends what is paused, disabling pauses
-/// what is pending.
+/// what is pending. Another address gets at once what waits for the schedule or a pause of the one before.
 pub async fn update(
     tx: &mut TenantTx<'_>,
     id: WebhookId,
@@ -302,7 +305,7 @@ async fn change(
         active: Some(before.active),
         secret: None,
     };
-    let fields = edit(draft).check(policy)?;
+    let fields = edit(draft).check(policy, Some(&before.url))?;
     let statement = concat!(
         "update tenon.webhooks set url = $3, events = $4, description = $5,
                 active_since = case when $6 and not active then pg_current_snapshot() else active_since end,
@@ -334,6 +337,7 @@ async fn change(
             not_gathered = switching::not_gathered(tx, id).await?;
             super::delivery::resume(tx, id).await?;
         }
+        (true, true) if before.url != after.url => super::delivery::hasten(tx, id).await?,
         _ => {}
     }
     change::record(tx, &[after.change(EventType::WEBHOOK_UPDATED, Some(&before))?]).await?;

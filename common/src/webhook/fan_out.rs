@@ -61,6 +61,7 @@ struct Match {
     body: String,
     webhook_id: WebhookId,
     url: String,
+    address_version: i64,
     is_sent: bool,
     failing: bool,
     secret: Vec<u8>,
@@ -110,6 +111,7 @@ impl Match {
             schedule_attempts: 0,
             job_id: Some(job.id.clone()),
             url: self.url,
+            address_version: self.address_version,
             active: true,
             deleted: false,
             failing: self.failing,
@@ -130,7 +132,7 @@ async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Re
         "with held as materialized (
              select j.id from apalis.jobs j where j.id = any ($2) and j.lock_by = $4 for update
          )
-         select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id, h.url,
+         select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id, h.url, h.address_version,
                 h.active and t.deleted_at is null as is_sent, h.failing_since is not null as failing, h.secret,
                 h.previous_secret, h.previous_secret_expires_at
          from unnest($2::text[], $3::uuid[]) as w (job, event_id)

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::db::Db;
+use crate::actor::Actor;
+use crate::db::{Db, TenantTx};
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::secret::MasterKey;
@@ -36,6 +37,8 @@ pub struct Sending {
     pub job_id: Option<String>,
     /// Where to.
     pub url: String,
+    /// Grows when the address changes and when the webhook is enabled: what was learned of the address before is worth nothing then.
+    pub address_version: i64,
     /// Whether the webhook is enabled, and its tenant not deleted.
     pub active: bool,
     /// Whether it is deleted.
@@ -78,13 +81,24 @@ pub async fn load(db: &Db, wanted: &[DeliverWebhook]) -> Result<Vec<Sending>> {
         events.push(wanted.event_id);
     }
     let mut connection = db.lookup().await?;
-    sqlx::query_as("select * from tenon.load_deliveries($1, $2, $3)")
+    sqlx::query_as("select * from tenon.read_deliveries($1, $2, $3)")
         .bind(tenants)
         .bind(webhooks)
         .bind(events)
         .fetch_all(&mut *connection)
         .await
         .map_err(Error::from)
+}
+
+/// Whether the webhook's address is still the one that was read, or was at least neither changed nor enabled since.
+pub async fn is_same_address(db: &Db, sending: &Sending) -> Result<bool> {
+    let statement = "select address_version from tenon.webhooks where tenant_id = $1 and id = $2";
+    let read = async |tx: &mut TenantTx<'_>| {
+        let query = sqlx::query_scalar(statement).bind(sending.tenant_id).bind(sending.webhook_id);
+        Ok(query.fetch_optional(tx.conn()).await?)
+    };
+    let version: Option<i64> = db.read(&Actor::system(sending.tenant_id), read).await?;
+    Ok(version.is_none_or(|version| version == sending.address_version))
 }
 
 /// The end of a job's turn.
