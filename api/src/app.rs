@@ -12,9 +12,9 @@ use tenon_common::storage::Storage;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
-use crate::bulk::exports::Exports;
-use crate::changes::Changes;
+use crate::http::export::Exports;
 use crate::http::limits::Limits;
+use crate::http::readers::Changes;
 
 /// Everything a request may need; one per process.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub struct App {
     pub changes: Changes,
     /// How long a deleted organization can be restored.
     pub tenant_retention: chrono::TimeDelta,
+    /// Who may found organizations.
+    pub founders: tenant::Founders,
     /// Where webhooks may go.
     pub addresses: AddressPolicy,
     /// Exports that are streamed.
@@ -70,6 +72,7 @@ impl App {
             limits: Limits::default(),
             changes: Changes::new(db.clone()),
             tenant_retention: tenant::RETENTION,
+            founders: tenant::Founders::Admins,
             addresses,
             exports: Exports::default(),
             trusted_proxies,

@@ -12,8 +12,7 @@ use tenon_common::{Db, operations, telemetry};
 
 use crate::app::App;
 use crate::cli::Cli;
-use crate::openapi::spec::spec;
-use crate::routes;
+use crate::routes::{self, spec};
 use watched::Watched;
 
 /// Serves until SIGTERM or SIGINT, then finishes what it has begun.
@@ -49,6 +48,7 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     app.limits = limits;
     app.imports = cli.imports.limits();
     app.tenant_retention = cli.retention.tenants();
+    app.founders = cli.organizations.organization_creation;
     app.changes.most = cli.changes.most();
     app.exports = cli.exports.exports(cli.http.client_stall_deadline);
     let app = Arc::new(app);

@@ -8,6 +8,7 @@ use poem_openapi::types::{Example, MaybeUndefined};
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
+use tenon_common::event::EventType;
 use tenon_common::id::WebhookId;
 use tenon_common::webhook::endpoint::{self, Changed, Webhook, WebhookDraft};
 use tenon_common::webhook::switching::NotGathered;
@@ -196,7 +197,8 @@ impl WebhooksApi {
     /// Create a webhook
     ///
     /// It gets the events that are committed after it. The answer is the only one that shows the secret. Deliveries are signed
-    /// as Standard Webhooks says: verify them with its library for your language. Needs `webhooks:write`.
+    /// as Standard Webhooks says: verify them with its library for your language. Needs `webhooks:write`, and to read what its events
+    /// tell of, such as `contacts:read` for `contact.created`; for `*` all of it.
     #[oai(path = "/", method = "post", operation_id = "create_webhook")]
     async fn create(
         &self,
@@ -211,6 +213,7 @@ impl WebhooksApi {
         body: Body<WebhookInput>,
     ) -> Result<Answered<Created<WebhookBody>>, ApiError> {
         let input = body.0;
+        caller.allow_all(EventType::reading_all(&input.events))?;
         let warnings = look_up(&app, Some(&input.url)).await?;
         let draft = WebhookDraft {
             url: Some(input.url),
@@ -250,7 +253,8 @@ impl WebhooksApi {
 
     /// Replace a webhook
     ///
-    /// `url` and `secret` are kept where they are absent; the rest is replaced. Needs `webhooks:write`.
+    /// `url` and `secret` are kept where they are absent; the rest is replaced. Needs `webhooks:write`, and to read what its events tell
+    /// of, as for creating it.
     #[oai(path = "/:id", method = "put", operation_id = "replace_webhook")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
@@ -279,15 +283,16 @@ impl WebhooksApi {
             active: Some(input.active.unwrap_or(true)),
             secret: input.secret.clone(),
         };
-        let asked =
-            Change { id: WebhookId(id.0), expected: params::if_match(if_match.as_deref())?, warnings };
+        let expected = params::if_match(if_match.as_deref())?;
+        let asked = Change { id: WebhookId(id.0), expected, only_stops: false, warnings };
         asked.make(&app, &caller, &once, prefer, edit).await
     }
 
     /// Change a webhook
     ///
     /// JSON merge patch (RFC 7396). `active` and `events` count for what is committed from then on: a webhook gets the events
-    /// that it was active and subscribed for when they were committed. Needs `webhooks:write`.
+    /// that it was active and subscribed for when they were committed. Needs `webhooks:write`, and to read what its events tell
+    /// of, as for creating it, unless `active` is set to false and neither `url` nor `events` is given.
     #[oai(path = "/:id", method = "patch", operation_id = "update_webhook")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
@@ -308,6 +313,7 @@ impl WebhooksApi {
         body: Body<WebhookPatch>,
     ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
         let input = body.0;
+        let only_stops = input.active == Some(false) && input.url.is_none() && input.events.is_none();
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |mut draft: WebhookDraft| {
             input.description.clone().update_to(&mut draft.description);
@@ -319,8 +325,8 @@ impl WebhooksApi {
                 secret: input.secret.clone(),
             }
         };
-        let asked =
-            Change { id: WebhookId(id.0), expected: params::if_match(if_match.as_deref())?, warnings };
+        let expected = params::if_match(if_match.as_deref())?;
+        let asked = Change { id: WebhookId(id.0), expected, only_stops, warnings };
         asked.make(&app, &caller, &once, prefer, edit).await
     }
 
@@ -367,6 +373,8 @@ pub(super) fn warnings_of(NotGathered { events, or_more }: NotGathered) -> Vec<S
 struct Change {
     id: WebhookId,
     expected: Option<i64>,
+    /// Whether it sends nothing to anybody that was not sent there before.
+    only_stops: bool,
     warnings: Vec<String>,
 }
 
@@ -379,11 +387,14 @@ impl Change {
         prefer: Prefer,
         edit: impl Fn(WebhookDraft) -> WebhookDraft + Send + Sync,
     ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
-        let Self { id, expected, warnings } = self;
+        let Self { id, expected, only_stops, warnings } = self;
         let update = || {
             async |tx: &mut TenantTx<'_>| {
                 let Changed { webhook, not_gathered } =
                     endpoint::update(tx, id, expected, &app.addresses, &app.master, &edit).await?;
+                if !only_stops {
+                    caller.allow_all(EventType::reading_all(&webhook.events))?;
+                }
                 let version = webhook.version;
                 let warnings = [warnings.clone(), warnings_of(not_gathered)].concat();
                 Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))

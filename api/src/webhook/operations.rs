@@ -8,6 +8,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
+use tenon_common::event::EventType;
 use tenon_common::id::WebhookId;
 use tenon_common::webhook::endpoint::{self, Changed};
 use tenon_common::webhook::rotation::{self, Secrets};
@@ -291,7 +292,7 @@ impl WebhookOperationsApi {
     /// What is paused is sent, and events are gathered from now on: whether a webhook gets an event is decided by whether it was
     /// active when the event was committed. `warnings` tells how many of the events that it was subscribed to were committed
     /// while it was disabled, are still kept, and were not gathered. A webhook that is active already is not changed. Needs
-    /// `webhooks:write`.
+    /// `webhooks:write`, and to read what its events tell of, as for creating it.
     #[oai(path = "/:id/enable", method = "post", operation_id = "enable_webhook")]
     async fn enable(
         &self,
@@ -311,6 +312,7 @@ impl WebhookOperationsApi {
             async |tx: &mut TenantTx<'_>| {
                 let Changed { webhook, not_gathered } =
                     endpoint::enable(tx, id, &app.addresses, &app.master).await?;
+                caller.allow_all(EventType::reading_all(&webhook.events))?;
                 let version = webhook.version;
                 let warnings = warnings_of(not_gathered);
                 Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))

@@ -279,13 +279,7 @@ impl<'c> TenantTx<'c> {
         actor: &Actor,
         first: &str,
     ) -> Result<Self> {
-        let user = actor.principal.user().map(|user| user.to_string()).unwrap_or_default();
-        // Ids and a number: the text cannot inject. Local settings end with the transaction.
-        let statement = format!(
-            "{begin}; SET LOCAL app.tenant_id = '{}'; SET LOCAL app.user_id = '{user}'; SET LOCAL app.rank = '{}'; {first}",
-            actor.tenant,
-            actor.role.rank()
-        );
+        let statement = format!("{begin}; {}; {first}", settings(actor));
         let inner = connection.begin_with(AssertSqlSafe(statement)).await?;
         Ok(Self { inner, actor: actor.clone(), enqueued: Vec::new(), bulk: None })
     }
@@ -322,6 +316,13 @@ impl<'c> TenantTx<'c> {
         }
     }
 
+    /// Goes on as somebody else, in another tenant, within the same transaction: what founds one from another one's request. Answers who it
+    /// was, to be given back.
+    pub(crate) async fn become_another(&mut self, actor: Actor) -> Result<Actor> {
+        sqlx::raw_sql(AssertSqlSafe(settings(&actor))).execute(&mut *self.inner).await?;
+        Ok(std::mem::replace(&mut self.actor, actor))
+    }
+
     /// Lets the rest of the transaction see all of the tenant. For the one case in which a change that the caller may make
     /// leaves the record outside its own scope: giving it to somebody else, or being it no more.
     pub(crate) async fn widen_to_tenant(&mut self) -> Result<()> {
@@ -335,6 +336,16 @@ impl<'c> TenantTx<'c> {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *self.inner).await?;
         Ok(())
     }
+}
+
+/// Who asks, as the policies read it. Ids and a number: the text cannot inject. Local settings end with the transaction.
+fn settings(actor: &Actor) -> String {
+    let user = actor.principal.user().map(|user| user.to_string()).unwrap_or_default();
+    format!(
+        "SET LOCAL app.tenant_id = '{}'; SET LOCAL app.user_id = '{user}'; SET LOCAL app.rank = '{}'",
+        actor.tenant,
+        actor.role.rank()
+    )
 }
 
 /// A transaction without a tenant: it sees no row of any tenant table.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::account::quota::{self, Quota};
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
 use crate::crm::rules;
@@ -18,9 +19,6 @@ use crate::webhook::address::AddressPolicy;
 use crate::webhook::signature::Secret;
 use crate::webhook::switching::{self, NotGathered};
 use crate::wire;
-
-/// The most webhooks of a tenant.
-pub const MAX_WEBHOOKS: i64 = 50;
 
 /// A webhook, without its secret.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow)]
@@ -184,7 +182,7 @@ pub async fn create(
 ) -> Result<(Webhook, Secret)> {
     let fields = draft.check(policy, None)?;
     switching::alone(tx).await?;
-    refuse_too_many(tx).await?;
+    quota::claim(tx, Quota::Webhooks, 1).await?;
     let id = WebhookId::new();
     let secret = fields.secret.unwrap_or_else(Secret::generate);
     let statement = concat!(
@@ -206,16 +204,6 @@ pub async fn create(
         .await?;
     change::record(tx, &[webhook.change(EventType::WEBHOOK_CREATED, None)?]).await?;
     Ok((webhook, secret))
-}
-
-async fn refuse_too_many(tx: &mut TenantTx<'_>) -> Result<()> {
-    let count = "select count(*) from tenon.webhooks where tenant_id = $1 and deleted_at is null";
-    let count: i64 = sqlx::query_scalar(count).bind(tx.actor().tenant).fetch_one(tx.conn()).await?;
-    if count < MAX_WEBHOOKS {
-        Ok(())
-    } else {
-        Err(Error::state(format!("An organization has at most {MAX_WEBHOOKS} webhooks")))
-    }
 }
 
 /// The webhook.
