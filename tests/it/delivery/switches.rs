@@ -117,7 +117,7 @@ async fn what_a_disabled_webhook_had_subscribed_to_at_the_time_is_told_exactly()
     fifty_contacts(&stack).await;
     set(&stack, &webhook, json!({"events": ["company.created"]})).await;
     fifty_contacts(&stack).await;
-    stack.owner.post("/companies", json!({"name": "Acme"})).await.status(201);
+    stack.owner.post("/connection/companies", json!({"name": "Acme"})).await.status(201);
     let enabled = enable(&stack, &webhook).await;
     assert!(not_gathered(&enabled).starts_with("51 events"), "{enabled}");
     all_fanned_out(&stack).await;

@@ -7,7 +7,7 @@ mod options;
 mod switches;
 mod writes;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::time::Duration;
@@ -54,15 +54,15 @@ pub async fn run(options: &Options) -> Result<Account> {
                 webhook.enable(&stack.owner).await?;
             }
             account::settle(&stack).await?;
-            let account = Account::draw_up(options, &stack, &webhooks, &writes, &arrivals).await?;
-            let account = Account { rounds: round, kills, ..account };
+            let mut account = Account::draw_up(options, &stack, &webhooks, &writes, &arrivals).await?;
+            (account.rounds, account.kills) = (round, kills);
             eprintln!("{account}");
             if round == options.rounds || !account.is_clean() {
                 return Ok(account);
             }
         }
     }
-    unreachable!("the last round draws up an account")
+    bail!("there was no round")
 }
 
 /// A round; whether the worker was killed in it.
@@ -78,10 +78,11 @@ async fn one(
     let writing = writes.iter_mut().map(|writes| (own(), writes)).collect::<Vec<_>>();
     let switching = webhooks.iter_mut().map(|webhook| (own(), webhook)).collect::<Vec<_>>();
     let (is_killed, after) = (rng.random_ratio(1, options.kill_in), ROUND.mul_f64(rng.random()));
-    let writing = futures::future::try_join_all(
-        writing.into_iter().map(|(mut rng, writes)| writes.some(&owner, &mut rng)).collect::<Vec<_>>(),
-    );
-    let switching = switching.into_iter().map(|(rng, webhook)| webhook.some(&owner, rng));
+    let client = &owner;
+    let writing =
+        writing.into_iter().map(|(mut rng, writes)| async move { writes.some(client, &mut rng).await });
+    let writing = futures::future::try_join_all(writing);
+    let switching = switching.into_iter().map(|(rng, webhook)| webhook.some(client, rng));
     let switching = futures::future::try_join_all(switching);
     let killing = async {
         if is_killed {
@@ -89,7 +90,7 @@ async fn one(
             stack.worker.kill9().await;
             stack.worker.try_start_again().await.context("starting the worker again")?;
         }
-        Ok(())
+        anyhow::Ok(())
     };
     tokio::try_join!(writing, switching, killing)?;
     Ok(is_killed)
