@@ -64,6 +64,7 @@ pub async fn live(
     app.limits = limits;
     app.imports = cli.imports.limits();
     app.tenant_retention = cli.retention.tenants();
+    app.founders = cli.organizations.organization_creation;
     app.changes.most = cli.changes.most();
     app.exports = cli.exports.exports(cli.http.client_stall_deadline);
     let app = Arc::new(app);

@@ -116,7 +116,8 @@ fn names(known: &[FieldName]) -> String {
     known.iter().map(|field| field.name).collect::<Vec<_>>().join(", ")
 }
 
-fn quoted(columns: &[String]) -> String {
+/// Names as a message has them.
+pub(super) fn quoted(columns: &[String]) -> String {
     columns.iter().map(|column| format!("{column:?}")).collect::<Vec<_>>().join(", ")
 }
 

@@ -20,6 +20,7 @@ pub mod mapping;
 pub(crate) mod object;
 mod options;
 pub mod reader;
+pub mod reading;
 pub mod revert;
 pub mod rows;
 mod run;

@@ -89,7 +89,7 @@ choice! {
         Ndjson = "ndjson",
         /// An array of JSON objects.
         Json = "json",
-        /// A workbook, whose first sheet is read.
+        /// A workbook, of which one sheet is read.
         Xlsx = "xlsx",
     } default Csv
 }
@@ -139,6 +139,9 @@ pub struct Options {
     /// How the file's text is encoded, by the names of the Encoding Standard; found out where it is not said.
     #[serde(default)]
     pub encoding: Option<String>,
+    /// The sheet of a workbook that is read; the first one with rows where it is not said.
+    #[serde(default)]
+    pub sheet: Option<String>,
     /// How days are written.
     #[serde(default)]
     pub date_format: DateFormat,
@@ -170,6 +173,7 @@ impl Options {
             format: None,
             delimiter: None,
             encoding: None,
+            sheet: None,
             date_format: DateFormat::default(),
             phone_country: None,
             empty_cells: EmptyCells::default(),

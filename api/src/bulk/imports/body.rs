@@ -4,11 +4,12 @@ use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use tenon_common::import::chunk::RowError;
 use tenon_common::import::mapping::Column;
+use tenon_common::import::reading::FileReading;
 use tenon_common::import::rows::RowOutcome;
 use tenon_common::import::{Import, State};
 use uuid::Uuid;
 
-use super::options::{ImportBulkEvents, ImportMode, ImportObject, ImportOnDuplicate};
+use super::options::{ImportBulkEvents, ImportFormat, ImportMode, ImportObject, ImportOnDuplicate};
 use crate::http::actor::ActorBody;
 use crate::http::timestamp::Timestamp;
 
@@ -85,6 +86,9 @@ pub struct ImportBody {
     pub file_bytes: i64,
     /// The file's columns and what they are for, once they are known.
     pub columns: Vec<ImportColumn>,
+    /// How the file was read; null until all of it was looked at.
+    #[oai(nullable)]
+    pub reading: Option<ImportReading>,
     /// Rows of the file; null until all of it was looked at.
     #[oai(nullable)]
     pub total: Option<i64>,
@@ -154,6 +158,59 @@ pub struct ImportColumn {
     pub guessed: bool,
 }
 
+/// How a file was read: what was said of it, and what was found out.
+#[derive(Object, Serialize, Debug)]
+#[oai(rename = "ImportReading", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct ImportReading {
+    /// What the file is.
+    pub format: ImportFormat,
+    /// How its text is encoded, by the names of the Encoding Standard; null of a workbook.
+    #[oai(nullable)]
+    pub encoding: Option<String>,
+    /// What parts its cells; null of a file that is no CSV.
+    #[oai(nullable)]
+    pub delimiter: Option<String>,
+    /// Whether a backslash makes the next quote a character, where others write the quote twice.
+    pub backslash: bool,
+    /// The sheet of a workbook that was read.
+    #[oai(nullable)]
+    pub sheet: Option<String>,
+    /// The workbook's other sheets, which were not.
+    pub other_sheets: Vec<String>,
+    /// Columns that say something, and are for no field: of a workbook those too that stand beside its table, known by their places.
+    pub ignored: Vec<ImportIgnored>,
+}
+
+/// A column of which nothing is read.
+#[derive(Object, Serialize, Debug)]
+#[oai(rename = "ImportIgnored", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct ImportIgnored {
+    /// Its name; of one without a name its place, such as `Column 4`.
+    pub column: String,
+    /// Cells of it that are not empty.
+    pub values: i64,
+}
+
+impl From<&FileReading> for ImportReading {
+    fn from(reading: &FileReading) -> Self {
+        let ignored = reading.ignored.iter().map(|ignored| ImportIgnored {
+            column: ignored.column.clone(),
+            values: i64::try_from(ignored.values).unwrap_or(i64::MAX),
+        });
+        Self {
+            format: reading.format.into(),
+            encoding: reading.encoding.clone(),
+            delimiter: reading.delimiter.map(String::from),
+            backslash: reading.backslash,
+            sheet: reading.sheet.clone(),
+            other_sheets: reading.other_sheets.clone(),
+            ignored: ignored.collect(),
+        }
+    }
+}
+
 impl From<Column> for ImportColumn {
     fn from(column: Column) -> Self {
         Self { name: column.name, field: column.field.map(str::to_owned), guessed: column.guessed }
@@ -174,6 +231,7 @@ impl From<Import> for ImportBody {
             dry_run: import.dry_run,
             state: import.state().into(),
             columns: import.mapping().into_iter().map(ImportColumn::from).collect(),
+            reading: import.reading().map(ImportReading::from),
             total: import.total,
             processed: import.committed_through_row,
             created: counts.created,

@@ -117,7 +117,7 @@ choice! {
         Ndjson = "ndjson",
         /// An array of JSON objects.
         Json = "json",
-        /// A workbook, whose first sheet is read.
+        /// A workbook, of which one sheet is read.
         Xlsx = "xlsx",
     }
 }
@@ -149,9 +149,13 @@ pub struct OptionsInput {
     /// What parts cells: a comma, a semicolon, a tab or `|`; found out if absent.
     #[oai(validator(min_length = 1, max_length = 1))]
     pub delimiter: Option<String>,
-    /// The text's encoding by its name in the Encoding Standard, such as `windows-1252`; found out if absent.
+    /// The text's encoding by its name in the Encoding Standard, such as `windows-1252`; found out from all of the file if absent. A
+    /// file that is not in the encoding that is said is refused.
     #[oai(validator(max_length = 40))]
     pub encoding: Option<String>,
+    /// The sheet of a workbook that is read, by its name; the first one with rows if absent.
+    #[oai(validator(max_length = 100))]
+    pub sheet: Option<String>,
     /// How days are written; `YYYY-MM-DD` if absent. That form is always read.
     pub date_format: Option<ImportDateFormat>,
     /// The country (ISO 3166-1 alpha-2) of phone numbers that are written without one, such as `DE`.
@@ -206,6 +210,7 @@ impl OptionsInput {
         options.delimiter =
             self.delimiter.and_then(|delimiter| delimiter.chars().next()).or(options.delimiter);
         options.encoding = self.encoding.or(options.encoding);
+        options.sheet = self.sheet.or(options.sheet);
         options.phone_country = self.phone_country.or(options.phone_country);
         options.max_errors = self.max_errors.map(i64::unsigned_abs).or(options.max_errors);
         Ok(options)

@@ -84,6 +84,9 @@ pub struct TemplateOptions {
     /// The text's encoding; null to find it out.
     #[oai(nullable)]
     pub encoding: Option<String>,
+    /// The sheet of a workbook that is read; null for the first one with rows.
+    #[oai(nullable)]
+    pub sheet: Option<String>,
     /// How days are written.
     pub date_format: ImportDateFormat,
     /// The country of phone numbers that are written without one.
@@ -114,6 +117,7 @@ impl From<Template> for TemplateBody {
             format: of.format.map(ImportFormat::from),
             delimiter: of.delimiter.map(String::from),
             encoding: of.encoding.clone(),
+            sheet: of.sheet.clone(),
             date_format: of.date_format.into(),
             phone_country: of.phone_country.clone(),
             empty_cells: of.empty_cells.into(),

@@ -67,7 +67,7 @@ impl<R: Importable> Reading<R> {
         for ((column, field), cell) in self.columns.iter().zip(&row.cells) {
             let Some(field) = *field else { continue };
             let says = match cell {
-                Cell::Text(text) => Some(text.as_str()),
+                Cell::Text(text) | Cell::Number(text) => Some(text.as_str()),
                 Cell::Null => None,
                 Cell::Empty if self.empty_cells == EmptyCells::Clear => None,
                 Cell::Empty => continue,
