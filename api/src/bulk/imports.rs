@@ -53,8 +53,9 @@ impl ImportsApi {
     /// pieces. A file that is not what it says, and a
     /// mapping that does not fit its columns, are refused at once with the reason; 202 answers the import, which goes on by itself:
     /// `GET` of its `Location` follows it. With `dryRun` everything is tried and nothing kept; `POST …/resume` then does it.
-    /// Columns of which `mapping` says nothing are guessed by their names; `GET …/preview` shows how the file was read. A row that is refused is a result, not a failure: the
-    /// others are done. What is imported needs its own permission too, such as `contacts:write`. Needs `imports:write`.
+    /// Columns of which `mapping` says nothing are guessed by their names; `GET …/preview` shows how the file was read. A row that is
+    /// refused is a result, not a failure: the others are done. What is imported needs its own permission too, such as `contacts:write`.
+    /// Needs `imports:write`.
     #[oai(path = "/api/v1/imports", method = "post", operation_id = "create_import")]
     async fn create(
         &self,
