@@ -194,6 +194,12 @@ impl Error {
         Self::Conflict(Conflict { code: ConflictCode::Duplicate, message, field: Some(field), with })
     }
 
+    /// Whether the database broke a transaction off that may well go through when it is tried again: serialization, deadlock.
+    pub(crate) fn is_for_the_sake_of_others(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(error)) = self else { return false };
+        matches!(error.code().as_deref(), Some("40001" | "40P01"))
+    }
+
     /// The record's state does not allow the action.
     pub fn state(message: impl Into<String>) -> Self {
         Self::Conflict(Conflict {

@@ -1,6 +1,8 @@
 //! From a change to its receiver, through the real binaries.
 
+mod attempts;
 mod receivers;
+mod switches;
 
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;

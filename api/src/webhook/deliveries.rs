@@ -45,7 +45,7 @@ pub struct DeliveryBody {
     pub payload: Option<Any<serde_json::Value>>,
     /// Where it stands.
     pub status: DeliveryStatus,
-    /// Attempts that have ended.
+    /// Attempts that have ended, interrupted ones too.
     pub attempts: i32,
     /// When the next attempt is due; null unless pending.
     #[oai(nullable)]
@@ -96,10 +96,10 @@ pub struct AttemptBody {
     pub number: i32,
     /// When it began.
     pub started_at: Timestamp,
-    /// How long it took, in milliseconds.
+    /// How long it took, in milliseconds; 0 where that is not known.
     pub duration_ms: i32,
     /// `success`, `http_3xx`, `http_4xx`, `http_5xx`, `timeout`, `connect`, `dns`, `tls`, `ssrf_blocked`, or
-    /// `interrupted` where the worker died or stopped in the middle.
+    /// `interrupted` where the worker died or stopped in the middle: whether the receiver got it is not known then.
     pub outcome: String,
     /// The answer's status.
     #[oai(nullable)]

@@ -10,7 +10,8 @@ use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::event::EventType;
 use tenon_common::id::WebhookId;
-use tenon_common::webhook::endpoint::{self, Webhook, WebhookDraft};
+use tenon_common::webhook::endpoint::{self, Changed, Webhook, WebhookDraft};
+use tenon_common::webhook::switching::NotGathered;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -276,11 +277,11 @@ impl WebhooksApi {
         let input = body.0;
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |draft: WebhookDraft| WebhookDraft {
-            url: input.url.or(draft.url),
-            events: Some(input.events),
-            description: input.description,
+            url: input.url.clone().or(draft.url),
+            events: Some(input.events.clone()),
+            description: input.description.clone(),
             active: Some(input.active.unwrap_or(true)),
-            secret: input.secret,
+            secret: input.secret.clone(),
         };
         let expected = params::if_match(if_match.as_deref())?;
         let asked = Change { id: WebhookId(id.0), expected, only_stops: false, warnings };
@@ -289,8 +290,9 @@ impl WebhooksApi {
 
     /// Change a webhook
     ///
-    /// JSON merge patch (RFC 7396). Needs `webhooks:write`, and to read what its events tell of, as for creating it, unless `active` is
-    /// set to false and neither `url` nor `events` is given.
+    /// JSON merge patch (RFC 7396). `active` and `events` count for what is committed from then on: a webhook gets the events
+    /// that it was active and subscribed for when they were committed. Needs `webhooks:write`, and to read what its events tell
+    /// of, as for creating it, unless `active` is set to false and neither `url` nor `events` is given.
     #[oai(path = "/:id", method = "patch", operation_id = "update_webhook")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
@@ -314,13 +316,13 @@ impl WebhooksApi {
         let only_stops = input.active == Some(false) && input.url.is_none() && input.events.is_none();
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |mut draft: WebhookDraft| {
-            input.description.update_to(&mut draft.description);
+            input.description.clone().update_to(&mut draft.description);
             WebhookDraft {
-                url: input.url.or(draft.url),
-                events: input.events.or(draft.events),
+                url: input.url.clone().or(draft.url),
+                events: input.events.clone().or(draft.events),
                 description: draft.description,
                 active: input.active.or(draft.active),
-                secret: input.secret,
+                secret: input.secret.clone(),
             }
         };
         let expected = params::if_match(if_match.as_deref())?;
@@ -349,12 +351,22 @@ impl WebhooksApi {
         prefer: Prefer,
     ) -> Result<Answered<Deleted<WebhookBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
-        let delete = async |tx: &mut TenantTx<'_>| {
-            let webhook = endpoint::delete(tx, WebhookId(id.0), expected).await?;
-            Ok(Deleted::preferring(prefer, || webhook.into()))
+        let delete = || {
+            async |tx: &mut TenantTx<'_>| {
+                let webhook = endpoint::delete(tx, WebhookId(id.0), expected).await?;
+                Ok(Deleted::preferring(prefer, || webhook.into()))
+            }
         };
-        once.write(&app, &caller, prefer, delete).await
+        once.write_again(&app, &caller, prefer, delete).await
     }
+}
+
+/// What to say of the events that a webhook did not gather.
+pub(super) fn warnings_of(NotGathered { events, or_more }: NotGathered) -> Vec<String> {
+    let at_least = if or_more { "At least " } else { "" };
+    let warning =
+        || format!("{at_least}{events} events happened while the webhook was disabled and were not gathered");
+    if events > 0 || or_more { vec![warning()] } else { Vec::new() }
 }
 
 /// Which webhook to change, and what to say beside it.
@@ -373,17 +385,21 @@ impl Change {
         caller: &Caller<WebhooksWrite>,
         once: &Once,
         prefer: Prefer,
-        edit: impl FnOnce(WebhookDraft) -> WebhookDraft + Send,
+        edit: impl Fn(WebhookDraft) -> WebhookDraft + Send + Sync,
     ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
         let Self { id, expected, only_stops, warnings } = self;
-        let update = async |tx: &mut TenantTx<'_>| {
-            let webhook = endpoint::update(tx, id, expected, &app.addresses, &app.master, edit).await?;
-            if !only_stops {
-                caller.allow_all(EventType::reading_all(&webhook.events))?;
+        let update = || {
+            async |tx: &mut TenantTx<'_>| {
+                let Changed { webhook, not_gathered } =
+                    endpoint::update(tx, id, expected, &app.addresses, &app.master, &edit).await?;
+                if !only_stops {
+                    caller.allow_all(EventType::reading_all(&webhook.events))?;
+                }
+                let version = webhook.version;
+                let warnings = [warnings.clone(), warnings_of(not_gathered)].concat();
+                Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))
             }
-            let version = webhook.version;
-            Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))
         };
-        once.write(app, caller, prefer, update).await
+        once.write_again(app, caller, prefer, update).await
     }
 }

@@ -17,6 +17,7 @@ use crate::page::{Page, SortKey, Window};
 use crate::secret::{MasterKey, Purpose};
 use crate::webhook::address::AddressPolicy;
 use crate::webhook::signature::Secret;
+use crate::webhook::switching::{self, NotGathered};
 use crate::wire;
 
 /// A webhook, without its secret.
@@ -64,6 +65,15 @@ pub struct WebhookDraft {
     pub active: Option<bool>,
     /// `whsec_…`; one is made where none is given.
     pub secret: Option<String>,
+}
+
+/// A webhook that was changed.
+#[derive(Debug)]
+pub struct Changed {
+    /// As it is now.
+    pub webhook: Webhook,
+    /// Where it is active again: what it did not gather meanwhile.
+    pub not_gathered: NotGathered,
 }
 
 struct Fields {
@@ -171,6 +181,7 @@ pub async fn create(
     master: &MasterKey,
 ) -> Result<(Webhook, Secret)> {
     let fields = draft.check(policy, None)?;
+    switching::alone(tx).await?;
     quota::claim(tx, Quota::Webhooks, 1).await?;
     let id = WebhookId::new();
     let secret = fields.secret.unwrap_or_else(Secret::generate);
@@ -234,9 +245,9 @@ pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Webhook
     Ok(Page::of(items, total, window))
 }
 
-/// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once; none keeps it. Enabling
-/// it begins with the events committed from then on; what is paused is sent again. Disabling pauses what is pending. Another address gets
-/// at once what waits for the schedule or a pause of the one before.
+/// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once; none keeps it. Whether it is
+/// active, and what it has subscribed to, counts for the events committed from then on. Enabling sends what is paused, disabling pauses
+/// what is pending. Another address gets at once what waits for the schedule or a pause of the one before.
 pub async fn update(
     tx: &mut TenantTx<'_>,
     id: WebhookId,
@@ -244,8 +255,37 @@ pub async fn update(
     policy: &AddressPolicy,
     master: &MasterKey,
     edit: impl FnOnce(WebhookDraft) -> WebhookDraft,
-) -> Result<Webhook> {
+) -> Result<Changed> {
+    switching::alone(tx).await?;
     let before = lock(tx, id, expected).await?;
+    change(tx, before, policy, master, edit).await
+}
+
+/// Enables a webhook: what is paused is sent, however it came to be. One that is active already is not changed.
+pub async fn enable(
+    tx: &mut TenantTx<'_>,
+    id: WebhookId,
+    policy: &AddressPolicy,
+    master: &MasterKey,
+) -> Result<Changed> {
+    switching::alone(tx).await?;
+    let before = lock(tx, id, None).await?;
+    if before.active {
+        super::delivery::resume(tx, id).await?;
+        return Ok(Changed { webhook: before, not_gathered: NotGathered::default() });
+    }
+    let edit = |draft: WebhookDraft| WebhookDraft { active: Some(true), ..draft };
+    change(tx, before, policy, master, edit).await
+}
+
+async fn change(
+    tx: &mut TenantTx<'_>,
+    before: Webhook,
+    policy: &AddressPolicy,
+    master: &MasterKey,
+    edit: impl FnOnce(WebhookDraft) -> WebhookDraft,
+) -> Result<Changed> {
+    let id = before.id;
     let draft = WebhookDraft {
         url: Some(before.url.clone()),
         events: Some(before.events.clone()),
@@ -278,34 +318,23 @@ pub async fn update(
         .bind(tx.actor().principal.reference().to_string())
         .fetch_one(tx.conn())
         .await?;
+    let mut not_gathered = NotGathered::default();
     match (before.active, after.active) {
         (true, false) => super::delivery::pause(tx, id).await?,
-        (false, true) => super::delivery::resume(tx, id).await?,
+        (false, true) => {
+            not_gathered = switching::not_gathered(tx, id).await?;
+            super::delivery::resume(tx, id).await?;
+        }
         (true, true) if before.url != after.url => super::delivery::hasten(tx, id).await?,
         _ => {}
     }
     change::record(tx, &[after.change(EventType::WEBHOOK_UPDATED, Some(&before))?]).await?;
-    Ok(after)
-}
-
-/// How many events happened while a webhook was disabled and were not gathered, counted to 10,001: what a replay would bring.
-pub async fn missed(tx: &mut TenantTx<'_>, id: WebhookId) -> Result<i64> {
-    let statement = "select count(*) from (
-                         select from tenon.webhooks w
-                         join tenon.events e on e.tenant_id = w.tenant_id and e.id >= tenon.first_event_id(w.disabled_at)
-                         where w.tenant_id = $1 and w.id = $2 and not w.active and w.events && array['*', e.type] and e.type = any ($3)
-                         limit 10001) missed";
-    let catalogue: Vec<_> = crate::event::CATALOGUE.iter().map(|event| event.name).collect();
-    Ok(sqlx::query_scalar(statement)
-        .bind(tx.actor().tenant)
-        .bind(id)
-        .bind(catalogue)
-        .fetch_one(tx.conn())
-        .await?)
+    Ok(Changed { webhook: after, not_gathered })
 }
 
 /// Deletes a webhook and cancels what is pending.
 pub async fn delete(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>) -> Result<Webhook> {
+    switching::alone(tx).await?;
     let before = lock(tx, id, expected).await?;
     let statement = concat!(
         "update tenon.webhooks set deleted_at = $3, active = false, version = version + 1, updated_at = $3, updated_by = $4

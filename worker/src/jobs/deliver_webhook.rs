@@ -11,7 +11,6 @@ use tenon_common::webhook::acknowledge::Turn;
 use tenon_common::webhook::delivery::DeliverWebhook;
 use tenon_common::webhook::health::{self, DisabledReason};
 use tenon_common::webhook::sending::{self, Attempted, Sending};
-use tenon_common::{Actor, TenantTx};
 
 use crate::context::{Context, Target};
 use crate::webhook::breaker::Decision;
@@ -141,12 +140,11 @@ impl Deliver {
         sending::is_same_address(&self.0.db, sending).await.unwrap_or(true)
     }
 
-    /// The receiver wants no more: the webhook is disabled, and what is pending for it is paused, this delivery too.
+    /// The receiver wants no more: the webhook is disabled, and what is pending for it is paused, this delivery too unless it has taken it.
     async fn disable(&self, sending: &Sending) {
-        let disable = async |tx: &mut TenantTx<'_>| {
-            health::disable(tx, sending.webhook_id, DisabledReason::ReceiverAsked).await
-        };
-        if let Err(error) = self.0.db.write(&Actor::system(sending.tenant_id), disable).await {
+        let Sending { tenant_id, webhook_id, .. } = *sending;
+        let asked = DisabledReason::ReceiverAsked;
+        if let Err(error) = health::disable(&self.0.db, tenant_id, webhook_id, asked).await {
             // The next attempt gets the same answer.
             tracing::warn!(%error, webhook_id = %sending.webhook_id, "a webhook could not be disabled");
         }
