@@ -15,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::cli::Cli;
-use crate::openapi::spec::spec;
-use crate::routes;
+use crate::routes::{self, spec};
 use watched::Watched;
 
 /// Serves until SIGTERM or SIGINT, then finishes what it has begun.
@@ -65,6 +64,7 @@ pub async fn live(
     app.limits = limits;
     app.imports = cli.imports.limits();
     app.tenant_retention = cli.retention.tenants();
+    app.founders = cli.organizations.organization_creation;
     app.changes.most = cli.changes.most();
     app.exports = cli.exports.exports(cli.http.client_stall_deadline);
     let app = Arc::new(app);

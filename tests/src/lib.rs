@@ -17,6 +17,7 @@ pub mod receiver;
 pub mod redis;
 pub mod soak;
 pub mod stack;
+pub mod switch_run;
 
 pub use app::{Person, Served, Tenant, TestApp};
 pub use client::{Answer, Client, EventStream, StreamEvent};

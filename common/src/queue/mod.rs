@@ -45,7 +45,7 @@ pub use ack::{Acked, JobRef, Lost};
 pub use backend::{Claim, JobCodec, PgBackend};
 pub(crate) use database::is_about_data;
 pub use given_up::{EndGivenUp, Ends};
-pub use handler::{Acknowledge, BatchHandler, Claimed, Handler, Prepare};
+pub use handler::{Acknowledge, BatchHandler, Claimed, Handler, Prepare, TakenBack};
 pub use inject::{Injector, Reservation};
 pub use killed::remove_killed;
 pub(crate) use listener::connect as listen_for_jobs;

@@ -34,6 +34,17 @@ pub struct Checked {
     pub allowance: Allowance,
     /// The tenant's setting [`REQUIRE_IF_MATCH`](crate::account::tenant::REQUIRE_IF_MATCH).
     pub require_if_match: bool,
+    /// Until when and from where it may be used.
+    pub bounds: Bounds,
+}
+
+/// What bounds a credential beside its role and scopes.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// When it ends by itself; never where there is none.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The networks it may be used from; all where there is none.
+    pub networks: Arc<[IpNet]>,
 }
 
 /// Why a key is not accepted.
@@ -72,8 +83,6 @@ struct Known {
     hash: Vec<u8>,
     ended: bool,
     suspended: bool,
-    expires_at: Option<DateTime<Utc>>,
-    networks: Vec<IpNet>,
     checked: Checked,
 }
 
@@ -119,13 +128,14 @@ impl KeyCheck {
         else {
             return Ok(Err(KeyRefused::Unknown));
         };
-        if known.expires_at.is_some_and(|at| at <= Utc::now()) {
+        let bounds = &known.checked.bounds;
+        if bounds.expires_at.is_some_and(|at| at <= Utc::now()) {
             return Ok(Err(KeyRefused::Expired));
         }
         if known.suspended {
             return Ok(Err(KeyRefused::Suspended(known.checked.clone())));
         }
-        if !known.networks.is_empty() && !known.networks.iter().any(|network| network.contains(&from)) {
+        if !bounds.networks.is_empty() && !bounds.networks.iter().any(|network| network.contains(&from)) {
             return Ok(Err(KeyRefused::Address(known.checked.clone())));
         }
         self.note(&known.checked, from);
@@ -193,16 +203,12 @@ async fn find(db: &Db, public_id: &str) -> Result<Option<Known>> {
 
 fn known(row: Row) -> Result<Known> {
     let role = effective_role(&row)?;
+    let networks = row.ip_allowlist.iter().map(|text| text.parse().map_err(Error::internal));
+    let bounds = Bounds { expires_at: row.expires_at, networks: networks.collect::<Result<_>>()? };
     Ok(Known {
         hash: row.secret_hash,
         ended: row.revoked_at.is_some() || row.tenant_deleted,
         suspended: !row.member_active,
-        expires_at: row.expires_at,
-        networks: row
-            .ip_allowlist
-            .iter()
-            .map(|text| text.parse().map_err(Error::internal))
-            .collect::<Result<_>>()?,
         checked: Checked {
             tenant: row.tenant_id,
             id: row.id,
@@ -214,6 +220,7 @@ fn known(row: Row) -> Result<Known> {
                 epoch: row.limit_epoch,
             },
             require_if_match: row.require_if_match,
+            bounds,
         },
     })
 }

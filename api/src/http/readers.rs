@@ -48,7 +48,7 @@ struct Waiting(Mutex<HashMap<TenantId, u32>>);
 
 /// The right to wait, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub struct Seat {
     waiting: Arc<Waiting>,
     tenant: TenantId,
 }
@@ -66,7 +66,7 @@ impl Changes {
     }
 
     /// A seat for a reader of a tenant, or why there is none.
-    pub(super) fn seat(&self, tenant: TenantId) -> Result<Seat, Refusal> {
+    pub fn seat(&self, tenant: TenantId) -> Result<Seat, Refusal> {
         let mut waiting = self.waiting.lock();
         if waiting.get(&tenant).is_some_and(|readers| *readers >= self.most.of_tenant) {
             let words = format!(
