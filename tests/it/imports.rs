@@ -5,6 +5,7 @@ mod gauge;
 mod kills;
 mod lifecycle;
 mod outcomes;
+mod readings;
 mod reverts;
 mod uploads;
 

@@ -5,6 +5,7 @@ mod digest;
 mod file;
 mod options;
 mod progress;
+mod reading;
 mod receive;
 mod request;
 mod templates;
@@ -18,6 +19,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use tenon_common::TenantTx;
 use tenon_common::id::ImportId;
+use tenon_common::import::preview;
 use tenon_common::import::rows::{self, RowOutcome};
 use tenon_common::import::{self, Import, Object};
 use uuid::Uuid;
@@ -35,6 +37,7 @@ use crate::openapi::tags::Tags;
 pub use body::{ImportBody, ImportRowBody, ImportState, RowOutcomeName};
 pub use file::ErrorsFile;
 pub use progress::Watched;
+pub use reading::PreviewBody;
 pub use request::{Accepted, ImportRequest};
 pub use templates::ImportTemplatesApi;
 
@@ -50,7 +53,7 @@ impl ImportsApi {
     /// pieces. A file that is not what it says, and a
     /// mapping that does not fit its columns, are refused at once with the reason; 202 answers the import, which goes on by itself:
     /// `GET` of its `Location` follows it. With `dryRun` everything is tried and nothing kept; `POST …/resume` then does it.
-    /// Columns of which `mapping` says nothing are guessed by their names. A row that is refused is a result, not a failure: the
+    /// Columns of which `mapping` says nothing are guessed by their names; `GET …/preview` shows how the file was read. A row that is refused is a result, not a failure: the
     /// others are done. What is imported needs its own permission too, such as `contacts:write`. Needs `imports:write`.
     #[oai(path = "/api/v1/imports", method = "post", operation_id = "create_import")]
     async fn create(
@@ -138,6 +141,28 @@ impl ImportsApi {
             true => Watched::events(app.0.clone(), caller.actor.clone(), found),
             false => Watched::once(found),
         })
+    }
+
+    /// Preview an import
+    ///
+    /// How its file was read, what each column is for, and the first 10 rows as they would be stored, or with the reasons why not; what
+    /// other records say is not asked. There once all of the file was looked at, so before a dry run has tried every row; until then 409
+    /// `STATE_CONFLICT`. A file that was read otherwise than it was meant is imported anew with other options and `importId`: it need not be
+    /// sent again. Kept until `revertUntil`, then 410 `EXPIRED`. Needs `imports:read`, and what listing the records needs, such as
+    /// `contacts:read`.
+    #[oai(path = "/api/v1/imports/:id/preview", method = "get", operation_id = "preview_import")]
+    async fn preview(
+        &self,
+        caller: Caller<ImportsRead>,
+        app: Data<&Arc<App>>,
+        /// The import's id.
+        id: Path<Uuid>,
+    ) -> Result<Shown<PreviewBody>, ApiError> {
+        let get = async |tx: &mut TenantTx<'_>| import::get(tx, ImportId(id.0)).await;
+        let found = app.db.read(&caller.actor, get).await?;
+        caller.require(found.options().object.reading())?;
+        let rows = preview::preview(&app.storage, &found).await?;
+        Ok(Shown::plain(PreviewBody::of(&found, rows)))
     }
 
     /// List the rows of an import

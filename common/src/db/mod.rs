@@ -22,6 +22,10 @@ use crate::error::{Error, Result};
 use crate::id::ImportId;
 use crate::job::Queue;
 use crate::queue::Wake;
+use crate::tasks::Tasks;
+
+/// How long [`Db::apart`] waits for its connection.
+const APART: Duration = Duration::from_secs(3);
 
 /// How often a transaction is tried that is broken off for the sake of others, and the pause after the first time.
 const TRIES: u32 = 5;
@@ -134,8 +138,18 @@ impl Db {
 
     /// From now on workers are woken from here after each commit that made jobs, not by the commit itself: a server with many
     /// small writes calls it once. Needs a runtime.
-    pub fn wake_after_commit(&self) {
-        self.wake.get_or_init(|| Wake::start(&self.pool));
+    pub fn wake_after_commit(&self, tasks: &Tasks) {
+        self.wake.get_or_init(|| Wake::start(&self.pool, tasks));
+    }
+
+    /// The same database by one connection of its own, of the runtime that this is called on: for what must not wait for the others.
+    pub(crate) fn apart(&self) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(APART)
+            .test_before_acquire(false)
+            .connect_lazy_with((*self.pool.connect_options()).clone());
+        Self { pool, wake: Arc::default() }
     }
 
     /// Runs `work` in a transaction without a tenant: global tables, and the definer functions that look up credentials.

@@ -6,6 +6,7 @@ use futures::StreamExt;
 
 use crate::error::{Error, Result};
 use crate::id::{ImportId, TenantId};
+use crate::import::Import;
 use crate::import::reader::array::Splitter;
 use crate::storage::{Storage, Upload};
 
@@ -88,6 +89,18 @@ pub async fn split(
         }
     });
     Ok(Rewritten { bytes: bytes.await?, first_wrong: text.first_wrong })
+}
+
+/// Copies an import's file for another import; how many bytes, and the first of them, at most so many.
+pub async fn copy(storage: &Storage, import: &Import, to: &str, head: usize) -> Result<(u64, Vec<u8>)> {
+    import.check_kept()?;
+    let mut first = Vec::new();
+    let bytes = convert(storage, import.file().0, to, |piece, _, out| {
+        first.extend_from_slice(&piece[..piece.len().min(head - first.len())]);
+        out.extend_from_slice(piece);
+        Ok(())
+    });
+    Ok((bytes.await?, first))
 }
 
 /// Writes a file as what each of its pieces becomes. The last piece is empty.

@@ -1,8 +1,11 @@
 //! How a file was read: what was said of it, and what was found out.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::import::FileFormat;
+use crate::import::guess::ColumnFormat;
 use crate::import::mapping::{ADDED, Column};
 
 /// How a file was read, as it is kept with its import.
@@ -21,6 +24,8 @@ pub struct FileReading {
     pub sheet: Option<String>,
     /// The workbook's other sheets, which were not.
     pub other_sheets: Vec<String>,
+    /// How numbers and days are written, by the columns that have some.
+    pub formats: BTreeMap<String, ColumnFormat>,
     /// Columns that say something, and are for no field.
     pub ignored: Vec<Ignored>,
 }

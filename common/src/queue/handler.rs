@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use apalis_core::backend::codec::Codec;
@@ -15,6 +16,7 @@ use super::backend::JobCodec;
 use super::outcome::{Outcome, Settled};
 use crate::error::Result;
 use crate::job::Job;
+use crate::tasks::text_of;
 
 /// A job of this worker, decoded, as its handler gets it.
 #[derive(Debug)]
@@ -271,7 +273,11 @@ impl<J: Job, A: Acknowledge<J>> AnyAcknowledge for Acknowledging<J, A> {
 fn decode<J: Job>(rows: Vec<(Arc<JobRef>, Vec<u8>)>) -> Prepared {
     let mut prepared = Prepared::default();
     for (job, payload) in rows {
-        match Codec::<J>::decode(&JobCodec, &payload) {
+        let read = || Codec::<J>::decode(&JobCodec, &payload).map_err(|error| error.to_string());
+        // Code of the kind's own reads it: what that panics of must not end the task that claims.
+        let read = catch_unwind(AssertUnwindSafe(read))
+            .unwrap_or_else(|panic| Err(format!("panicked: {}", text_of(&*panic))));
+        match read {
             Ok(args) => prepared.slots.push(untyped(Claimed { args, job, extensions: Extensions::new() })),
             Err(error) => {
                 prepared.finished.push((job, Outcome::kill(format!("the payload cannot be read: {error}"))));

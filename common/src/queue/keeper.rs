@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::database;
 use super::local::Shared;
+use crate::tasks::Task;
 
 /// A job held in the table and not in this process for so long was claimed by a statement whose answer was lost.
 const FORGOTTEN_AFTER: f64 = 10.0;
@@ -41,21 +42,23 @@ pub(super) struct KeeperThread {
 
 impl KeeperThread {
     /// Starts it; it ends when this is dropped.
-    pub(super) fn start(shared: &Arc<Shared>, database: PgConnectOptions) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, (ending, ended)) = (CancellationToken::new(), oneshot::channel());
+    pub(super) fn start(
+        task: Task,
+        shared: &Arc<Shared>,
+        database: PgConnectOptions,
+    ) -> std::io::Result<Self> {
+        let stop = CancellationToken::new();
         let (shared, stopped) = (Arc::clone(shared), stop.clone());
-        std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-            runtime.block_on(async {
+        let ended = task.run_on_thread(stop.clone(), move || {
+            let (shared, database, stopped) = (Arc::clone(&shared), database.clone(), stopped.clone());
+            async move {
                 let pool = PgPoolOptions::new()
                     .max_connections(1)
                     .test_before_acquire(false)
                     .acquire_timeout(ACQUIRE_TIMEOUT)
                     .connect_lazy_with(database);
                 Keeper { shared, pool }.run(stopped).await;
-            });
-            // Nobody may wait for it any more.
-            let _ = ending.send(());
+            }
         })?;
         Ok(Self { stop: stop.drop_guard(), ended })
     }
@@ -106,6 +109,7 @@ impl Keeper {
             .bind(&*name)
             .execute(&self.pool)
             .await?;
+        self.shared.pulse.answered();
         if told.rows_affected() == 0 {
             let fresh = self.shared.rename();
             register(&self.pool, &self.shared).await?;

@@ -64,6 +64,7 @@ pub(super) fn entries() -> Vec<(String, Needs, Value)> {
         ("import_contacts", Scope("imports:write"), rows),
         ("list_imports", Scope("imports:read"), Value::Null),
         ("get_import", Scope("imports:read"), Value::Null),
+        ("preview_import", Scope("imports:read"), Value::Null),
         ("list_import_rows", Scope("imports:read"), Value::Null),
         ("list_import_errors", Scope("imports:read"), Value::Null),
         ("download_import_errors", Scope("imports:read"), Value::Null),

@@ -3,13 +3,12 @@
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use tenon_common::import::chunk::RowError;
-use tenon_common::import::mapping::Column;
-use tenon_common::import::reading::FileReading;
 use tenon_common::import::rows::RowOutcome;
 use tenon_common::import::{Import, State};
 use uuid::Uuid;
 
-use super::options::{ImportBulkEvents, ImportFormat, ImportMode, ImportObject, ImportOnDuplicate};
+use super::options::{ImportBulkEvents, ImportMode, ImportObject, ImportOnDuplicate};
+use super::reading::{self, ImportColumn, ImportReading};
 use crate::http::actor::ActorBody;
 use crate::http::timestamp::Timestamp;
 
@@ -144,79 +143,6 @@ pub struct ImportBody {
     pub updated_by: ActorBody,
 }
 
-/// A column of a file.
-#[derive(Object, Serialize, Debug)]
-#[oai(rename = "ImportColumn", rename_all = "camelCase")]
-#[serde(rename_all = "camelCase")]
-pub struct ImportColumn {
-    /// Its name in the file.
-    pub name: String,
-    /// The field that it is for; null for one that is left out.
-    #[oai(nullable)]
-    pub field: Option<String>,
-    /// Whether that was guessed.
-    pub guessed: bool,
-}
-
-/// How a file was read: what was said of it, and what was found out.
-#[derive(Object, Serialize, Debug)]
-#[oai(rename = "ImportReading", rename_all = "camelCase")]
-#[serde(rename_all = "camelCase")]
-pub struct ImportReading {
-    /// What the file is.
-    pub format: ImportFormat,
-    /// How its text is encoded, by the names of the Encoding Standard; null of a workbook.
-    #[oai(nullable)]
-    pub encoding: Option<String>,
-    /// What parts its cells; null of a file that is no CSV.
-    #[oai(nullable)]
-    pub delimiter: Option<String>,
-    /// Whether a backslash makes the next quote a character, where others write the quote twice.
-    pub backslash: bool,
-    /// The sheet of a workbook that was read.
-    #[oai(nullable)]
-    pub sheet: Option<String>,
-    /// The workbook's other sheets, which were not.
-    pub other_sheets: Vec<String>,
-    /// Columns that say something, and are for no field: of a workbook those too that stand beside its table, known by their places.
-    pub ignored: Vec<ImportIgnored>,
-}
-
-/// A column of which nothing is read.
-#[derive(Object, Serialize, Debug)]
-#[oai(rename = "ImportIgnored", rename_all = "camelCase")]
-#[serde(rename_all = "camelCase")]
-pub struct ImportIgnored {
-    /// Its name; of one without a name its place, such as `Column 4`.
-    pub column: String,
-    /// Cells of it that are not empty.
-    pub values: i64,
-}
-
-impl From<&FileReading> for ImportReading {
-    fn from(reading: &FileReading) -> Self {
-        let ignored = reading.ignored.iter().map(|ignored| ImportIgnored {
-            column: ignored.column.clone(),
-            values: i64::try_from(ignored.values).unwrap_or(i64::MAX),
-        });
-        Self {
-            format: reading.format.into(),
-            encoding: reading.encoding.clone(),
-            delimiter: reading.delimiter.map(String::from),
-            backslash: reading.backslash,
-            sheet: reading.sheet.clone(),
-            other_sheets: reading.other_sheets.clone(),
-            ignored: ignored.collect(),
-        }
-    }
-}
-
-impl From<Column> for ImportColumn {
-    fn from(column: Column) -> Self {
-        Self { name: column.name, field: column.field.map(str::to_owned), guessed: column.guessed }
-    }
-}
-
 impl From<Import> for ImportBody {
     fn from(import: Import) -> Self {
         let (counts, options) = (import.counts(), import.options());
@@ -230,7 +156,7 @@ impl From<Import> for ImportBody {
             bulk_events: options.bulk_events.into(),
             dry_run: import.dry_run,
             state: import.state().into(),
-            columns: import.mapping().into_iter().map(ImportColumn::from).collect(),
+            columns: reading::columns(&import),
             reading: import.reading().map(ImportReading::from),
             total: import.total,
             processed: import.committed_through_row,

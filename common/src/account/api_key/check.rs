@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ipnet::IpNet;
@@ -144,27 +144,26 @@ impl KeyCheck {
 
     fn note(&self, key: &Checked, ip: IpAddr) {
         let at = Utc::now().duration_trunc(TimeDelta::minutes(1)).unwrap_or_default();
-        let mut used = self.used.lock().expect("nothing panics while it holds the lock");
+        let mut used = self.used();
         match used.get_mut(&key.id) {
             Some(last) if last.at == at => {}
             _ => drop(used.insert(key.id, Use { tenant: key.tenant, at, ip, written: false })),
         }
     }
 
-    /// Writes the last uses that were noted since the last time; called every few seconds.
+    /// Writes the last uses that were noted and are not written; called every few seconds.
     pub async fn flush(&self) -> Result<()> {
         let (mut tenants, mut keys, mut times, mut addresses) = (vec![], vec![], vec![], vec![]);
         {
-            let mut used = self.used.lock().expect("nothing panics while it holds the lock");
+            let mut used = self.used();
             // What was written and is older than a minute is not needed to tell a minute from the next.
             let recent = Utc::now() - TimeDelta::minutes(2);
             used.retain(|_, last| !last.written || last.at > recent);
-            for (key, last) in used.iter_mut().filter(|(_, last)| !last.written) {
+            for (key, last) in used.iter().filter(|(_, last)| !last.written) {
                 tenants.push(last.tenant);
                 keys.push(*key);
                 times.push(last.at);
                 addresses.push(last.ip.to_string());
-                last.written = true;
             }
         }
         if keys.is_empty() {
@@ -173,12 +172,23 @@ impl KeyCheck {
         let mut connection = self.db.lookup().await?;
         sqlx::query("select tenon.touch_api_keys($1, $2, $3, $4)")
             .bind(tenants)
-            .bind(keys)
-            .bind(times)
+            .bind(&keys)
+            .bind(&times)
             .bind(addresses)
             .execute(&mut *connection)
             .await?;
+        let mut used = self.used();
+        for (key, at) in keys.iter().zip(times) {
+            // A later use is not written yet.
+            if let Some(last) = used.get_mut(key).filter(|last| last.at == at) {
+                last.written = true;
+            }
+        }
         Ok(())
+    }
+
+    fn used(&self) -> MutexGuard<'_, HashMap<ApiKeyId, Use>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

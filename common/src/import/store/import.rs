@@ -36,6 +36,7 @@ pub struct Import {
     rows_key: Option<String>,
     rows_format: Option<String>,
     rows_bytes: Option<i64>,
+    rows_begin: i64,
     delimiter: Option<String>,
     reading: Option<Json<FileReading>>,
     /// The names of the columns, as far as they are known.
@@ -94,6 +95,7 @@ record!(Import {
     rows_key,
     rows_format,
     rows_bytes,
+    rows_begin,
     delimiter,
     reading,
     columns,
@@ -182,6 +184,11 @@ impl Import {
             _ => Layout::Ndjson,
         };
         Some((self.rows_key.as_deref()?, self.rows_bytes?.unsigned_abs(), layout))
+    }
+
+    /// The byte where its first row begins, in what rows are read from.
+    pub(in crate::import) fn rows_begin(&self) -> u64 {
+        self.rows_begin.unsigned_abs()
     }
 
     fn dialect(&self, delimiter: u8) -> Dialect {

@@ -10,7 +10,7 @@ use crate::import::format::{self, Detected, HEAD};
 use crate::import::reader::csv::Dialect;
 use crate::import::reader::{Layout, OPEN_QUOTE};
 use crate::import::reading::{FileReading, Ignored, ignored};
-use crate::import::{FileFormat, Import, Limits, Options, mapping};
+use crate::import::{FileFormat, Import, Limits, Options};
 use crate::storage::Storage;
 
 /// Where a file's rows are, and what is known of them.
@@ -36,17 +36,18 @@ struct Rows {
 
 /// Looks at all of a file. What is wrong with it, and a mapping that does not fit, are errors.
 pub(super) async fn look(storage: &Storage, import: &Import, limits: &Limits) -> Result<Looked> {
+    let options = import.options();
     let rows = rows(storage, import, limits).await?;
     let (layout, scanned) = match rows.layout {
-        Layout::Csv(dialect) => table(storage, &rows, dialect, limits).await?,
+        Layout::Csv(dialect) => table(storage, &rows, dialect, options, limits).await?,
         Layout::Ndjson => {
-            (Layout::Ndjson, scan(storage, &rows.key, rows.bytes, Layout::Ndjson, limits).await?)
+            (Layout::Ndjson, scan(storage, &rows.key, rows.bytes, Layout::Ndjson, options, limits).await?)
         }
     };
-    let columns = mapping::of(&scanned.columns, import.options())?;
     let reading = FileReading {
         backslash: matches!(layout, Layout::Csv(Dialect { backslash: true, .. })),
-        ignored: ignored(&columns, &scanned.filled, rows.beside),
+        formats: scanned.guess.formats(options),
+        ignored: ignored(&scanned.mapped, &scanned.filled, rows.beside),
         ..rows.reading
     };
     let Scanned { columns, begin, total, .. } = scanned;
@@ -115,9 +116,10 @@ async fn table(
     storage: &Storage,
     rows: &Rows,
     dialect: Dialect,
+    options: &Options,
     limits: &Limits,
 ) -> Result<(Layout, Scanned)> {
-    let scanned = |dialect| scan(storage, &rows.key, rows.bytes, Layout::Csv(dialect), limits);
+    let scanned = |dialect| scan(storage, &rows.key, rows.bytes, Layout::Csv(dialect), options, limits);
     let doubled = scanned(dialect).await;
     let is_odd = match &doubled {
         Ok(scanned) => scanned.misquoted > 0,

@@ -2,16 +2,22 @@
 
 use super::check_columns;
 use crate::error::{Error, Result};
-use crate::import::Limits;
 use crate::import::file::{MAX_COLUMNS, column_names};
+use crate::import::guess::Guess;
+use crate::import::mapping::{self, Column};
 use crate::import::reader::csv::{self, TEXT_BEHIND_QUOTE};
 use crate::import::reader::{Cell, Layout, MAX_ROW_BYTES, Reader, Row};
+use crate::import::{Limits, Options};
 use crate::storage::Storage;
 
 /// What all rows of a file say.
 #[derive(Debug)]
 pub(super) struct Scanned {
     pub(super) columns: Vec<String>,
+    /// What they are for.
+    pub(super) mapped: Vec<Column>,
+    /// How their cells are written.
+    pub(super) guess: Guess,
     /// The byte behind the header.
     pub(super) begin: u64,
     pub(super) total: i64,
@@ -29,6 +35,7 @@ pub(super) async fn scan(
     key: &str,
     bytes: u64,
     layout: Layout,
+    options: &Options,
     limits: &Limits,
 ) -> Result<Scanned> {
     let (columns, begin, line) = match layout {
@@ -41,10 +48,13 @@ pub(super) async fn scan(
         Layout::Ndjson => (members(storage, key, bytes).await?, 0, 1),
     };
     check_columns(&columns)?;
+    let mapped = mapping::of(&columns, options)?;
     let reader = Reader::new(storage.clone(), key.to_owned(), bytes, &layout, &columns, (begin, 1));
     let mut reader = reader.from_line(line);
     let filled = vec![0; columns.len()];
-    let mut scanned = Scanned { columns, begin, total: 0, filled, misquoted: 0, backslashes: 0 };
+    let guess = Guess::of(&mapped);
+    let mut scanned =
+        Scanned { columns, mapped, guess, begin, total: 0, filled, misquoted: 0, backslashes: 0 };
     while let Some(row) = reader.row().await? {
         scanned.row(&row);
         if scanned.total > limits.rows {
@@ -61,6 +71,7 @@ pub(super) async fn scan(
 impl Scanned {
     fn row(&mut self, row: &Row) {
         self.total += 1;
+        self.guess.row(row);
         for (filled, cell) in self.filled.iter_mut().zip(&row.cells) {
             *filled += u64::from(!matches!(cell, Cell::Empty | Cell::Null));
         }
