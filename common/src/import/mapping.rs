@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::crm::phone::Country;
 use crate::error::{Error, FieldError, Result};
 use crate::import::fields::{self, FieldName};
 use crate::import::{Mode, Object, Options};
@@ -144,7 +145,7 @@ pub fn settle(options: &mut Options) -> Result<()> {
     }
     if let Some(country) = &mut options.phone_country {
         country.make_ascii_uppercase();
-        if fields::calling_code(country).is_none() {
+        if Country::parse(country).is_none() {
             errors.push(FieldError::new(
                 "phoneCountry",
                 "UNKNOWN_COUNTRY",

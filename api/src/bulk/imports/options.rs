@@ -152,9 +152,11 @@ pub struct OptionsInput {
     /// The text's encoding by its name in the Encoding Standard, such as `windows-1252`; found out if absent.
     #[oai(validator(max_length = 40))]
     pub encoding: Option<String>,
-    /// How days are written; `YYYY-MM-DD` if absent. That form is always read.
+    /// How days are written; `YYYY-MM-DD` if absent. That form is always read. In the others a year of two digits is one of 1970 to
+    /// 2069. Days are of the years 1900 to 2199.
     pub date_format: Option<ImportDateFormat>,
-    /// The country (ISO 3166-1 alpha-2) of phone numbers that are written without one, such as `DE`.
+    /// The country (ISO 3166-1 alpha-2) of phone numbers that are written without one, such as `DE`: they are read as they are dialled
+    /// there, by its own trunk and exit prefixes. What may be one number or another is refused.
     #[oai(validator(min_length = 2, max_length = 2))]
     pub phone_country: Option<String>,
     /// What an empty cell says of a record that is there; `keep` if absent.

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::RowError;
+use crate::crm::phone::Country;
 use crate::crm::record::{Key, Record};
 use crate::error::{Error, Result};
-use crate::import::fields::{Field, Formats, Importable, calling_code};
+use crate::import::fields::{Field, Formats, Importable};
 use crate::import::mapping::Column;
 use crate::import::reader::{Cell, Row};
 use crate::import::{EmptyCells, Options};
@@ -49,7 +50,7 @@ impl<R: Importable> Reading<R> {
             empty_cells: options.empty_cells,
             formats: Formats {
                 date: options.date_format,
-                calling_code: options.phone_country.as_deref().and_then(calling_code),
+                country: options.phone_country.as_deref().and_then(Country::parse),
             },
         }
     }

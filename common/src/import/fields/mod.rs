@@ -11,7 +11,7 @@ use crate::crm::rules::Broken;
 use crate::import::Object;
 use crate::import::object::dispatch;
 
-pub use read::{Formats, calling_code};
+pub use read::Formats;
 
 /// A kind of record that rows become.
 pub trait Importable: Record {
@@ -165,7 +165,8 @@ mod tests {
             ("pipelineId", id),
             ("stageId", id),
         ];
-        check::<Contact>(&ids);
+        let phone = [("phone", "+14155550123"), ("phoneOriginal", "+1 415 555 0123")];
+        check::<Contact>(&[&ids[..], &phone].concat());
         check::<Company>(&[&ids[..], &[("employees", "250")]].concat());
         let lead = [("status", "new"), ("value", "1250.5"), ("expectedCloseDate", "2026-11-28")];
         check::<Lead>(&[&ids[..], &lead].concat());
