@@ -60,12 +60,16 @@ fn said(name: &str, options: &Options, known: &[FieldName], errors: &mut Vec<Fie
 }
 
 /// Columns of which nothing was said are for the field that their names mean, if no other column is: the first of several.
-fn guess(mut columns: Vec<Column>, _options: &Options, known: &[FieldName]) -> Vec<Column> {
+fn guess(mut columns: Vec<Column>, options: &Options, known: &[FieldName]) -> Vec<Column> {
     for at in 0..columns.len() {
         if !columns[at].guessed || columns[at].name.starts_with('_') {
             continue;
         }
-        let free = |field: &FieldName| columns.iter().all(|column| column.field != Some(field.name));
+        let free = |field: &FieldName| {
+            // New records get ids of their own, whatever another system calls its own.
+            (field.name != fields::ID || options.mode != Mode::Create)
+                && columns.iter().all(|column| column.field != Some(field.name))
+        };
         let exact = known.iter().find(|field| field.name == columns[at].name && free(field));
         let meant =
             exact.or_else(|| known.iter().find(|field| field.is_meant_by(&columns[at].name) && free(field)));
@@ -86,6 +90,10 @@ fn complete(columns: &[Column], options: &Options, known: &[FieldName], errors: 
         return;
     }
     if options.mode == Mode::Create {
+        for column in columns.iter().filter(|column| column.field == Some(fields::ID)) {
+            let message = "New records get ids of their own; rows name those that are there in the modes update and upsert";
+            errors.push(wrong(&column.name, "UNKNOWN_FIELD", message.to_owned()));
+        }
         for field in required(options.object).iter().filter(|field| !has(field)) {
             let message = format!("No column is for {field}, which every new record needs");
             errors.push(FieldError::new("mapping", "REQUIRED_FIELD", message));
@@ -125,7 +133,7 @@ fn quoted(columns: &[String]) -> String {
 pub fn settle(options: &mut Options) -> Result<()> {
     let known = fields::of(options.object);
     let mut errors = Vec::new();
-    let unknown = |name: &String| known.iter().all(|field| field.name != name);
+    let unknown = |name: &String| name == fields::ID || known.iter().all(|field| field.name != name);
     for field in options.defaults.keys().filter(|name| unknown(name)) {
         let message = format!("Expected one of {}", names(&known));
         errors.push(FieldError::new(&format!("defaults/{field}"), "UNKNOWN_FIELD", message));
@@ -138,9 +146,9 @@ pub fn settle(options: &mut Options) -> Result<()> {
         }
     }
     if options.match_on.is_empty() {
-        // The other system's key first: an address may be one of several records' by mistake.
+        // The id, as exports have it; then the other system's key: an address may be one of several records' by mistake.
         let mut all: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        all.sort_by_key(|key| key != "externalId");
+        all.sort_by_key(|key| (key != fields::ID, key != "externalId"));
         options.match_on = all;
     }
     if let Some(country) = &mut options.phone_country {
@@ -233,9 +241,17 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_matched_by_the_other_systems_key_first() {
+    fn rows_are_matched_by_the_id_and_then_by_the_other_systems_key() {
         let mut options = Options { mode: Mode::Upsert, ..Options::new(Object::Contacts) };
         settle(&mut options).expect("options");
-        assert_eq!(options.match_on, ["externalId", "email"]);
+        assert_eq!(options.match_on, ["id", "externalId", "email"]);
+        assert_eq!(mapped(&["ID", "name"], &options), [Some("id"), Some("name")]);
+        // A file without any key would add its rows again each time.
+        assert_eq!(refused(&["name", "title"], &options), [("/matchOn".to_owned(), "REQUIRED_FIELD")]);
+        let options = Options::new(Object::Contacts);
+        assert_eq!(mapped(&["id", "name"], &options), [None, Some("name")]);
+        let mut options = options;
+        options.mapping.insert("id".to_owned(), Some("id".to_owned()));
+        assert_eq!(refused(&["id", "name"], &options), [("/mapping/id".to_owned(), "UNKNOWN_FIELD")]);
     }
 }

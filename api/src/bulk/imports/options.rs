@@ -130,8 +130,8 @@ pub struct OptionsInput {
     pub object: Option<ImportObject>,
     /// What rows may do; `create` if absent.
     pub mode: Option<ImportMode>,
-    /// The unique values by which a row finds its record, the first of which it has one: `externalId`, `email`. All that the object
-    /// has, if absent.
+    /// By what a row finds its record, the first of which it has one: `id`, `externalId`, `email`. All that the object has, if absent. An
+    /// `id` of no record is passed over for the next one, and refused where the row has none.
     #[oai(validator(max_items = 5))]
     pub match_on: Option<Vec<String>>,
     /// What becomes of a new record whose unique value is taken; `fail` if absent.

@@ -1,12 +1,15 @@
 //! What rows say of records.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::RowError;
 use crate::crm::phone::Country;
 use crate::crm::record::{Key, Record};
-use crate::error::{Error, Result};
-use crate::import::fields::{Field, Formats, Importable};
+use crate::error::{Error, FieldError, Result};
+use crate::import::fields::{self, Field, Formats, Importable};
 use crate::import::mapping::Column;
 use crate::import::reader::{Cell, Row};
 use crate::import::{EmptyCells, Options};
@@ -14,14 +17,21 @@ use crate::import::{EmptyCells, Options};
 /// How the rows of a file are read.
 pub(super) struct Reading<R: Record> {
     columns: Vec<(String, Option<&'static Field<R>>)>,
+    /// The column with the ids of records that are there.
+    id: Option<usize>,
     defaults: Vec<(&'static Field<R>, String)>,
     match_on: Vec<String>,
     empty_cells: EmptyCells,
     formats: Formats,
 }
 
-/// What a row says, field by field; none clears one.
-pub(super) struct Said<'c, R: Record>(Vec<(&'static Field<R>, Option<&'c str>)>);
+/// What a row says.
+pub(super) struct Said<'c, R: Record> {
+    /// Field by field; none clears one.
+    fields: Vec<(&'static Field<R>, Option<&'c str>)>,
+    /// The record that it names.
+    id: Option<&'c str>,
+}
 
 /// The fields that a change has changed, as they were: a JSON object of texts. They are more than the row says where a rule fills in others.
 pub(super) fn before<R: Importable>(before: &R, after: &R) -> String {
@@ -45,6 +55,7 @@ impl<R: Importable> Reading<R> {
                 .iter()
                 .map(|column| (column.name.clone(), column.field.and_then(field)))
                 .collect(),
+            id: columns.iter().position(|column| column.field == Some(fields::ID)),
             defaults: defaults.filter_map(|(name, value)| Some((field(name)?, value.clone()))).collect(),
             match_on: options.match_on.clone(),
             empty_cells: options.empty_cells,
@@ -85,8 +96,12 @@ impl<R: Importable> Reading<R> {
                 }),
             }
         }
-        match (errors.is_empty(), said.is_empty()) {
-            (true, false) => Ok(Said(said)),
+        let id = self.id.and_then(|column| match row.cells.get(column) {
+            Some(Cell::Text(text)) => Some(text.trim()),
+            _ => None,
+        });
+        match (errors.is_empty(), said.is_empty() && id.is_none()) {
+            (true, false) => Ok(Said { fields: said, id }),
             (false, _) => Err(errors),
             (true, true) => {
                 let message = "The row says nothing".to_owned();
@@ -98,7 +113,7 @@ impl<R: Importable> Reading<R> {
     /// A new record as the row says it, with the defaults for what it does not say.
     pub(super) fn draft(&self, said: &Said<'_, R>) -> R::Draft {
         let mut draft = R::Draft::default();
-        let unsaid = |field: &Field<R>| said.0.iter().all(|(other, _)| other.name != field.name);
+        let unsaid = |field: &Field<R>| said.fields.iter().all(|(other, _)| other.name != field.name);
         for (field, value) in self.defaults.iter().filter(|(field, _)| unsaid(field)) {
             // A default that cannot be read says nothing: options are refused for it.
             let _ = (field.set)(&mut draft, Some(value), &self.formats);
@@ -108,25 +123,42 @@ impl<R: Importable> Reading<R> {
 
     /// A draft with what the row says.
     pub(super) fn edited(&self, said: &Said<'_, R>, mut draft: R::Draft) -> R::Draft {
-        for (field, says) in &said.0 {
+        for (field, says) in &said.fields {
             // What cannot be read was found out when the row was.
             let _ = (field.set)(&mut draft, *says, &self.formats);
         }
         draft
     }
 
-    /// The first unique value that the row has; none where it has none.
-    pub(super) fn key(&self, said: &Said<'_, R>) -> Option<Result<Key<R>>> {
+    /// The record that the row names, if rows are matched by that.
+    pub(super) fn id(&self, said: &Said<'_, R>) -> Option<Uuid> {
+        let id = said.id.filter(|_| self.match_on.iter().any(|name| name == fields::ID))?;
+        Uuid::try_parse(id).ok()
+    }
+
+    /// The first unique value that the row has, or the id of a record that is there; none where it has none. An id of no record is
+    /// a refusal, unless the row has another value: it may come from elsewhere.
+    pub(super) fn key(&self, said: &Said<'_, R>, there: &HashSet<Uuid>) -> Option<Result<Key<R>>> {
         let value =
-            |name: &str| said.0.iter().find(|(field, _)| field.name == name).and_then(|(_, says)| *says);
-        let (name, value) = self.match_on.iter().find_map(|name| Some((name, value(name)?)))?;
-        Some(Key::parse(name, value).map_err(|error| named(error, name)))
+            |name: &str| said.fields.iter().find(|(field, _)| field.name == name).and_then(|(_, says)| *says);
+        if let Some(id) = self.id(said).filter(|id| there.contains(id)) {
+            return Some(Ok(Key::id(id)));
+        }
+        let others = self.match_on.iter().filter(|name| *name != fields::ID);
+        match others.map(|name| (name, value(name))).find_map(|(name, value)| Some((name, value?))) {
+            Some((name, value)) => Some(Key::parse(name, value).map_err(|error| named(error, name))),
+            None if self.match_on.iter().any(|name| name == fields::ID) => said.id.map(|id| Err(nobodys(id))),
+            None => None,
+        }
     }
 
     /// An error as a row's, where it is about the row and not about everything.
     pub(super) fn errors(&self, row: &Row, error: Error) -> Result<Vec<RowError>> {
         let of = |field: &str, code: &str, message: String| {
-            let column = self.columns.iter().position(|(_, of)| of.is_some_and(|of| of.name == field));
+            let named =
+                |name: &str| self.columns.iter().position(|(_, of)| of.is_some_and(|of| of.name == name));
+            let within = || field.split('.').next().and_then(named);
+            let column = if field == fields::ID { self.id } else { named(field).or_else(within) };
             let cell = column.and_then(|column| row.cells.get(column));
             RowError {
                 column: column.map(|column| self.columns[column].0.clone()),
@@ -153,14 +185,20 @@ impl<R: Importable> Reading<R> {
     }
 }
 
+/// The refusal of an id of no record.
+fn nobodys(id: &str) -> Error {
+    let (code, message) = match Uuid::try_parse(id) {
+        Ok(_) => ("NOT_FOUND", "There is no such record"),
+        Err(_) => ("INVALID_ID", "Must be a UUID"),
+    };
+    Error::Invalid(vec![FieldError::new(fields::ID, code, message)])
+}
+
 /// The refusal of a key, about the field that has it.
 fn named(error: Error, field: &str) -> Error {
     match error {
         Error::Invalid(errors) => Error::Invalid(
-            errors
-                .into_iter()
-                .map(|error| crate::error::FieldError { pointer: format!("/{field}"), ..error })
-                .collect(),
+            errors.into_iter().map(|error| FieldError { pointer: format!("/{field}"), ..error }).collect(),
         ),
         other => other,
     }

@@ -59,13 +59,20 @@ fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The fields of an object.
+/// The column by which rows name the records that are there: no field of a new one.
+pub const ID: &str = "id";
+
+/// The fields of an object, and its id.
 pub fn of(object: Object) -> Vec<FieldName> {
     fn names<R: Importable>() -> Vec<FieldName> {
         let is_key = |name: &str| R::UNIQUE.iter().any(|unique| unique.field == name);
-        let all = R::FIELDS.iter();
-        all.map(|field| FieldName { name: field.name, is_key: is_key(field.name), also: field.also })
-            .collect()
+        let id = FieldName { name: ID, is_key: true, also: &[] };
+        let fields = R::FIELDS.iter().map(|field| FieldName {
+            name: field.name,
+            is_key: is_key(field.name),
+            also: field.also,
+        });
+        std::iter::once(id).chain(fields).collect()
     }
     dispatch!(object, R => names::<R>())
 }
@@ -172,7 +179,9 @@ mod tests {
         check::<Lead>(&[&ids[..], &lead].concat());
         let at = "2026-11-28T10:00:00.000Z";
         let activity = [("kind", "call"), ("occurredAt", at), ("dueAt", at), ("completedAt", at)];
+        let linked = format!(r#"[{{"type":"lead","id":"{id}"}},{{"type":"contact","id":"{id}"}}]"#);
         let links = [
+            ("links", linked.as_str()),
             ("contactIds", id),
             ("companyIds", id),
             ("leadIds", "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f;0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60"),
