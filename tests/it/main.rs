@@ -32,6 +32,7 @@ mod raw;
 mod records;
 mod retention;
 mod round_trips;
+mod tasks;
 mod timelines;
 mod webhook_operations;
 mod writes;

@@ -1,6 +1,7 @@
 //! What rows say of records.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -8,17 +9,22 @@ use uuid::Uuid;
 use super::RowError;
 use crate::crm::phone::Country;
 use crate::crm::record::{Key, Record};
+use crate::crm::rules::Broken;
 use crate::error::{Error, FieldError, Result};
-use crate::import::fields::{self, Field, Formats, Importable};
+use crate::import::fields::{self, Field, Formats, Importable, Part, canonical, currency_agrees};
+use crate::import::guess::ColumnFormat;
 use crate::import::mapping::Column;
 use crate::import::reader::{Cell, Row};
-use crate::import::{EmptyCells, Options};
+use crate::import::{EmptyCells, Import};
 
 /// How the rows of a file are read.
 pub(super) struct Reading<R: Record> {
     columns: Vec<(String, Option<&'static Field<R>>)>,
     /// The column with the ids of records that are there.
     id: Option<usize>,
+    /// The columns with the parts of a field, in the order in which they are joined, and the field.
+    parts: Option<(Vec<usize>, &'static Field<R>)>,
+    written: BTreeMap<String, ColumnFormat>,
     defaults: Vec<(&'static Field<R>, String)>,
     match_on: Vec<String>,
     empty_cells: EmptyCells,
@@ -28,7 +34,7 @@ pub(super) struct Reading<R: Record> {
 /// What a row says.
 pub(super) struct Said<'c, R: Record> {
     /// Field by field; none clears one.
-    fields: Vec<(&'static Field<R>, Option<&'c str>)>,
+    fields: Vec<(&'static Field<R>, Option<Cow<'c, str>>)>,
     /// The record that it names.
     id: Option<&'c str>,
 }
@@ -47,16 +53,28 @@ pub(super) fn before<R: Importable>(before: &R, after: &R) -> String {
 }
 
 impl<R: Importable> Reading<R> {
-    pub(super) fn new(columns: &[Column], options: &Options) -> Self {
+    pub(super) fn new(columns: &[Column], import: &Import) -> Self {
+        let options = import.options();
         let field = |name: &str| R::FIELDS.iter().find(|field| field.name == name);
-        let defaults = options.defaults.iter();
+        let column = |part: &Part| columns.iter().position(|column| column.field == Some(part.name));
+        let parts: Vec<usize> = R::PARTS.iter().filter_map(column).collect();
+        let whole = R::PARTS.first().and_then(|part| field(part.of)).filter(|_| !parts.is_empty());
+        let said =
+            ColumnFormat { decimal_sign: options.decimal_sign, date_format: Some(options.date_format) };
+        let default = |(name, value): (&String, &String)| {
+            let cell = Cell::Text(value.clone());
+            let canonical = canonical(name, &cell, Some(&said)).map(Cow::into_owned);
+            Some((field(name)?, canonical.unwrap_or_else(|_| value.clone())))
+        };
         Self {
             columns: columns
                 .iter()
                 .map(|column| (column.name.clone(), column.field.and_then(field)))
                 .collect(),
             id: columns.iter().position(|column| column.field == Some(fields::ID)),
-            defaults: defaults.filter_map(|(name, value)| Some((field(name)?, value.clone()))).collect(),
+            parts: whole.map(|whole| (parts, whole)),
+            written: import.reading().map(|reading| reading.formats.clone()).unwrap_or_default(),
+            defaults: options.defaults.iter().filter_map(default).collect(),
             match_on: options.match_on.clone(),
             empty_cells: options.empty_cells,
             formats: Formats {
@@ -76,30 +94,28 @@ impl<R: Importable> Reading<R> {
         let mut said = Vec::with_capacity(self.columns.len());
         let mut errors = Vec::new();
         let mut draft = R::Draft::default();
-        for ((column, field), cell) in self.columns.iter().zip(&row.cells) {
-            let Some(field) = *field else { continue };
-            let says = match cell {
-                Cell::Text(text) => Some(text.as_str()),
-                Cell::Null => None,
-                Cell::Empty if self.empty_cells == EmptyCells::Clear => None,
-                Cell::Empty => continue,
+        for (column, (name, field)) in self.columns.iter().enumerate() {
+            let (Some(field), Some(cell)) = (*field, row.cells.get(column)) else { continue };
+            let Some(says) = self.says(cell) else { continue };
+            let read = match says {
+                Some(cell) => canonical(field.name, cell, self.written.get(name)).map(Some),
+                None => Ok(None),
             };
-            match (field.set)(&mut draft, says, &self.formats) {
-                Ok(()) => said.push((field, says)),
-                Err((code, message)) => errors.push(RowError {
-                    column: Some(column.clone()),
-                    field: Some(field.name.to_owned()),
-                    code: code.to_owned(),
-                    message,
-                    value: says.map(shortened),
-                    record: None,
-                }),
+            let set = read.and_then(|says| {
+                (field.set)(&mut draft, says.as_deref(), &self.formats)?;
+                said.push((field, says));
+                Ok(())
+            });
+            if let Err(broken) = set {
+                errors.push(self.refusal(column, field.name, cell, broken));
             }
         }
-        let id = self.id.and_then(|column| match row.cells.get(column) {
-            Some(Cell::Text(text)) => Some(text.trim()),
-            _ => None,
-        });
+        if let Some(whole) = self.whole(row) {
+            said.push(whole);
+        }
+        errors.extend(self.money(row, &said));
+        let id = self.id.and_then(|column| row.cells.get(column)).map(|cell| cell.text().trim());
+        let id = id.filter(|id| !id.is_empty());
         match (errors.is_empty(), said.is_empty() && id.is_none()) {
             (true, false) => Ok(Said { fields: said, id }),
             (false, _) => Err(errors),
@@ -108,6 +124,53 @@ impl<R: Importable> Reading<R> {
                 Err(vec![RowError { code: "EMPTY_ROW".to_owned(), message, ..RowError::default() }])
             }
         }
+    }
+
+    /// What a cell says; nothing, or that there is no value, or a text.
+    fn says<'c>(&self, cell: &'c Cell) -> Option<Option<&'c Cell>> {
+        match cell {
+            Cell::Text(_) | Cell::Number(_) => Some(Some(cell)),
+            Cell::Null => Some(None),
+            Cell::Empty => (self.empty_cells == EmptyCells::Clear).then_some(None),
+        }
+    }
+
+    fn refusal(&self, column: usize, field: &str, cell: &Cell, (code, message): Broken) -> RowError {
+        RowError {
+            column: self.columns.get(column).map(|(name, _)| name.clone()),
+            field: Some(field.to_owned()),
+            code: code.to_owned(),
+            message,
+            value: Some(cell.text()).filter(|text| !text.is_empty()).map(shortened),
+            record: None,
+        }
+    }
+
+    /// The field of which several columns have parts.
+    fn whole<'c>(&self, row: &Row) -> Option<(&'static Field<R>, Option<Cow<'c, str>>)> {
+        let (parts, field) = self.parts.as_ref()?;
+        let cells: Vec<&Cell> = parts.iter().filter_map(|part| row.cells.get(*part)).collect();
+        let texts: Vec<&str> =
+            cells.iter().map(|cell| cell.text().trim()).filter(|text| !text.is_empty()).collect();
+        let is_cleared = cells.iter().any(|cell| self.says(cell) == Some(None));
+        match texts.is_empty() {
+            false => Some((*field, Some(Cow::Owned(texts.join(" "))))),
+            true => is_cleared.then_some((*field, None)),
+        }
+    }
+
+    /// The refusal of a value that has another currency with it than its row says.
+    fn money(&self, row: &Row, said: &[(&'static Field<R>, Option<Cow<'_, str>>)]) -> Option<RowError> {
+        let (value, currency) = R::MONEY?;
+        let column =
+            self.columns.iter().position(|(_, field)| field.is_some_and(|field| field.name == value))?;
+        let cell = row.cells.get(column)?;
+        let says =
+            said.iter().find(|(field, _)| field.name == currency).and_then(|(_, says)| says.as_deref());
+        let default =
+            || self.defaults.iter().find(|(field, _)| field.name == currency).map(|(_, says)| says.as_str());
+        let broken = currency_agrees(cell, says.or_else(default)).err()?;
+        Some(self.refusal(column, value, cell, broken))
     }
 
     /// A new record as the row says it, with the defaults for what it does not say.
@@ -125,7 +188,7 @@ impl<R: Importable> Reading<R> {
     pub(super) fn edited(&self, said: &Said<'_, R>, mut draft: R::Draft) -> R::Draft {
         for (field, says) in &said.fields {
             // What cannot be read was found out when the row was.
-            let _ = (field.set)(&mut draft, *says, &self.formats);
+            let _ = (field.set)(&mut draft, says.as_deref(), &self.formats);
         }
         draft
     }
@@ -139,13 +202,14 @@ impl<R: Importable> Reading<R> {
     /// The first unique value that the row has, or the id of a record that is there; none where it has none. An id of no record is
     /// a refusal, unless the row has another value: it may come from elsewhere.
     pub(super) fn key(&self, said: &Said<'_, R>, there: &HashSet<Uuid>) -> Option<Result<Key<R>>> {
-        let value =
-            |name: &str| said.fields.iter().find(|(field, _)| field.name == name).and_then(|(_, says)| *says);
         if let Some(id) = self.id(said).filter(|id| there.contains(id)) {
             return Some(Ok(Key::id(id)));
         }
-        let others = self.match_on.iter().filter(|name| *name != fields::ID);
-        match others.map(|name| (name, value(name))).find_map(|(name, value)| Some((name, value?))) {
+        let value = |name: &str| {
+            said.fields.iter().find(|(field, _)| field.name == name).and_then(|(_, says)| says.as_deref())
+        };
+        let mut others = self.match_on.iter().filter(|name| *name != fields::ID);
+        match others.find_map(|name| Some((name, value(name)?))) {
             Some((name, value)) => Some(Key::parse(name, value).map_err(|error| named(error, name))),
             None if self.match_on.iter().any(|name| name == fields::ID) => said.id.map(|id| Err(nobodys(id))),
             None => None,
@@ -159,6 +223,8 @@ impl<R: Importable> Reading<R> {
                 |name: &str| self.columns.iter().position(|(_, of)| of.is_some_and(|of| of.name == name));
             let within = || field.split('.').next().and_then(named);
             let column = if field == fields::ID { self.id } else { named(field).or_else(within) };
+            let parts = self.parts.as_ref().filter(|(_, whole)| whole.name == field);
+            let column = column.or_else(|| parts.and_then(|(parts, _)| parts.first().copied()));
             let cell = column.and_then(|column| row.cells.get(column));
             RowError {
                 column: column.map(|column| self.columns[column].0.clone()),

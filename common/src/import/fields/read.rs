@@ -64,7 +64,7 @@ pub(super) fn day(value: &str, formats: &Formats) -> Result<NaiveDate, Broken> {
     // Days that the others do not write are looked at as ISO ones: those begin with no year.
     let (year, month, day) = match formats.date {
         _ if first.len() == 4 => (year(first), second, third),
-        DateFormat::Iso => return Err(invalid()),
+        DateFormat::Auto | DateFormat::Iso => return Err(invalid()),
         DateFormat::DayFirst => (year(third), second, first),
         DateFormat::MonthFirst => (year(third), first, second),
     };
@@ -93,6 +93,7 @@ fn digits(written: &str, lengths: RangeInclusive<usize>) -> Option<u32> {
 
 fn example(format: DateFormat) -> &'static str {
     match format {
+        DateFormat::Auto => "2026-11-28, or in the order that `dateFormat` says",
         DateFormat::Iso => "2026-11-28",
         DateFormat::DayFirst => "28.11.2026",
         DateFormat::MonthFirst => "11/28/2026",
