@@ -49,12 +49,12 @@ async fn ended(client: &Client, import: &Value) -> Value {
 }
 
 /// The rows of an import with an outcome.
-async fn rows(client: &Client, import: &Value, outcome: &str) -> Vec<Value> {
+pub(crate) async fn rows(client: &Client, import: &Value, outcome: &str) -> Vec<Value> {
     client.get(&format!("/imports/{}/rows?outcome={outcome}&limit=200", text(import, "id"))).await.ok()
 }
 
 /// Counts, in short.
-fn counts(import: &Value) -> Value {
+pub(crate) fn counts(import: &Value) -> Value {
     let all = ["created", "updated", "unchanged", "skipped", "failed"];
     Value::Array(all.map(|count| import[count].clone()).to_vec())
 }

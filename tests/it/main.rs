@@ -31,6 +31,7 @@ mod queue;
 mod raw;
 mod records;
 mod retention;
+mod round_trips;
 mod tasks;
 mod timelines;
 mod webhook_operations;
