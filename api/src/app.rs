@@ -15,6 +15,7 @@ use tenon_common::{Db, Result};
 use crate::bulk::exports::Exports;
 use crate::changes::Changes;
 use crate::http::limits::Limits;
+use crate::http::seats::Seats;
 
 /// Everything a request may need; one per process.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct App {
     pub limits: Limits,
     /// Readers of the change feed.
     pub changes: Changes,
+    /// Seats of those who watch an import.
+    pub watchers: Seats,
     /// How long a deleted organization can be restored.
     pub tenant_retention: chrono::TimeDelta,
     /// Where webhooks may go.
@@ -69,6 +72,7 @@ impl App {
             imports: import::Limits::default(),
             limits: Limits::default(),
             changes: Changes::new(db.clone()),
+            watchers: Seats::new("watchers of imports", "tenon_import_watchers"),
             tenant_retention: tenant::RETENTION,
             addresses,
             exports: Exports::default(),

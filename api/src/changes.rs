@@ -23,7 +23,7 @@ use crate::openapi::tags::Tags;
 use answer::Followed;
 use poll::Reader;
 
-pub use readers::{Changes, Most};
+pub use readers::Changes;
 
 /// Where the feed is.
 pub const PATH: &str = "/api/v1/changes";

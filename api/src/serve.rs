@@ -1,11 +1,16 @@
 //! `tenon-api serve`.
 
+mod answer;
+pub mod bounds;
+mod connections;
+mod pulse;
+mod received;
+pub mod server;
 mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, operations, telemetry};
@@ -14,7 +19,7 @@ use crate::app::App;
 use crate::cli::Cli;
 use crate::openapi::spec::spec;
 use crate::routes;
-use watched::Watched;
+use server::Server;
 
 /// Serves until SIGTERM or SIGINT, then finishes what it has begun.
 pub async fn serve(cli: &Cli) -> Result<(), String> {
@@ -29,7 +34,7 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     let probes = operations::Operations::new(db.clone(), metrics);
     let listener = operations::bind("TENON_OPERATIONS_ADDRESS", cli.http.operations_address).await?;
     let operations_address = listener.local_addr().map_err(|error| error.to_string())?;
-    tokio::spawn(probes.clone().serve(listener));
+    probes.clone().serve_apart(listener).map_err(|error| format!("the operations port: {error}"))?;
 
     let stop = operations::stop_signal().map_err(|error| error.to_string())?;
     tokio::select! {
@@ -49,8 +54,9 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     app.limits = limits;
     app.imports = cli.imports.limits();
     app.tenant_retention = cli.retention.tenants();
-    app.changes.most = cli.changes.most();
-    app.exports = cli.exports.exports(cli.http.client_stall_deadline);
+    app.changes.seats.most = cli.changes.most();
+    app.watchers.most = cli.changes.most();
+    app.exports = cli.exports.exports(cli.connections.client_stall_deadline);
     let app = Arc::new(app);
     let upkeep = tokio::spawn(upkeep(app.clone()));
     let recording = tokio::spawn(record(app.clone()));
@@ -73,14 +79,11 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
             ended.cancel();
         }
     };
-    Server::new_with_acceptor(Watched::new(acceptor, cli.http.client_stall_deadline))
-        .run_with_graceful_shutdown(
-            routes::build(app.clone(), &documents),
-            drained,
-            Some(cli.http.drain_deadline),
-        )
-        .await
-        .map_err(|error| error.to_string())?;
+    let bounds = cli.connections.bounds(cli.database.database_connections, &cli.http.trusted_proxies);
+    tracing::info!(connections = bounds.connections, of_address = bounds.of_address, "connections at most");
+    Server::new(acceptor, bounds)
+        .run(routes::build(app.clone(), &documents), drained, cli.http.drain_deadline)
+        .await;
     upkeep.abort();
     recording.abort();
     app.recorder.flush_all(&app.db).await;

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -26,17 +27,20 @@ const CHECKED_FOR: Duration = Duration::from_secs(2);
 pub struct Operations {
     db: Db,
     metrics: PrometheusHandle,
+    /// Where the database's connections live.
+    program: Handle,
     started: AtomicBool,
     draining: AtomicBool,
     checked: Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
 impl Operations {
-    /// Probes of a program that has not started yet.
+    /// Probes of a program that has not started yet. Needs the program's runtime.
     pub fn new(db: Db, metrics: PrometheusHandle) -> Arc<Self> {
         Arc::new(Self {
             db,
             metrics,
+            program: Handle::current(),
             started: false.into(),
             draining: false.into(),
             checked: Mutex::default(),
@@ -51,6 +55,25 @@ impl Operations {
     /// The program is on its way out: not ready any more, still alive.
     pub fn set_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Serves until the program ends, on a thread of its own: what keeps the program's threads busy keeps no probe waiting.
+    ///
+    /// # Errors
+    /// Where there can be no such thread.
+    pub fn serve_apart(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
+        let listener = listener.into_std()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let serve = move || {
+            runtime.block_on(async move {
+                match TcpListener::from_std(listener) {
+                    Ok(listener) => self.serve(listener).await,
+                    Err(error) => tracing::error!(%error, "probes are not served"),
+                }
+            });
+        };
+        std::thread::Builder::new().name("probes".to_owned()).spawn(serve)?;
+        Ok(())
     }
 
     /// Serves until the program ends.
@@ -122,8 +145,10 @@ impl Operations {
     }
 
     async fn check(&self) -> Result<(), String> {
-        let check = tokio::time::timeout(Duration::from_secs(2), wall::check(&self.db)).await;
-        let violations = match check {
+        let db = self.db.clone();
+        let check = self.program.spawn(async move { wall::check(&db).await });
+        let check = tokio::time::timeout(Duration::from_secs(2), check).await;
+        let violations = match check.map(|ended| ended.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))) {
             Err(_) => return Err("the database does not answer".to_owned()),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the readiness check failed");
