@@ -152,7 +152,10 @@ mod tests {
     use super::*;
 
     fn asking(headers: &[(HeaderName, &str)]) -> HeaderMap {
-        headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).expect("a header"))).collect()
+        headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).expect("a header")))
+            .collect()
     }
 
     #[test]
@@ -185,7 +188,11 @@ mod tests {
             let first = answer.into_body().into_bytes().await.expect("bytes");
             assert!(coding == "identity" || first.len() < 500, "{coding}: {}", first.len());
             let second = fixed.answer(&asking(&[accept.clone()])).await.into_body().into_bytes().await;
-            assert_eq!(second.expect("bytes").as_ptr(), first.as_ptr(), "{coding}: the same bytes, not a copy");
+            assert_eq!(
+                second.expect("bytes").as_ptr(),
+                first.as_ptr(),
+                "{coding}: the same bytes, not a copy"
+            );
             for known in [tag.clone(), format!("\"other\", W/{tag}"), "*".to_owned()] {
                 let asked = asking(&[accept.clone(), (header::IF_NONE_MATCH, &known)]);
                 let answer = fixed.answer(&asked).await;

@@ -11,7 +11,8 @@ use crate::http::fixed::Fixed;
 
 /// The page, with a policy that lets it run its own scripts, ask this server, and nothing else.
 pub fn page(html: String) -> Fixed {
-    let policy = HeaderValue::from_str(&policy(&html)).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+    let policy =
+        HeaderValue::from_str(&policy(&html)).unwrap_or(HeaderValue::from_static("default-src 'none'"));
     Fixed::new(html, "text/html; charset=utf-8")
         .with(header::CONTENT_SECURITY_POLICY, policy)
         .with(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))

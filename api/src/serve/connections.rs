@@ -174,7 +174,10 @@ mod tests {
         let (asked, stays) = (first.leave.clone(), second.leave.clone());
         let _gone = (obeys(first), obeys(second));
         let new = connections.admit(peer(3)).await.expect("room was made");
-        assert_eq!((asked.is_cancelled(), stays.is_cancelled(), alone.leave.is_cancelled()), (true, false, false));
+        assert_eq!(
+            (asked.is_cancelled(), stays.is_cancelled(), alone.leave.is_cancelled()),
+            (true, false, false)
+        );
         drop((alone, new));
         assert_eq!(connections.open().of_address.len(), 1);
     }
@@ -182,7 +185,10 @@ mod tests {
     #[tokio::test]
     async fn who_is_being_answered_stays() {
         let connections = connections(2, 2);
-        let places = [connections.admit(peer(1)).await.expect("room"), connections.admit(peer(2)).await.expect("room")];
+        let places = [
+            connections.admit(peer(1)).await.expect("room"),
+            connections.admit(peer(2)).await.expect("room"),
+        ];
         let _answers = places.each_ref().map(|place| place.pulse.begin(false, false));
         assert_eq!(connections.admit(peer(3)).await.expect_err("full"), Full::Server);
     }
@@ -190,7 +196,10 @@ mod tests {
     #[tokio::test]
     async fn an_address_has_no_more_than_its_part() {
         let connections = connections(10, 2);
-        let places = [connections.admit(peer(1)).await.expect("room"), connections.admit(peer(1)).await.expect("room")];
+        let places = [
+            connections.admit(peer(1)).await.expect("room"),
+            connections.admit(peer(1)).await.expect("room"),
+        ];
         let answers = places.each_ref().map(|place| place.pulse.begin(false, false));
         assert_eq!(connections.admit(peer(1)).await.expect_err("full"), Full::Address);
         let _other = connections.admit(peer(2)).await.expect("room for others");

@@ -121,13 +121,13 @@ impl Pulse {
     pub(super) fn due(&self, bounds: &Bounds) -> Option<(Instant, Due)> {
         let state = self.state();
         let stalled = state.offered.values().min().map(|at| (*at + bounds.stall_deadline, Due::Stalled));
-        let waits = (state.under_way == 0 && state.discarding == 0).then(|| match (state.served, state.heard)
-        {
-            (false, _) => (state.waits_since + bounds.header_deadline, Due::Headers),
-            (true, Some(heard)) if !state.http2 => (heard + bounds.header_deadline, Due::Headers),
-            // Frames of HTTP/2 are not only those of requests.
-            (true, _) => (state.waits_since + bounds.idle_deadline, Due::Idle),
-        });
+        let waits =
+            (state.under_way == 0 && state.discarding == 0).then(|| match (state.served, state.heard) {
+                (false, _) => (state.waits_since + bounds.header_deadline, Due::Headers),
+                (true, Some(heard)) if !state.http2 => (heard + bounds.header_deadline, Due::Headers),
+                // Frames of HTTP/2 are not only those of requests.
+                (true, _) => (state.waits_since + bounds.idle_deadline, Due::Idle),
+            });
         stalled.into_iter().chain(waits).min_by_key(|(at, _)| *at)
     }
 

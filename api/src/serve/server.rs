@@ -148,7 +148,9 @@ where
 {
     let pulse = place.pulse.clone();
     let io = TokioIo::new(Connection::new(io, bounds.stall_deadline, pulse.clone()));
-    let service = service_fn(move |request: http::Request<Incoming>| answer(request, from.clone(), endpoint.clone(), pulse.clone()));
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        answer(request, from.clone(), endpoint.clone(), pulse.clone())
+    });
     let builder = builder(bounds);
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut leaves: Option<Instant> = None;

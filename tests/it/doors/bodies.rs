@@ -37,7 +37,8 @@ async fn a_client_that_sends_everything_before_it_reads_gets_to_its_refusal() {
         ("/api/v1/connection/contacts", "application/json", 401),
         ("/api/v1/nothing", "application/json", 404),
     ] {
-        let (address, head) = (app.address(), format!("POST {path} HTTP/1.1\r\ncontent-type: {media_type}\r\n"));
+        let (address, head) =
+            (app.address(), format!("POST {path} HTTP/1.1\r\ncontent-type: {media_type}\r\n"));
         let seen = tokio::task::spawn_blocking(move || refused(&address, &head)).await.expect("it ends");
         assert_eq!(seen, format!("HTTP/1.1 {status}").repeat(2), "{path}");
     }

@@ -48,7 +48,8 @@ async fn those_who_send_slowly_make_room_too() {
         client.write_all(head).await.expect("it is read");
     }
     eventually("one of them makes room", async || {
-        let answer = Client::new(&api.url()).try_send("GET".parse().expect("GET"), "/api/v1/errors", None).await;
+        let answer =
+            Client::new(&api.url()).try_send("GET".parse().expect("GET"), "/api/v1/errors", None).await;
         answer.map(|answer| assert_eq!(answer.status, 200)).map_err(|error| format!("{error:#}"))
     })
     .await;
@@ -79,7 +80,8 @@ async fn headers_that_trickle_are_cut_off_and_so_is_who_says_nothing_or_no_more(
     let ended = async |reason| {
         sample(&api, &format!("tenon_http_connections_ended_total{{reason=\"{reason}\"}}")).await
     };
-    eventually("they are counted", async || (ended("headers").await, ended("idle").await) == (3.0, 1.0)).await;
+    eventually("they are counted", async || (ended("headers").await, ended("idle").await) == (3.0, 1.0))
+        .await;
 }
 
 /// So few files that the connections' half of them does not leave enough.
@@ -88,9 +90,11 @@ async fn a_server_that_runs_out_of_files_says_so_once_and_goes_on() {
     let database = TestDatabase::create(Cluster::shared().await).await;
     let api = Stack::api(&database).files_at_most(26).env("TENON_CONNECTIONS_OF_ADDRESS", "0").start().await;
     let clients = silent(&api, 40).await;
-    eventually("it cannot accept", async || match api.log().matches("connections are not accepted").count() {
-        1 => Ok(()),
-        other => Err(format!("said {other} times")),
+    eventually("it cannot accept", async || {
+        match api.log().matches("connections are not accepted").count() {
+            1 => Ok(()),
+            other => Err(format!("said {other} times")),
+        }
     })
     .await;
     drop(clients);

@@ -34,7 +34,8 @@ async fn a_hundred_streams_whose_answers_are_not_taken_are_ended() {
     let mut answers = Vec::new();
     // Whether by an end or by a reset.
     let _ = stream.read_to_end(&mut answers).await;
-    let refused = answers.windows(13).filter(|frame| frame[..4] == [0, 0, 4, 3] && frame[9..] == [0, 0, 0, 7]);
+    let refused =
+        answers.windows(13).filter(|frame| frame[..4] == [0, 0, 4, 3] && frame[9..] == [0, 0, 0, 7]);
     assert_eq!(refused.count(), 68, "32 streams at once");
     eventually("it was ended", async || {
         match sample(&api, "tenon_http_connections_ended_total{reason=\"stalled\"}").await {

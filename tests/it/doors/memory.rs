@@ -22,7 +22,8 @@ async fn burden(api: &Process, owner: &Client) {
     }
     let anonymous = Client::new(owner.base());
     let logins = (0..40).map(|number| {
-        let credentials = json!({"email": format!("nobody-{number}@example.com"), "password": "incorrect horse"});
+        let credentials =
+            json!({"email": format!("nobody-{number}@example.com"), "password": "incorrect horse"});
         anonymous.post("/auth/login", credentials)
     });
     for answer in futures::future::join_all(logins).await {

@@ -17,7 +17,10 @@ async fn pages_and_documents_are_compressed_once_and_known_by_their_tags() {
         assert_ne!(gzip.header("etag"), plain.header("etag"));
         for answer in [&plain, &gzip] {
             assert!(answer.header("ratelimit-policy").starts_with("\"public\";"), "{answer}");
-            let known = root.with_header("accept-encoding", answer.headers.get("content-encoding").map_or("identity", |_| "gzip"));
+            let known = root.with_header(
+                "accept-encoding",
+                answer.headers.get("content-encoding").map_or("identity", |_| "gzip"),
+            );
             let known = known.with_header("if-none-match", answer.header("etag"));
             let unchanged = known.get(path).await.status(304);
             assert!(unchanged.body.is_empty() && unchanged.header("etag") == answer.header("etag"));

@@ -12,7 +12,8 @@ async fn so_many_may_watch_imports_at_once() {
     let path = format!("/imports/{}", import["id"].as_str().expect("an id"));
     let first = owner.events(&path).await.expect("a stream");
     let _second = owner.events(&path).await.expect("a stream");
-    let refused = owner.events(&path).await.map(|_| ()).expect_err("one too many").refused(429, "RATE_LIMITED");
+    let refused =
+        owner.events(&path).await.map(|_| ()).expect_err("one too many").refused(429, "RATE_LIMITED");
     assert_eq!(refused.json()["details"]["policy"], "readers");
     owner.get(&path).await.status(200);
     drop(first);

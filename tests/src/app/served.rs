@@ -28,7 +28,9 @@ impl Served {
         let address = address.unwrap_or_else(|| panic!("the listener has no address"));
         let endpoint = endpoint.map_to_response();
         let server = tokio::spawn(async move {
-            Server::new(acceptor, Bounds::default()).run(endpoint, std::future::pending(), Duration::ZERO).await;
+            Server::new(acceptor, Bounds::default())
+                .run(endpoint, std::future::pending(), Duration::ZERO)
+                .await;
         });
         Self { address, server }
     }

@@ -216,15 +216,10 @@ mod tests {
     fn unlimited_lifts_what_the_tenant_pays_for() {
         let limited = |policy: &Policy| policy.rate(Plan::Unlimited, Profile::Default).is_some();
         let left: Vec<_> = Policy::ALL.into_iter().filter(limited).map(Policy::name).collect();
-        assert_eq!(left, [
-            "public",
-            "public-network",
-            "login",
-            "login-account",
-            "login-address",
-            "login-network",
-            "qr"
-        ]);
+        assert_eq!(
+            left,
+            ["public", "public-network", "login", "login-account", "login-address", "login-network", "qr"]
+        );
     }
 
     #[test]
