@@ -6,6 +6,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::middleware::Compression;
+use poem::web::CompressionAlgo;
 use poem::{EndpointExt, IntoEndpoint, IntoResponse, Response, Route};
 use poem_openapi::error::{ParseParamError, ParsePathError};
 use poem_openapi::types::Type;
@@ -128,10 +129,15 @@ pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Respo
         .at("/api/v1/openapi-3.0.json", json(&documents.v30))
         .at("/docs", docs.served(&app))
         .at("/docs/", docs.served(&app))
-        .nest("/", service.into_endpoint().catch_all_error(refused).with(Compression::new()).after(varying))
+        .nest("/", service.into_endpoint().catch_all_error(refused).with(compression()).after(varying))
         .catch_all_error(refused)
         .data(app.clone());
     Outermost::new(inner, app, routes).boxed()
+}
+
+/// Brotli is for what is compressed once: its window and tables are some 16 MB for each answer under way, gzip's a quarter of one.
+fn compression() -> Compression {
+    Compression::new().algorithms([CompressionAlgo::GZIP, CompressionAlgo::DEFLATE])
 }
 
 /// What is compressed for one client is not for a cache to give to another.

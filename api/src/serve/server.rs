@@ -153,7 +153,7 @@ where
     });
     let builder = builder(bounds);
     let mut connection = pin!(builder.serve_connection(io, service));
-    let mut leaves: Option<Instant> = None;
+    let (mut leaves, mut why_told) = (None::<Instant>, None);
     loop {
         let now = Instant::now();
         let due = match (place.pulse.due(bounds), leaves) {
@@ -164,7 +164,7 @@ where
         let look = due.map_or(now + bounds.look_every(), |(at, _)| at.min(now + bounds.look_every()));
         tokio::select! {
             biased;
-            _ = &mut connection => return None,
+            _ = &mut connection => return why_told,
             () = end.cancelled() => return None,
             () = place.leave.cancelled() => return Some("room"),
             () = stop.cancelled(), if leaves.is_none() => {
@@ -176,6 +176,7 @@ where
                     // A client of HTTP/2 is told which of its requests are not answered any more.
                     if why == Due::Idle && leaves.is_none() {
                         leaves = Some(Instant::now() + bounds.header_deadline);
+                        why_told = Some(why.name());
                         connection.as_mut().graceful_shutdown();
                     } else if place.pulse.due(bounds).is_some_and(|(at, _)| at <= Instant::now()) {
                         return Some(why.name());
