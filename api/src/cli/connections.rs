@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, value_parser};
-use ipnet::IpNet;
 use tenon_common::config::seconds;
-
-use crate::serve::bounds::{self, Bounds};
 
 /// What clients may take of the server before they have shown who they are.
 #[derive(Args, Clone, Debug)]
@@ -35,29 +32,4 @@ pub struct ConnectionArgs {
     /// Requests of one HTTP/2 connection that are answered at once.
     #[arg(long, env = "TENON_HTTP2_STREAMS", value_name = "COUNT", default_value_t = 32, global = true, value_parser = value_parser!(u32).range(1..=1_000))]
     pub http2_streams: u32,
-}
-
-impl ConnectionArgs {
-    /// The bounds, where the database has so many connections.
-    pub fn bounds(&self, database_connections: u32, trusted: &[IpNet]) -> Bounds {
-        let room = bounds::room(bounds::file_limit(), database_connections);
-        let connections = self.connections.unwrap_or(bounds::CONNECTIONS).min(room);
-        if self.connections.is_some_and(|wanted| wanted > room) {
-            tracing::warn!(room, "TENON_CONNECTIONS is more than the limit of open files leaves");
-        }
-        let of_address = match self.connections_of_address {
-            None => (connections / 2).max(1),
-            Some(0) => u32::MAX,
-            Some(count) => count,
-        };
-        Bounds {
-            connections,
-            of_address,
-            trusted: trusted.to_vec(),
-            header_deadline: self.header_deadline,
-            idle_deadline: self.idle_deadline,
-            stall_deadline: self.client_stall_deadline,
-            http2_streams: self.http2_streams,
-        }
-    }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use rustix::process::{Resource, getrlimit};
 
+use crate::cli::ConnectionArgs;
+
 /// Connections at once where nothing is said and files are plenty.
-pub const CONNECTIONS: u32 = 10_000;
+const CONNECTIONS: u32 = 10_000;
 /// Files for what is no connection to the API: listeners, the operations port, the storage, files of imports, Redis, logs.
 const OTHER_FILES: u32 = 64;
 
@@ -45,6 +47,29 @@ impl Default for Bounds {
 }
 
 impl Bounds {
+    /// The bounds of the settings, where the database has so many connections.
+    pub fn of(settings: &ConnectionArgs, database_connections: u32, trusted: &[IpNet]) -> Self {
+        let room = room(file_limit(), database_connections);
+        let connections = settings.connections.unwrap_or(CONNECTIONS).min(room);
+        if settings.connections.is_some_and(|wanted| wanted > room) {
+            tracing::warn!(room, "TENON_CONNECTIONS is more than the limit of open files leaves");
+        }
+        let of_address = match settings.connections_of_address {
+            None => (connections / 2).max(1),
+            Some(0) => u32::MAX,
+            Some(count) => count,
+        };
+        Self {
+            connections,
+            of_address,
+            trusted: trusted.to_vec(),
+            header_deadline: settings.header_deadline,
+            idle_deadline: settings.idle_deadline,
+            stall_deadline: settings.client_stall_deadline,
+            http2_streams: settings.http2_streams,
+        }
+    }
+
     /// Whom a connection is counted for; none for a trusted proxy.
     pub(super) fn counted(&self, peer: IpAddr) -> Option<IpAddr> {
         let peer = peer.to_canonical();
@@ -64,12 +89,12 @@ impl Bounds {
 }
 
 /// How many files the process may have open; none where that has no bound.
-pub fn file_limit() -> Option<u64> {
+fn file_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
 /// How many connections a limit of files leaves: at least half of it, whatever else is asked for.
-pub fn room(files: Option<u64>, database_connections: u32) -> u32 {
+fn room(files: Option<u64>, database_connections: u32) -> u32 {
     let Some(files) = files else { return u32::MAX };
     let files = u32::try_from(files).unwrap_or(u32::MAX);
     files.saturating_sub(database_connections.saturating_add(OTHER_FILES)).max(files / 2).max(1)

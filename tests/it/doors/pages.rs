@@ -38,6 +38,7 @@ async fn the_page_may_run_its_own_scripts_and_ask_this_server_alone() {
         assert!(policy.contains(part), "{policy}");
     }
     let html = page.text();
+    assert!(!html.contains("src=\"http") && !html.contains("@import"), "all that it needs is in it");
     let last = html.rsplit_once("</script>").and_then(|(before, _)| before.rsplit_once("<script>"));
     let (_, script) = last.expect("the script that begins it all");
     let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(script));

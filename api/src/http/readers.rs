@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tenon_common::Db;
 use tenon_common::feed::Tail;
+use tenon_common::tasks::Tasks;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::seats::Seats;
@@ -24,9 +25,9 @@ pub struct Changes {
 
 impl Changes {
     /// Nobody reads yet.
-    pub fn new(db: Db) -> Self {
+    pub fn new(db: Db, tasks: &Tasks) -> Self {
         Self {
-            tail: Tail::new(db),
+            tail: Tail::new(db, tasks),
             seats: Seats::new("readers of changes that wait", "tenon_changes_readers"),
             heartbeat: Duration::from_secs(5),
             ended: CancellationToken::new(),
