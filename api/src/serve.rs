@@ -3,6 +3,7 @@
 mod answer;
 pub mod bounds;
 mod connections;
+pub mod memory;
 mod pulse;
 mod received;
 pub mod server;
