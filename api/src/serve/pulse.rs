@@ -173,10 +173,6 @@ impl Receiving {
     pub(super) fn pulse(&self) -> &Arc<Pulse> {
         &self.0
     }
-
-    pub(super) fn is_of_http2(&self) -> bool {
-        self.0.state().http2
-    }
 }
 
 impl Drop for Receiving {

@@ -1,5 +1,6 @@
 //! Bodies of requests. What is sent is taken, also where the request has been refused before it was read: most clients look for an
-//! answer only when they have sent everything, and one whose connection is closed meanwhile gets to no answer.
+//! answer only when they have sent everything, and one whose connection is closed meanwhile gets to no answer; nor does curl over HTTP/2
+//! where its stream is.
 
 use std::io;
 use std::pin::Pin;
@@ -62,10 +63,6 @@ impl Body for Received {
 impl Drop for Received {
     fn drop(&mut self) {
         let (Some(receiving), Some(body)) = (self.receiving.take(), self.body.take()) else { return };
-        // HTTP/2 ends a stream without ending the connection.
-        if receiving.is_of_http2() {
-            return;
-        }
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(discard(body, receiving.pulse().discard()));
         }

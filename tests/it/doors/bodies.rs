@@ -43,3 +43,16 @@ async fn a_client_that_sends_everything_before_it_reads_gets_to_its_refusal() {
         assert_eq!(seen, format!("HTTP/1.1 {status}").repeat(2), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_client_of_http2_gets_to_its_refusal_too() {
+    let app = TestApp::start().await;
+    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().expect("a client");
+    for (media_type, status) in [("application/json", 413), ("text/plain", 415)] {
+        let request =
+            client.post(format!("{}/api/v1/auth/login", app.url())).header("content-type", media_type);
+        let answer = request.body(vec![b'{'; BODY]).send().await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), status);
+        assert!(answer.text().await.expect("the body").contains("\"success\":false"));
+    }
+}
