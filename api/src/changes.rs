@@ -52,7 +52,8 @@ impl ChangesApi {
     /// An event appears once all transactions that began before its own are over: usually within milliseconds. Events are
     /// kept for at least 30 days, unless the operator chose otherwise. A cursor behind which something is missing is answered 410 `CURSOR_EXPIRED`: take `after=now`, read
     /// the lists, then go on from that cursor. Organizations have a limited number of readers that wait or stream, beyond which
-    /// the answer is 429. Needs `changes:read`.
+    /// the answer is 429. Needs `changes:read`, and to read what an event tells of: `contacts:read` for `contact.*`, `api-keys:manage` for
+    /// `api_key.*`. Events that you may not read are left out; a type that you name in `types` and may not read is refused with 403.
     #[oai(path = "/changes", method = "get", operation_id = "list_changes")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn list(

@@ -5,6 +5,7 @@ mod gauge;
 mod kills;
 mod lifecycle;
 mod outcomes;
+mod readings;
 mod reverts;
 mod uploads;
 
@@ -72,7 +73,7 @@ async fn a_file_becomes_contacts_and_bad_rows_are_named() {
                 ,nobody@example.com,,\n\
                 Grace Hopper,grace@@example,12,\n\
                 Jean Bartik,jean@example.com,,40\n\
-                Too,few\n\
+                Too,many,,,cells\n\
                 Ada Again,ADA@example.com,,\n";
     let sent = send(owner, json!({"object": "contacts"}), file).await;
     assert_eq!((text(&sent, "state"), text(&sent, "fileName")), ("validating", "contacts.csv"));

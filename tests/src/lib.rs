@@ -16,7 +16,9 @@ pub mod process;
 pub mod receiver;
 pub mod redis;
 pub mod rooms;
+pub mod soak;
 pub mod stack;
+pub mod switch_run;
 
 pub use app::{Person, Served, Tenant, TestApp};
 pub use client::{Answer, Client, EventStream, StreamEvent};

@@ -5,6 +5,7 @@ mod digest;
 mod file;
 mod options;
 mod progress;
+mod reading;
 mod receive;
 mod request;
 mod templates;
@@ -18,6 +19,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use tenon_common::TenantTx;
 use tenon_common::id::ImportId;
+use tenon_common::import::preview;
 use tenon_common::import::rows::{self, RowOutcome};
 use tenon_common::import::{self, Import, Object};
 use uuid::Uuid;
@@ -35,6 +37,7 @@ use crate::openapi::tags::Tags;
 pub use body::{ImportBody, ImportRowBody, ImportState, RowOutcomeName};
 pub use file::ErrorsFile;
 pub use progress::Watched;
+pub use reading::PreviewBody;
 pub use request::{Accepted, ImportRequest};
 pub use templates::ImportTemplatesApi;
 
@@ -50,7 +53,7 @@ impl ImportsApi {
     /// pieces. A file that is not what it says, and a
     /// mapping that does not fit its columns, are refused at once with the reason; 202 answers the import, which goes on by itself:
     /// `GET` of its `Location` follows it. With `dryRun` everything is tried and nothing kept; `POST …/resume` then does it.
-    /// Columns of which `mapping` says nothing are guessed by their names. A row that is refused is a result, not a failure: the
+    /// Columns of which `mapping` says nothing are guessed by their names; `GET …/preview` shows how the file was read. A row that is refused is a result, not a failure: the
     /// others are done. What is imported needs its own permission too, such as `contacts:write`. Needs `imports:write`.
     #[oai(path = "/api/v1/imports", method = "post", operation_id = "create_import")]
     async fn create(
@@ -140,10 +143,32 @@ impl ImportsApi {
         })
     }
 
+    /// Preview an import
+    ///
+    /// How its file was read, what each column is for, and the first 10 rows as they would be stored, or with the reasons why not; what
+    /// other records say is not asked. There once all of the file was looked at, so before a dry run has tried every row; until then 409
+    /// `STATE_CONFLICT`. A file that was read otherwise than it was meant is imported anew with other options and `importId`: it need not be
+    /// sent again. Kept until `revertUntil`, then 410 `EXPIRED`. Needs `imports:read`, and what listing the records needs, such as
+    /// `contacts:read`.
+    #[oai(path = "/api/v1/imports/:id/preview", method = "get", operation_id = "preview_import")]
+    async fn preview(
+        &self,
+        caller: Caller<ImportsRead>,
+        app: Data<&Arc<App>>,
+        /// The import's id.
+        id: Path<Uuid>,
+    ) -> Result<Shown<PreviewBody>, ApiError> {
+        let get = async |tx: &mut TenantTx<'_>| import::get(tx, ImportId(id.0)).await;
+        let found = app.db.read(&caller.actor, get).await?;
+        caller.require(found.options().object.reading())?;
+        let rows = preview::preview(&app.storage, &found).await?;
+        Ok(Shown::plain(PreviewBody::of(&found, rows)))
+    }
+
     /// List the rows of an import
     ///
     /// What became of each row that is done, in their order, and why of those that were refused or left out. Kept until `revertUntil`, then
-    /// 410 `EXPIRED`. Needs `imports:read`.
+    /// 410 `EXPIRED`. What is imported needs its own permission too, such as `contacts:read`. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/rows", method = "get", operation_id = "list_import_rows")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn rows(
@@ -170,7 +195,8 @@ impl ImportsApi {
 
     /// List the errors of an import
     ///
-    /// The rows that were refused, with every reason. The same as the rows with `outcome=failed`, and kept as long. Needs `imports:read`.
+    /// The rows that were refused, with every reason. The same as the rows with `outcome=failed`, kept as long, and for whom those are
+    /// for. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/errors", method = "get", operation_id = "list_import_errors")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn errors(
@@ -197,7 +223,7 @@ impl ImportsApi {
     ///
     /// CSV: the rows that were refused as they were, with `_row`, `_code` and `_message` behind them. Mended, it can be imported as it
     /// is: those three columns are passed over. What a row had more of than columns stands behind them. Kept until `revertUntil`, then
-    /// 410 `EXPIRED`. Needs `imports:read`.
+    /// 410 `EXPIRED`. What is imported needs its own permission too, such as `contacts:read`. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/errors.csv", method = "get", operation_id = "download_import_errors")]
     async fn download(
         &self,
@@ -206,7 +232,9 @@ impl ImportsApi {
         /// The import's id.
         id: Path<Uuid>,
     ) -> Result<ErrorsFile, ApiError> {
-        Ok(file::errors(app.0.clone(), caller.actor.clone(), ImportId(id.0)).await?)
+        let read = async |tx: &mut TenantTx<'_>| readable(tx, &caller, id.0).await;
+        let import = app.db.read(&caller.actor, read).await?;
+        Ok(file::errors(app.0.clone(), caller.actor.clone(), &import)?)
     }
 
     /// Cancel an import
@@ -234,7 +262,8 @@ impl ImportsApi {
     /// Resume an import
     ///
     /// Goes on where it was, if it was cancelled or has failed; after too many errors with as many more. Of a dry run it does what
-    /// was tried. Possible until `revertUntil`, and not once it was taken back in part. Needs `imports:write`.
+    /// was tried. Possible until `revertUntil`, and not once it was taken back in part. What is imported needs its own permission
+    /// too, such as `contacts:write`. Needs `imports:write`.
     #[oai(path = "/api/v1/imports/:id/resume", method = "post", operation_id = "resume_import")]
     async fn resume(
         &self,
@@ -249,14 +278,19 @@ impl ImportsApi {
         #[oai(name = "Prefer")]
         prefer: Prefer,
     ) -> Result<Answered<Shown<ImportBody>>, ApiError> {
-        let act = async |tx: &mut TenantTx<'_>| Ok(shown(import::resume(tx, ImportId(id.0)).await?));
+        let act = async |tx: &mut TenantTx<'_>| {
+            let object = import::get(tx, ImportId(id.0)).await?.options().object;
+            caller.allow(object.permission())?;
+            Ok(shown(import::resume(tx, ImportId(id.0)).await?))
+        };
         once.write(&app, &caller, prefer, act).await
     }
 
     /// Revert an import
     ///
     /// Deletes the records that it made, and puts back what it changed. What somebody has changed since is left alone, and counted in
-    /// `kept`. Possible until `revertUntil`. A dry run has done nothing that could be reverted. Needs `imports:write`.
+    /// `kept`. Possible until `revertUntil`. A dry run has done nothing that could be reverted. What was imported needs
+    /// its own permissions too, such as `contacts:write` and `contacts:delete`. Needs `imports:write`.
     #[oai(path = "/api/v1/imports/:id/revert", method = "post", operation_id = "revert_import")]
     async fn revert(
         &self,
@@ -271,9 +305,24 @@ impl ImportsApi {
         #[oai(name = "Prefer")]
         prefer: Prefer,
     ) -> Result<Answered<Shown<ImportBody>>, ApiError> {
-        let act = async |tx: &mut TenantTx<'_>| Ok(shown(import::revert(tx, ImportId(id.0)).await?));
+        let act = async |tx: &mut TenantTx<'_>| {
+            let object = import::get(tx, ImportId(id.0)).await?.options().object;
+            caller.allow_all([object.permission(), object.deleting()])?;
+            Ok(shown(import::revert(tx, ImportId(id.0)).await?))
+        };
         once.write(&app, &caller, prefer, act).await
     }
+}
+
+/// An import of records that the caller may read.
+async fn readable(
+    tx: &mut TenantTx<'_>,
+    caller: &Caller<ImportsRead>,
+    id: Uuid,
+) -> tenon_common::Result<Import> {
+    let import = import::get(tx, ImportId(id)).await?;
+    caller.allow(import.options().object.reading())?;
+    Ok(import)
 }
 
 fn shown(import: Import) -> Shown<ImportBody> {
@@ -292,7 +341,10 @@ impl ImportsApi {
         let outcome = outcome.map(RowOutcomeName::name);
         let query = format!("import-rows import={id} outcome={}", outcome.unwrap_or("any"));
         let window = Paging::window(&app.cursors, &query, &asked)?;
-        let list = async |tx: &mut TenantTx<'_>| rows::list(tx, ImportId(id), outcome, &window).await;
+        let list = async |tx: &mut TenantTx<'_>| {
+            let import = readable(tx, caller, id).await?;
+            rows::list(tx, &import, outcome, &window).await
+        };
         let page = app.db.read(&caller.actor, list).await?;
         let paging = Paging { cursors: &app.cursors, query: &query, window: &window };
         Ok(paging.list(page, RowOutcome::sort_key, ImportRowBody::from))

@@ -72,6 +72,7 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
         let facts = Facts {
             id: request_id(&request),
             ip: client::address(&request, &self.app.trusted_proxies),
+            route,
             class,
             counted: Arc::default(),
             caller: Arc::default(),

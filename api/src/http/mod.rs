@@ -5,6 +5,7 @@ pub mod addresses;
 pub mod batch;
 pub mod body;
 pub mod caller;
+pub mod characters;
 pub mod code;
 pub mod error;
 pub mod export;

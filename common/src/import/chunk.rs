@@ -1,6 +1,7 @@
 //! A chunk of rows: in one transaction its records, what became of each row, and how far the import has come.
 
 mod outcome;
+mod preview;
 mod said;
 mod write;
 
@@ -17,6 +18,8 @@ use crate::import::run::{self, Run};
 use crate::import::{BulkEvents, Counts, Import, Mode, OnDuplicate, State};
 
 pub use outcome::{Outcome, RowError};
+pub use preview::PreviewRow;
+pub(super) use preview::preview;
 use said::{Reading, Said};
 
 /// Rows of a chunk that go to the database together: a chunk is what is committed, and this is how much of it is held as records
@@ -95,7 +98,7 @@ struct Rows<'c, R: Importable> {
 impl<'c, R: Importable> Rows<'c, R> {
     fn of(run: &'c Run, rows: &'c [Row]) -> Self {
         let import = &run.import;
-        let reading = Reading::new(&run.columns, import.options());
+        let reading = Reading::new(&run.columns, import);
         let (mut outcomes, mut said) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for row in rows {
             let (outcome, says) = match reading.read(row) {

@@ -17,6 +17,10 @@ pub struct Detected {
     pub format: FileFormat,
     /// The encoding of its text; that of a workbook is its own affair.
     pub encoding: &'static Encoding,
+    /// Whether its first bytes leave no doubt of that.
+    pub is_marked: bool,
+    /// Whether the options say it.
+    pub is_said: bool,
     /// What parts cells, where it is CSV.
     pub delimiter: u8,
 }
@@ -51,9 +55,11 @@ pub fn detect(head: &[u8], whole: bool, options: &Options) -> Result<Detected, R
     }
     if head.starts_with(b"PK\x03\x04") {
         agrees(options, FileFormat::Xlsx)?;
-        return Ok(Detected { format: FileFormat::Xlsx, encoding: UTF_8, delimiter: b',' });
+        let (format, encoding) = (FileFormat::Xlsx, UTF_8);
+        return Ok(Detected { format, encoding, is_marked: true, is_said: false, delimiter: b',' });
     }
-    let encoding = encoding(head, options);
+    let said = options.encoding.as_ref().and_then(|label| Encoding::for_label(label.as_bytes()));
+    let (encoding, is_marked) = encoding(head, said)?;
     let (text, ..) = encoding.decode(head);
     if text.chars().take(1000).any(|c| c == '\0') {
         return Err(("NOT_A_TABLE", "Expected CSV, NDJSON, JSON or XLSX; the file is not text".to_owned()));
@@ -65,8 +71,9 @@ pub fn detect(head: &[u8], whole: bool, options: &Options) -> Result<Detected, R
     };
     agrees(options, format)?;
     let delimiter = options.delimiter.and_then(|delimiter| u8::try_from(delimiter).ok());
+    let delimiter = delimiter.or_else(|| csv::preamble(text.as_bytes()).1);
     let delimiter = delimiter.unwrap_or_else(|| delimiter_of(&text, whole));
-    Ok(Detected { format, encoding, delimiter })
+    Ok(Detected { format, encoding, is_marked, is_said: said.is_some(), delimiter })
 }
 
 fn agrees(options: &Options, found: FileFormat) -> Result<(), Refused> {
@@ -85,27 +92,39 @@ fn is_array(text: &str) -> bool {
     matches!(rest.as_bytes().first(), Some(b'{' | b']'))
 }
 
-fn encoding(head: &[u8], options: &Options) -> &'static Encoding {
+/// The encoding that the first bytes have, and whether they leave no doubt. A mark of another encoding than the one that is said is refused.
+fn encoding(head: &[u8], said: Option<&'static Encoding>) -> Result<(&'static Encoding, bool), Refused> {
     if let Some((marked, _)) = Encoding::for_bom(head) {
-        return marked;
+        let is_wide = |encoding: &'static Encoding| [UTF_16LE, UTF_16BE].contains(&encoding);
+        // Who says UTF-16 means whichever of the two it is.
+        return match said {
+            Some(said) if said != marked && !(is_wide(said) && is_wide(marked)) => {
+                let (said, marked) = (said.name(), marked.name());
+                let message = format!("The file begins with the mark of {marked}, and is said to be {said}");
+                Err(("WRONG_ENCODING", message))
+            }
+            _ => Ok((marked, true)),
+        };
     }
-    if let Some(said) = options.encoding.as_ref().and_then(|label| Encoding::for_label(label.as_bytes())) {
-        return said;
+    if let Some(said) = said {
+        return Ok((said, false));
     }
     // Text without a mark in two bytes a character: one of them is zero nearly always.
     let zeros = |offset: usize| {
         head.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count() * 3 > head.len()
     };
     if zeros(1) {
-        return UTF_16LE;
+        return Ok((UTF_16LE, true));
     }
     if zeros(0) {
-        return UTF_16BE;
+        return Ok((UTF_16BE, true));
     }
-    match is_utf8(head) {
-        true => UTF_8,
-        false => guess(&[head]),
+    if is_utf8(head) {
+        return Ok((UTF_8, false));
     }
+    let mut detector = detector();
+    detector.feed(head, false);
+    Ok((guess(detector), false))
 }
 
 /// Whether all of it is UTF-8, but for a character that is cut off at the end.
@@ -116,17 +135,18 @@ fn is_utf8(bytes: &[u8]) -> bool {
     }
 }
 
-/// The encoding of text that is not UTF-8.
-pub fn guess(pieces: &[&[u8]]) -> &'static Encoding {
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    for piece in pieces {
-        detector.feed(piece, false);
-    }
-    detector.feed(b"", true);
-    detector.guess(None, Utf8Detection::Deny)
+/// What text that is not UTF-8 is fed to.
+pub fn detector() -> EncodingDetector {
+    EncodingDetector::new(Iso2022JpDetection::Deny)
 }
 
-/// The delimiter with which the lines have the same number of cells, and most of them.
+/// The encoding of text that is not UTF-8.
+pub fn guess(mut fed: EncodingDetector) -> &'static Encoding {
+    fed.feed(b"", true);
+    fed.guess(None, Utf8Detection::Deny)
+}
+
+/// The delimiter with which the lines have the same number of cells, and most of them; where no lines do, the one of the first line.
 fn delimiter_of(text: &str, whole: bool) -> u8 {
     let score = |delimiter: u8| {
         let mut counts = csv::cell_counts(text.as_bytes(), delimiter, 50);
@@ -136,10 +156,11 @@ fn delimiter_of(text: &str, whole: bool) -> u8 {
         let first = counts.first().copied().unwrap_or(0);
         let same = counts.iter().filter(|count| **count == first).count();
         // Of lines that nearly all agree the number of cells counts.
-        if first > 1 && same * 10 >= counts.len() * 8 { first } else { 0 }
+        let agree = same * 10 >= counts.len() * 8;
+        if first > 1 { (agree, first) } else { (false, 0) }
     };
     // Of equals the first wins.
-    let mut best = (b',', 0);
+    let mut best = (b',', (false, 0));
     for delimiter in [b',', b';', b'\t', b'|'] {
         let score = score(delimiter);
         if score > best.1 {
@@ -165,6 +186,7 @@ mod tests {
         let utf16: Vec<u8> =
             "name;email\nÄda;a@b.example\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let marked = [b"\xff\xfe".as_slice(), &utf16].concat();
+        let said: Vec<u8> = "\u{feff}sep=|\nname|town\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         for (head, format, encoding, delimiter) in [
             (b"name,email\nAda,a@b.example\n".as_slice(), FileFormat::Csv, "UTF-8", b','),
             (b"\xef\xbb\xbfname;email\nAda;\"a,b\"\nEve;c,d\n", FileFormat::Csv, "UTF-8", b';'),
@@ -175,6 +197,10 @@ mod tests {
             (&marked, FileFormat::Csv, "UTF-16LE", b';'),
             (b"{\"name\": \"Ada\"}\n", FileFormat::Ndjson, "UTF-8", b','),
             (b" [ {\"name\": \"Ada\"}]", FileFormat::Json, "UTF-8", b','),
+            (b"sep=;\r\nName;Email\r\na,b;c,d\r\n", FileFormat::Csv, "UTF-8", b';'),
+            (b"\xef\xbb\xbf\"sep=:\"\nName:Email\n", FileFormat::Csv, "UTF-8", b':'),
+            (&said, FileFormat::Csv, "UTF-16LE", b'|'),
+            (b"Name;Title;Email\nAda\nGrace;x\n", FileFormat::Csv, "UTF-8", b';'),
             (b"[x],y\n1,2\n", FileFormat::Csv, "UTF-8", b','),
             (b"PK\x03\x04\x14\0", FileFormat::Xlsx, "UTF-8", b','),
         ] {

@@ -32,13 +32,22 @@ pub fn of(columns: &[String], options: &Options) -> Result<Vec<Column>> {
         ));
     }
     let said: Vec<Column> = columns.iter().map(|name| said(name, options, &known, &mut errors)).collect();
-    let mapped = guess(said, options, &known);
+    let mapped = guess(said, &known);
     let mut taken: HashMap<&str, &str> = HashMap::new();
     for column in &mapped {
         if let Some(field) = column.field
             && let Some(other) = taken.insert(field, &column.name)
         {
             errors.push(wrong(&column.name, "REPEATED_FIELD", format!("{other:?} is for {field} already")));
+        }
+    }
+    for part in known.iter().filter(|field| taken.contains_key(field.name)) {
+        if let Some(whole) = part.part_of.and_then(|whole| taken.get(whole)) {
+            errors.push(wrong(
+                taken[part.name],
+                "REPEATED_FIELD",
+                format!("{whole:?} is for all of the name already"),
+            ));
         }
     }
     complete(&mapped, options, &known, &mut errors);
@@ -58,17 +67,26 @@ fn said(name: &str, options: &Options, known: &[FieldName], errors: &mut Vec<Fie
     column
 }
 
-/// Columns of which nothing was said are for the field that their names mean, if no other column is: the first of several.
-fn guess(mut columns: Vec<Column>, _options: &Options, known: &[FieldName]) -> Vec<Column> {
-    for at in 0..columns.len() {
-        if !columns[at].guessed || columns[at].name.starts_with('_') {
+/// Columns of which nothing was said are for the field that their names mean most, if no other column is: the first of several. A field
+/// whose parts have columns needs none.
+fn guess(mut columns: Vec<Column>, known: &[FieldName]) -> Vec<Column> {
+    let is_said = |columns: &[Column], name: &str| columns.iter().any(|column| column.field == Some(name));
+    let (parts, wholes): (Vec<&FieldName>, Vec<&FieldName>) =
+        known.iter().partition(|field| field.part_of.is_some());
+    for field in wholes.into_iter().chain(parts) {
+        let is_in_parts =
+            known.iter().any(|part| part.part_of == Some(field.name) && is_said(&columns, part.name));
+        let is_whole = field.part_of.is_some_and(|whole| is_said(&columns, whole));
+        if is_said(&columns, field.name) || is_in_parts || is_whole {
             continue;
         }
-        let free = |field: &FieldName| columns.iter().all(|column| column.field != Some(field.name));
-        let exact = known.iter().find(|field| field.name == columns[at].name && free(field));
-        let meant =
-            exact.or_else(|| known.iter().find(|field| field.is_meant_by(&columns[at].name) && free(field)));
-        columns[at].field = meant.map(|field| field.name);
+        let free =
+            |column: &&mut Column| column.guessed && column.field.is_none() && !column.name.starts_with('_');
+        let ranked =
+            columns.iter_mut().filter(free).filter_map(|column| Some((field.rank(&column.name)?, column)));
+        if let Some((_, column)) = ranked.min_by_key(|(rank, _)| *rank) {
+            column.field = Some(field.name);
+        }
     }
     columns
 }
@@ -76,7 +94,10 @@ fn guess(mut columns: Vec<Column>, _options: &Options, known: &[FieldName]) -> V
 /// Whether there is what the options need.
 fn complete(columns: &[Column], options: &Options, known: &[FieldName], errors: &mut Vec<FieldError>) {
     let has = |field: &str| {
-        columns.iter().any(|column| column.field == Some(field)) || options.defaults.contains_key(field)
+        let is_part =
+            |name: &str| known.iter().any(|known| known.name == name && known.part_of == Some(field));
+        let says = |column: &Column| column.field.is_some_and(|name| name == field || is_part(name));
+        columns.iter().any(says) || options.defaults.contains_key(field)
     };
     if columns.iter().all(|column| column.field.is_none()) {
         let message =
@@ -116,7 +137,8 @@ fn names(known: &[FieldName]) -> String {
     known.iter().map(|field| field.name).collect::<Vec<_>>().join(", ")
 }
 
-fn quoted(columns: &[String]) -> String {
+/// Names as a message has them.
+pub(super) fn quoted(columns: &[String]) -> String {
     columns.iter().map(|column| format!("{column:?}")).collect::<Vec<_>>().join(", ")
 }
 
@@ -124,7 +146,7 @@ fn quoted(columns: &[String]) -> String {
 pub fn settle(options: &mut Options) -> Result<()> {
     let known = fields::of(options.object);
     let mut errors = Vec::new();
-    let unknown = |name: &String| known.iter().all(|field| field.name != name);
+    let unknown = |name: &String| known.iter().all(|field| field.name != name || field.part_of.is_some());
     for field in options.defaults.keys().filter(|name| unknown(name)) {
         let message = format!("Expected one of {}", names(&known));
         errors.push(FieldError::new(&format!("defaults/{field}"), "UNKNOWN_FIELD", message));
@@ -193,7 +215,7 @@ mod tests {
     fn columns_are_guessed_by_their_names() {
         let options = Options::new(Object::Contacts);
         let names = ["Full Name", "E-Mail", "Telephone", "Shoe size", "_row", "email"];
-        assert_eq!(mapped(&names, &options), [Some("name"), Some("email"), Some("phone"), None, None, None]);
+        assert_eq!(mapped(&names, &options), [Some("name"), None, Some("phone"), None, None, Some("email")]);
         let mut options = options;
         options.mapping.insert("Shoe size".to_owned(), Some("title".to_owned()));
         options.mapping.insert("E-Mail".to_owned(), None);
@@ -201,6 +223,115 @@ mod tests {
             mapped(&names, &options),
             [Some("name"), None, Some("phone"), Some("title"), None, Some("email")]
         );
+    }
+
+    #[test]
+    fn the_columns_of_other_systems_are_known() {
+        /// The columns that are for a field, with the field.
+        fn used(object: Object, names: &str) -> Vec<(String, &'static str)> {
+            let names: Vec<&str> = names.split(',').collect();
+            let mut options = Options::new(object);
+            options.defaults.extend(
+                [("status".to_owned(), "new".to_owned())].into_iter().filter(|_| object == Object::Leads),
+            );
+            let fields = mapped(&names, &options);
+            names.iter().zip(fields).filter_map(|(name, field)| Some(((*name).to_owned(), field?))).collect()
+        }
+        let want = |all: &[(&str, &'static str)]| -> Vec<(String, &'static str)> {
+            all.iter().map(|(name, field)| ((*name).to_owned(), *field)).collect()
+        };
+        let names = [("First Name", "firstName"), ("Middle Name", "middleName"), ("Last Name", "lastName")];
+        let outlook = "First Name,Middle Name,Last Name,Title,Suffix,Company,Department,Job Title,Business Street,Business Fax,Business Phone,\
+                       Business Phone 2,Home Phone,Mobile Phone,E-mail Address,E-mail Type,E-mail Display Name,E-mail 2 Address,Notes,Web Page";
+        let company = [
+            ("Company", "company"),
+            ("Job Title", "title"),
+            ("Business Phone", "phone"),
+            ("E-mail Address", "email"),
+        ];
+        assert_eq!(used(Object::Contacts, outlook), want(&[&names[..], &company].concat()));
+        let google = "First Name,Middle Name,Last Name,Name Prefix,Nickname,File As,Organization Name,Organization Title,Birthday,Notes,Labels,\
+                      E-mail 1 - Label,E-mail 1 - Value,E-mail 2 - Value,Phone 1 - Label,Phone 1 - Value";
+        let organization = [
+            ("Organization Name", "company"),
+            ("Organization Title", "title"),
+            ("E-mail 1 - Value", "email"),
+            ("Phone 1 - Value", "phone"),
+        ];
+        assert_eq!(used(Object::Contacts, google), want(&[&names[..], &organization].concat()));
+        assert_eq!(
+            used(
+                Object::Contacts,
+                "Record ID,First Name,Last Name,Email,Phone Number,Contact owner,Associated Company,Lifecycle Stage"
+            ),
+            want(&[
+                ("Record ID", "externalId"),
+                ("First Name", "firstName"),
+                ("Last Name", "lastName"),
+                ("Email", "email"),
+                ("Phone Number", "phone"),
+                ("Associated Company", "company"),
+                ("Lifecycle Stage", "lifecycle"),
+            ])
+        );
+        assert_eq!(
+            used(
+                Object::Contacts,
+                "Salutation,First Name,Last Name,Title,Account Name,Mobile,Email,Work email,Name"
+            ),
+            want(&[
+                ("Title", "title"),
+                ("Account Name", "company"),
+                ("Mobile", "phone"),
+                ("Email", "email"),
+                ("Name", "name")
+            ])
+        );
+        assert_eq!(
+            used(Object::Companies, "Account ID,Account Name,Industry,Website,Employees,Billing City"),
+            want(&[
+                ("Account ID", "externalId"),
+                ("Account Name", "name"),
+                ("Industry", "industry"),
+                ("Website", "website"),
+                ("Employees", "employees"),
+            ])
+        );
+        assert_eq!(
+            used(Object::Leads, "Record ID,Deal Name,Deal Stage,Close Date,Amount,Currency"),
+            want(&[
+                ("Record ID", "externalId"),
+                ("Deal Name", "title"),
+                ("Close Date", "expectedCloseDate"),
+                ("Amount", "value"),
+                ("Currency", "currency"),
+            ])
+        );
+        assert_eq!(
+            used(Object::Contacts, "Prénom,Nom de famille,Société,Téléphone"),
+            want(&[
+                ("Prénom", "firstName"),
+                ("Nom de famille", "lastName"),
+                ("Société", "company"),
+                ("Téléphone", "phone")
+            ])
+        );
+    }
+
+    #[test]
+    fn a_name_is_whole_or_in_parts_and_not_both() {
+        let mut options = Options::new(Object::Contacts);
+        assert_eq!(mapped(&["Last Name", "Email"], &options), [Some("lastName"), Some("email")]);
+        options.mapping.insert("Rufname".to_owned(), Some("firstName".to_owned()));
+        assert_eq!(mapped(&["Full Name", "Rufname"], &options), [None, Some("firstName")]);
+        options.mapping.insert("Full Name".to_owned(), Some("name".to_owned()));
+        assert_eq!(
+            refused(&["Full Name", "Rufname"], &options),
+            [("/mapping/Rufname".to_owned(), "REPEATED_FIELD")]
+        );
+        options = Options::new(Object::Contacts);
+        options.defaults.insert("firstName".to_owned(), "Ada".to_owned());
+        assert!(settle(&mut options).is_err(), "a default is of a whole field");
     }
 
     #[test]

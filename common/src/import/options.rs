@@ -69,15 +69,50 @@ choice! {
 }
 
 choice! {
-    /// How days are written.
+    /// In which order days, months and years are written.
     DateFormat {
+        /// As the cells of each column tell by a number above twelve; `2026-11-28` where they tell nothing.
+        Auto = "auto",
         /// `2026-11-28`.
         Iso = "YYYY-MM-DD",
         /// `28.11.2026`, `28/11/2026`, `28-11-2026`.
         DayFirst = "DD-MM-YYYY",
         /// `11/28/2026`, `11-28-2026`, `11.28.2026`.
         MonthFirst = "MM-DD-YYYY",
-    } default Iso
+    } default Auto
+}
+
+choice! {
+    /// The sign for decimals in numbers that are texts.
+    DecimalSign {
+        /// `1250.50`, `1,250.50`.
+        Point = ".",
+        /// `1250,50`, `1.250,50`.
+        Comma = ",",
+    } default Point
+}
+
+impl DecimalSign {
+    /// The sign.
+    pub fn sign(self) -> char {
+        match self {
+            Self::Point => '.',
+            Self::Comma => ',',
+        }
+    }
+
+    /// Which one a sign is.
+    pub(super) fn of(sign: char) -> Option<Self> {
+        [Self::Point, Self::Comma].into_iter().find(|known| known.sign() == sign)
+    }
+
+    /// The other one, which makes groups of thousands then.
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Point => Self::Comma,
+            Self::Comma => Self::Point,
+        }
+    }
 }
 
 choice! {
@@ -89,7 +124,7 @@ choice! {
         Ndjson = "ndjson",
         /// An array of JSON objects.
         Json = "json",
-        /// A workbook, whose first sheet is read.
+        /// A workbook, of which one sheet is read.
         Xlsx = "xlsx",
     } default Csv
 }
@@ -139,9 +174,15 @@ pub struct Options {
     /// How the file's text is encoded, by the names of the Encoding Standard; found out where it is not said.
     #[serde(default)]
     pub encoding: Option<String>,
+    /// The sheet of a workbook that is read; the first one with rows where it is not said.
+    #[serde(default)]
+    pub sheet: Option<String>,
     /// How days are written.
     #[serde(default)]
     pub date_format: DateFormat,
+    /// The sign for decimals in numbers; as the cells of each column tell where it is not said.
+    #[serde(default)]
+    pub decimal_sign: Option<DecimalSign>,
     /// The country (ISO 3166-1 alpha-2) of phone numbers that are written without one.
     #[serde(default)]
     pub phone_country: Option<String>,
@@ -170,7 +211,9 @@ impl Options {
             format: None,
             delimiter: None,
             encoding: None,
+            sheet: None,
             date_format: DateFormat::default(),
+            decimal_sign: None,
             phone_country: None,
             empty_cells: EmptyCells::default(),
             max_errors: None,

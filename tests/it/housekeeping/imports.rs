@@ -49,7 +49,7 @@ const OVER: &str = "revert_until = now() - interval '1 minute', updated_at = now
 async fn an_import_whose_time_is_over_says_so_and_the_others_are_whole() {
     let mut stack = Stack::start().await;
     let owner = &stack.owner;
-    let file = r#"[{"name": "Ada"}, {"name": ""}, {"name": "Grace"}, {"name": ""}]"#;
+    let file = r#"[{"name": "Ada"}, {"title": "x"}, {"name": "Grace"}, {"title": "x"}]"#;
     let (old, new) = (
         import(owner, json!({"object": "contacts"}), file).await,
         import(owner, json!({"object": "contacts"}), file).await,

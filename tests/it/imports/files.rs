@@ -1,9 +1,10 @@
 //! What files can be, and what is refused at once.
 
 use serde_json::{Value, json};
+use tenon_tests::eventually;
 use tenon_tests::stack::{Stack, text};
 
-use super::{contacts, counts, ended, import};
+use super::{contacts, counts, ended, import, rows};
 
 #[tokio::test]
 async fn every_format_and_encoding_is_read() {
@@ -183,6 +184,15 @@ async fn what_only_all_of_a_file_says_ends_the_import() {
     let array = super::import(owner, json!({"object": "contacts"}), "[{\"name\":\"Ada\"}").await;
     assert_eq!((text(&array, "state"), text(&array, "failure")), ("failed", "MALFORMED_JSON"));
     assert_eq!(contacts(owner, "").await, Vec::<Value>::new());
+    let storage = stack.database.storage();
+    for refused in [&import, &header, &array] {
+        let key = format!("imports/{}/{}/file", text(refused, "tenantId"), text(refused, "id"));
+        eventually("the file is removed at once", async || match storage.size(&key).await {
+            Err(_) => Ok(()),
+            Ok(bytes) => Err(format!("{bytes} bytes of {key}")),
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -197,4 +207,65 @@ async fn rows_come_in_the_request_too_and_contacts_have_a_path_of_their_own() {
     assert_eq!((text(&made[0], "lifecycle"), text(&made[1], "lifecycle")), ("lead", "client"));
     let refused = owner.post("/imports", json!({"options": {"object": "contacts"}, "rows": []})).await;
     refused.refused(400, "VALIDATION_ERROR");
+}
+
+#[tokio::test]
+async fn files_are_read_as_people_write_them() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let activities = || json!({"object": "activities"});
+    let open = import(owner, activities(), "kind,body\nnote,good\nnote,\"x\nnote,lost\n").await;
+    assert_eq!((text(&open, "state"), text(&open, "failure")), ("failed", "OPEN_QUOTE"), "{open}");
+    assert!(text(&open, "failureMessage").contains("row 2 opens in line 3"), "{open}");
+    assert_eq!(owner.get("/connection/activities").await.ok::<Vec<Value>>(), Vec::<Value>::new());
+
+    let table =
+        "sep=;\r\nName;Title;;Notes\r\n;;;\r\nX; \r\n\"Ada\" \"x\";y\r\nY;;aside;n;;\r\nZ;a;b;c;d\r\n";
+    let table = import(owner, json!({"object": "contacts"}), table).await;
+    assert_eq!((text(&table, "state"), counts(&table)), ("partial", json!([2, 0, 0, 0, 2])), "{table}");
+    let codes: Vec<String> = rows(owner, &table, "failed")
+        .await
+        .iter()
+        .map(|row| text(&row["errors"][0], "code").to_owned())
+        .collect();
+    assert_eq!(codes, ["TEXT_BEHIND_QUOTE", "WRONG_CELL_COUNT"]);
+    let reading = &table["reading"];
+    assert_eq!(
+        (&reading["delimiter"], &reading["encoding"], &reading["ignored"]),
+        (
+            &json!(";"),
+            &json!("UTF-8"),
+            &json!([{"column": "Column 3", "values": 2}, {"column": "Notes", "values": 2}])
+        )
+    );
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_come_back_in_the_file_of_errors() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let contacts_only = || json!({"object": "contacts"});
+    let ascii = format!("name,title\n{}", "Ada,x\n".repeat(11_000));
+    let behind = [ascii.as_bytes(), b"J\xfcrgen,x\n"].concat();
+    let mapping = json!({"object": "contacts", "dryRun": true});
+    let guessed = import(owner, mapping, &behind).await;
+    assert_eq!(
+        (&guessed["reading"]["encoding"], &guessed["failed"]),
+        (&json!("windows-1252"), &json!(0)),
+        "{guessed}"
+    );
+    let said = import(owner, json!({"object": "contacts", "encoding": "utf-8"}), &behind).await;
+    assert_eq!((text(&said, "state"), text(&said, "failure")), ("failed", "WRONG_ENCODING"), "{said}");
+
+    let mixed = ["name\nJosé\n".as_bytes(), b"J\xfcrgen\n"].concat();
+    let mixed = import(owner, contacts_only(), &mixed).await;
+    assert_eq!(counts(&mixed), json!([1, 0, 0, 0, 1]), "{mixed}");
+    let errors = owner.get(&format!("/imports/{}/errors.csv", text(&mixed, "id"))).await.status(200);
+    let lines: Vec<&[u8]> = errors.body.split(|byte| *byte == b'\n').collect();
+    assert!(lines[1].starts_with(b"J\xfcrgen,2,INVALID_TEXT,"), "{errors}");
+    let again = import(owner, contacts_only(), &errors.body).await;
+    assert_eq!(counts(&again), json!([1, 0, 0, 0, 0]), "{again}");
+    let names: Vec<String> =
+        contacts(owner, "").await.iter().map(|contact| text(contact, "name").to_owned()).collect();
+    assert_eq!(names, ["José", "Jürgen"]);
 }

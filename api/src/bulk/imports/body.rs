@@ -3,12 +3,12 @@
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use tenon_common::import::chunk::RowError;
-use tenon_common::import::mapping::Column;
 use tenon_common::import::rows::RowOutcome;
 use tenon_common::import::{Import, State};
 use uuid::Uuid;
 
 use super::options::{ImportBulkEvents, ImportMode, ImportObject, ImportOnDuplicate};
+use super::reading::{self, ImportColumn, ImportReading};
 use crate::http::actor::ActorBody;
 use crate::http::timestamp::Timestamp;
 
@@ -85,6 +85,9 @@ pub struct ImportBody {
     pub file_bytes: i64,
     /// The file's columns and what they are for, once they are known.
     pub columns: Vec<ImportColumn>,
+    /// How the file was read; null until all of it was looked at.
+    #[oai(nullable)]
+    pub reading: Option<ImportReading>,
     /// Rows of the file; null until all of it was looked at.
     #[oai(nullable)]
     pub total: Option<i64>,
@@ -140,26 +143,6 @@ pub struct ImportBody {
     pub updated_by: ActorBody,
 }
 
-/// A column of a file.
-#[derive(Object, Serialize, Debug)]
-#[oai(rename = "ImportColumn", rename_all = "camelCase")]
-#[serde(rename_all = "camelCase")]
-pub struct ImportColumn {
-    /// Its name in the file.
-    pub name: String,
-    /// The field that it is for; null for one that is left out.
-    #[oai(nullable)]
-    pub field: Option<String>,
-    /// Whether that was guessed.
-    pub guessed: bool,
-}
-
-impl From<Column> for ImportColumn {
-    fn from(column: Column) -> Self {
-        Self { name: column.name, field: column.field.map(str::to_owned), guessed: column.guessed }
-    }
-}
-
 impl From<Import> for ImportBody {
     fn from(import: Import) -> Self {
         let (counts, options) = (import.counts(), import.options());
@@ -173,7 +156,8 @@ impl From<Import> for ImportBody {
             bulk_events: options.bulk_events.into(),
             dry_run: import.dry_run,
             state: import.state().into(),
-            columns: import.mapping().into_iter().map(ImportColumn::from).collect(),
+            columns: reading::columns(&import),
+            reading: import.reading().map(ImportReading::from),
             total: import.total,
             processed: import.committed_through_row,
             created: counts.created,

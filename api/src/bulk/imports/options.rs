@@ -99,12 +99,24 @@ choice! {
 choice! {
     /// How days are written.
     ImportDateFormat as "ImportDateFormat" for import::DateFormat {
+        /// As the cells of each column tell by a number above twelve; 2026-11-28 where they tell nothing.
+        Auto = "auto",
         /// 2026-11-28.
         Iso = "YYYY-MM-DD",
         /// 28.11.2026, 28/11/2026, 28-11-2026.
         DayFirst = "DD-MM-YYYY",
         /// 11/28/2026, 11-28-2026, 11.28.2026.
         MonthFirst = "MM-DD-YYYY",
+    }
+}
+
+choice! {
+    /// The sign for decimals in numbers that are texts.
+    ImportDecimalSign as "ImportDecimalSign" for import::DecimalSign {
+        /// `1250.50`, `1,250.50`.
+        Point = ".",
+        /// `1250,50`, `1.250,50`.
+        Comma = ",",
     }
 }
 
@@ -117,7 +129,7 @@ choice! {
         Ndjson = "ndjson",
         /// An array of JSON objects.
         Json = "json",
-        /// A workbook, whose first sheet is read.
+        /// A workbook, of which one sheet is read.
         Xlsx = "xlsx",
     }
 }
@@ -138,7 +150,8 @@ pub struct OptionsInput {
     pub on_duplicate: Option<ImportOnDuplicate>,
     /// Whether everything is tried and nothing kept; the report is the same.
     pub dry_run: Option<bool>,
-    /// Columns and their fields; an empty text leaves a column out. Columns that are not named are guessed by their names.
+    /// Columns and their fields; an empty text leaves a column out. Columns that are not named are guessed by their names. The name of a
+    /// contact may be in parts, `firstName`, `middleName` and `lastName`, which are joined.
     pub mapping: Option<HashMap<String, String>>,
     /// The template whose options are those that are not said here.
     pub template_id: Option<uuid::Uuid>,
@@ -149,11 +162,18 @@ pub struct OptionsInput {
     /// What parts cells: a comma, a semicolon, a tab or `|`; found out if absent.
     #[oai(validator(min_length = 1, max_length = 1))]
     pub delimiter: Option<String>,
-    /// The text's encoding by its name in the Encoding Standard, such as `windows-1252`; found out if absent.
+    /// The text's encoding by its name in the Encoding Standard, such as `windows-1252`; found out from all of the file if absent. A
+    /// file that is not in the encoding that is said is refused.
     #[oai(validator(max_length = 40))]
     pub encoding: Option<String>,
-    /// How days are written; `YYYY-MM-DD` if absent. That form is always read.
+    /// The sheet of a workbook that is read, by its name; the first one with rows if absent.
+    #[oai(validator(max_length = 100))]
+    pub sheet: Option<String>,
+    /// How days are written; `auto` if absent. `YYYY-MM-DD` is always read.
     pub date_format: Option<ImportDateFormat>,
+    /// The sign for decimals in numbers; as the cells of each column tell if absent. What stands between digits beside it makes groups of
+    /// thousands. A number that may mean two things then, such as `1,000`, is refused.
+    pub decimal_sign: Option<ImportDecimalSign>,
     /// The country (ISO 3166-1 alpha-2) of phone numbers that are written without one, such as `DE`.
     #[oai(validator(min_length = 2, max_length = 2))]
     pub phone_country: Option<String>,
@@ -197,6 +217,7 @@ impl OptionsInput {
         if let Some(bulk_events) = self.bulk_events {
             options.bulk_events = bulk_events.into();
         }
+        options.decimal_sign = self.decimal_sign.map(Into::into).or(options.decimal_sign);
         options.dry_run = self.dry_run.unwrap_or(options.dry_run);
         let left_out = |field: String| (!field.is_empty()).then_some(field);
         let mapping = self.mapping.unwrap_or_default().into_iter();
@@ -206,6 +227,7 @@ impl OptionsInput {
         options.delimiter =
             self.delimiter.and_then(|delimiter| delimiter.chars().next()).or(options.delimiter);
         options.encoding = self.encoding.or(options.encoding);
+        options.sheet = self.sheet.or(options.sheet);
         options.phone_country = self.phone_country.or(options.phone_country);
         options.max_errors = self.max_errors.map(i64::unsigned_abs).or(options.max_errors);
         Ok(options)

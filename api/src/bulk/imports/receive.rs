@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use poem::web::Multipart;
 use tenon_common::TenantTx;
+use tenon_common::crm::rules;
 use tenon_common::error::FieldError;
 use tenon_common::id::{ImportId, ImportTemplateId, UploadId};
 use tenon_common::import::format::HEAD;
@@ -46,6 +47,7 @@ struct Received {
 enum Source {
     Sent(Sent),
     Upload(UploadId),
+    Import(ImportId),
 }
 
 /// A file that is in the storage.
@@ -97,6 +99,7 @@ async fn accept(
     let once = once.of(digest.end());
     let (sent, upload) = match source {
         Source::Sent(sent) => (sent, None),
+        Source::Import(other) => (copied(app, caller, other, key).await?, None),
         Source::Upload(upload) => match uploaded::join(app, &caller.actor, upload, key).await {
             Ok(sent) => (sent, Some(upload)),
             // It may be this very request, under its key, that has taken it.
@@ -177,7 +180,10 @@ async fn receive_parts(
                 options = Body::<OptionsInput>::from_bytes(&text, lenient).map_err(Refusal::from)?;
             }
             "file" if sent.is_none() => {
-                let file_name = part.file_name().map(|name| name.chars().take(255).collect());
+                let file_name: Option<String> = part.file_name().map(|name| name.chars().take(255).collect());
+                if let Some(Err((_, message))) = file_name.as_deref().map(rules::file_name) {
+                    return Err(Refusal::new(Code::ValidationError).detail("file", message).into());
+                }
                 let (bytes, head) = store(app, part, key, digest.part(&name)).await?;
                 sent = Some(Sent { name: file_name, bytes, head });
             }
@@ -259,23 +265,31 @@ async fn receive_json(
     digest.add(body);
     let input = Body::<RowsInput>::from_bytes(body, lenient).map_err(Refusal::from)?;
     let options = input.options.unwrap_or_default();
-    match (input.rows, input.upload_id) {
-        (Some(rows), None) => {
-            let (options, sent) = store_rows(app, options, rows, key).await?;
-            Ok(Received { options, source: Some(Source::Sent(sent)), digest })
-        }
-        (None, Some(upload)) => {
-            Ok(Received { options, source: Some(Source::Upload(UploadId(upload))), digest })
-        }
-        (None, None) => {
-            let expected = "Required: rows, or the uploadId of a file";
+    let said = [input.rows.is_some(), input.upload_id.is_some(), input.import_id.is_some()];
+    if said.iter().filter(|said| **said).count() > 1 {
+        let expected = "Expected one of rows, uploadId and importId";
+        return Err(Refusal::new(Code::ValidationError).detail("rows", expected).into());
+    }
+    if let Some(rows) = input.rows {
+        let (options, sent) = store_rows(app, options, rows, key).await?;
+        return Ok(Received { options, source: Some(Source::Sent(sent)), digest });
+    }
+    let upload = input.upload_id.map(|upload| Source::Upload(UploadId(upload)));
+    match upload.or(input.import_id.map(|import| Source::Import(ImportId(import)))) {
+        Some(source) => Ok(Received { options, source: Some(source), digest }),
+        None => {
+            let expected = "Required: rows, the uploadId of a file, or the importId of an import";
             Err(Refusal::new(Code::ValidationError).detail("rows", expected).into())
         }
-        (Some(_), Some(_)) => {
-            let expected = "Expected rows or an uploadId, and not both";
-            Err(Refusal::new(Code::ValidationError).detail("uploadId", expected).into())
-        }
     }
+}
+
+/// The file of another import, once more.
+async fn copied(app: &App, caller: &Caller<ImportsWrite>, id: ImportId, key: &str) -> Result<Sent, ApiError> {
+    let other = app.db.read(&caller.actor, async |tx| import::get(tx, id).await).await?;
+    caller.require(other.options().object.permission())?;
+    let (bytes, head) = file::copy(&app.storage, &other, key, HEAD).await?;
+    Ok(Sent { name: other.file_name, bytes, head })
 }
 
 /// Writes rows as a file of them.

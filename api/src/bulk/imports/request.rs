@@ -38,6 +38,9 @@ pub struct RowsInput {
     pub rows: Option<Vec<Row>>,
     /// A complete upload, in place of rows. It is used once.
     pub upload_id: Option<Uuid>,
+    /// An import whose file is imported again, in place of rows, as after a dry run that read it otherwise than it was meant. Possible
+    /// while its file is kept. Needs what importing that file needed.
+    pub import_id: Option<Uuid>,
 }
 
 impl Example for RowsInput {
@@ -49,6 +52,7 @@ impl Example for RowsInput {
             options: Some(options),
             rows: Some(vec![row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()]),
             upload_id: None,
+            import_id: None,
         }
     }
 }

@@ -14,8 +14,8 @@ use tenon_common::import::template::{self, Template, TemplateDraft};
 use uuid::Uuid;
 
 use super::options::{
-    ImportBulkEvents, ImportDateFormat, ImportEmptyCells, ImportFormat, ImportMode, ImportObject,
-    ImportOnDuplicate, OptionsInput,
+    ImportBulkEvents, ImportDateFormat, ImportDecimalSign, ImportEmptyCells, ImportFormat, ImportMode,
+    ImportObject, ImportOnDuplicate, OptionsInput,
 };
 use crate::app::App;
 use crate::http::actor::ActorBody;
@@ -84,8 +84,14 @@ pub struct TemplateOptions {
     /// The text's encoding; null to find it out.
     #[oai(nullable)]
     pub encoding: Option<String>,
+    /// The sheet of a workbook that is read; null for the first one with rows.
+    #[oai(nullable)]
+    pub sheet: Option<String>,
     /// How days are written.
     pub date_format: ImportDateFormat,
+    /// The sign for decimals in numbers; null to have it found out.
+    #[oai(nullable)]
+    pub decimal_sign: Option<ImportDecimalSign>,
     /// The country of phone numbers that are written without one.
     #[oai(nullable)]
     pub phone_country: Option<String>,
@@ -114,7 +120,9 @@ impl From<Template> for TemplateBody {
             format: of.format.map(ImportFormat::from),
             delimiter: of.delimiter.map(String::from),
             encoding: of.encoding.clone(),
+            sheet: of.sheet.clone(),
             date_format: of.date_format.into(),
+            decimal_sign: of.decimal_sign.map(ImportDecimalSign::from),
             phone_country: of.phone_country.clone(),
             empty_cells: of.empty_cells.into(),
             max_errors: of.max_errors.and_then(|most| i64::try_from(most).ok()),

@@ -1,18 +1,26 @@
 //! What rows say of records.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::RowError;
 use crate::crm::record::{Key, Record};
+use crate::crm::rules::Broken;
 use crate::error::{Error, Result};
-use crate::import::fields::{Field, Formats, Importable, calling_code};
+use crate::import::fields::{Field, Formats, Importable, Part, calling_code, canonical, currency_agrees};
+use crate::import::guess::ColumnFormat;
 use crate::import::mapping::Column;
 use crate::import::reader::{Cell, Row};
-use crate::import::{EmptyCells, Options};
+use crate::import::{EmptyCells, Import};
 
 /// How the rows of a file are read.
 pub(super) struct Reading<R: Record> {
     columns: Vec<(String, Option<&'static Field<R>>)>,
+    /// The columns with the parts of a field, in the order in which they are joined, and the field.
+    parts: Option<(Vec<usize>, &'static Field<R>)>,
+    written: BTreeMap<String, ColumnFormat>,
     defaults: Vec<(&'static Field<R>, String)>,
     match_on: Vec<String>,
     empty_cells: EmptyCells,
@@ -20,7 +28,7 @@ pub(super) struct Reading<R: Record> {
 }
 
 /// What a row says, field by field; none clears one.
-pub(super) struct Said<'c, R: Record>(Vec<(&'static Field<R>, Option<&'c str>)>);
+pub(super) struct Said<'c, R: Record>(Vec<(&'static Field<R>, Option<Cow<'c, str>>)>);
 
 /// The fields that a change has changed, as they were: a JSON object of texts. They are more than the row says where a rule fills in others.
 pub(super) fn before<R: Importable>(before: &R, after: &R) -> String {
@@ -36,15 +44,27 @@ pub(super) fn before<R: Importable>(before: &R, after: &R) -> String {
 }
 
 impl<R: Importable> Reading<R> {
-    pub(super) fn new(columns: &[Column], options: &Options) -> Self {
+    pub(super) fn new(columns: &[Column], import: &Import) -> Self {
+        let options = import.options();
         let field = |name: &str| R::FIELDS.iter().find(|field| field.name == name);
-        let defaults = options.defaults.iter();
+        let column = |part: &Part| columns.iter().position(|column| column.field == Some(part.name));
+        let parts: Vec<usize> = R::PARTS.iter().filter_map(column).collect();
+        let whole = R::PARTS.first().and_then(|part| field(part.of)).filter(|_| !parts.is_empty());
+        let said =
+            ColumnFormat { decimal_sign: options.decimal_sign, date_format: Some(options.date_format) };
+        let default = |(name, value): (&String, &String)| {
+            let cell = Cell::Text(value.clone());
+            let canonical = canonical(name, &cell, Some(&said)).map(Cow::into_owned);
+            Some((field(name)?, canonical.unwrap_or_else(|_| value.clone())))
+        };
         Self {
             columns: columns
                 .iter()
                 .map(|column| (column.name.clone(), column.field.and_then(field)))
                 .collect(),
-            defaults: defaults.filter_map(|(name, value)| Some((field(name)?, value.clone()))).collect(),
+            parts: whole.map(|whole| (parts, whole)),
+            written: import.reading().map(|reading| reading.formats.clone()).unwrap_or_default(),
+            defaults: options.defaults.iter().filter_map(default).collect(),
             match_on: options.match_on.clone(),
             empty_cells: options.empty_cells,
             formats: Formats {
@@ -64,26 +84,26 @@ impl<R: Importable> Reading<R> {
         let mut said = Vec::with_capacity(self.columns.len());
         let mut errors = Vec::new();
         let mut draft = R::Draft::default();
-        for ((column, field), cell) in self.columns.iter().zip(&row.cells) {
-            let Some(field) = *field else { continue };
-            let says = match cell {
-                Cell::Text(text) => Some(text.as_str()),
-                Cell::Null => None,
-                Cell::Empty if self.empty_cells == EmptyCells::Clear => None,
-                Cell::Empty => continue,
+        for (column, (name, field)) in self.columns.iter().enumerate() {
+            let (Some(field), Some(cell)) = (*field, row.cells.get(column)) else { continue };
+            let Some(says) = self.says(cell) else { continue };
+            let read = match says {
+                Some(cell) => canonical(field.name, cell, self.written.get(name)).map(Some),
+                None => Ok(None),
             };
-            match (field.set)(&mut draft, says, &self.formats) {
-                Ok(()) => said.push((field, says)),
-                Err((code, message)) => errors.push(RowError {
-                    column: Some(column.clone()),
-                    field: Some(field.name.to_owned()),
-                    code: code.to_owned(),
-                    message,
-                    value: says.map(shortened),
-                    record: None,
-                }),
+            let set = read.and_then(|says| {
+                (field.set)(&mut draft, says.as_deref(), &self.formats)?;
+                said.push((field, says));
+                Ok(())
+            });
+            if let Err(broken) = set {
+                errors.push(self.refusal(column, field.name, cell, broken));
             }
         }
+        if let Some(whole) = self.whole(row) {
+            said.push(whole);
+        }
+        errors.extend(self.money(row, &said));
         match (errors.is_empty(), said.is_empty()) {
             (true, false) => Ok(Said(said)),
             (false, _) => Err(errors),
@@ -92,6 +112,53 @@ impl<R: Importable> Reading<R> {
                 Err(vec![RowError { code: "EMPTY_ROW".to_owned(), message, ..RowError::default() }])
             }
         }
+    }
+
+    /// What a cell says; nothing, or that there is no value, or a text.
+    fn says<'c>(&self, cell: &'c Cell) -> Option<Option<&'c Cell>> {
+        match cell {
+            Cell::Text(_) | Cell::Number(_) => Some(Some(cell)),
+            Cell::Null => Some(None),
+            Cell::Empty => (self.empty_cells == EmptyCells::Clear).then_some(None),
+        }
+    }
+
+    fn refusal(&self, column: usize, field: &str, cell: &Cell, (code, message): Broken) -> RowError {
+        RowError {
+            column: self.columns.get(column).map(|(name, _)| name.clone()),
+            field: Some(field.to_owned()),
+            code: code.to_owned(),
+            message,
+            value: Some(cell.text()).filter(|text| !text.is_empty()).map(shortened),
+            record: None,
+        }
+    }
+
+    /// The field of which several columns have parts.
+    fn whole<'c>(&self, row: &Row) -> Option<(&'static Field<R>, Option<Cow<'c, str>>)> {
+        let (parts, field) = self.parts.as_ref()?;
+        let cells: Vec<&Cell> = parts.iter().filter_map(|part| row.cells.get(*part)).collect();
+        let texts: Vec<&str> =
+            cells.iter().map(|cell| cell.text().trim()).filter(|text| !text.is_empty()).collect();
+        let is_cleared = cells.iter().any(|cell| self.says(cell) == Some(None));
+        match texts.is_empty() {
+            false => Some((*field, Some(Cow::Owned(texts.join(" "))))),
+            true => is_cleared.then_some((*field, None)),
+        }
+    }
+
+    /// The refusal of a value that has another currency with it than its row says.
+    fn money(&self, row: &Row, said: &[(&'static Field<R>, Option<Cow<'_, str>>)]) -> Option<RowError> {
+        let (value, currency) = R::MONEY?;
+        let column =
+            self.columns.iter().position(|(_, field)| field.is_some_and(|field| field.name == value))?;
+        let cell = row.cells.get(column)?;
+        let says =
+            said.iter().find(|(field, _)| field.name == currency).and_then(|(_, says)| says.as_deref());
+        let default =
+            || self.defaults.iter().find(|(field, _)| field.name == currency).map(|(_, says)| says.as_str());
+        let broken = currency_agrees(cell, says.or_else(default)).err()?;
+        Some(self.refusal(column, value, cell, broken))
     }
 
     /// A new record as the row says it, with the defaults for what it does not say.
@@ -109,15 +176,16 @@ impl<R: Importable> Reading<R> {
     pub(super) fn edited(&self, said: &Said<'_, R>, mut draft: R::Draft) -> R::Draft {
         for (field, says) in &said.0 {
             // What cannot be read was found out when the row was.
-            let _ = (field.set)(&mut draft, *says, &self.formats);
+            let _ = (field.set)(&mut draft, says.as_deref(), &self.formats);
         }
         draft
     }
 
     /// The first unique value that the row has; none where it has none.
     pub(super) fn key(&self, said: &Said<'_, R>) -> Option<Result<Key<R>>> {
-        let value =
-            |name: &str| said.0.iter().find(|(field, _)| field.name == name).and_then(|(_, says)| *says);
+        let value = |name: &str| {
+            said.0.iter().find(|(field, _)| field.name == name).and_then(|(_, says)| says.as_deref())
+        };
         let (name, value) = self.match_on.iter().find_map(|name| Some((name, value(name)?)))?;
         Some(Key::parse(name, value).map_err(|error| named(error, name)))
     }
@@ -126,6 +194,8 @@ impl<R: Importable> Reading<R> {
     pub(super) fn errors(&self, row: &Row, error: Error) -> Result<Vec<RowError>> {
         let of = |field: &str, code: &str, message: String| {
             let column = self.columns.iter().position(|(_, of)| of.is_some_and(|of| of.name == field));
+            let parts = self.parts.as_ref().filter(|(_, whole)| whole.name == field);
+            let column = column.or_else(|| parts.and_then(|(parts, _)| parts.first().copied()));
             let cell = column.and_then(|column| row.cells.get(column));
             RowError {
                 column: column.map(|column| self.columns[column].0.clone()),

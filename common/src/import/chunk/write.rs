@@ -112,7 +112,7 @@ pub(super) async fn claim_keys(
     for (row, outcome) in chunk.rows.iter().zip(outcomes.iter()) {
         if matches!(outcome, Outcome::Created { .. }) {
             for (column, field) in &keys {
-                if let Some(Cell::Text(text)) = row.cells.get(*column) {
+                if let Some(Cell::Text(text) | Cell::Number(text)) = row.cells.get(*column) {
                     names.push(*field);
                     // Ids of other systems are as they are written; addresses and domains are not.
                     let text = text.trim();

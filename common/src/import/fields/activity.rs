@@ -31,8 +31,12 @@ impl Importable for Activity {
             |kind| kind.name().to_owned(),
             ["type", "activitytype"]
         ),
-        text!("subject", subject, ["title", "summary"]),
-        text!("body", body, ["notes", "note", "description", "text", "content"]),
+        text!("subject", subject, ["title", "summary", "activitysubject", "activitytitle"]),
+        text!(
+            "body",
+            body,
+            ["notes", "note", "description", "comments", "comment", "fullcomments", "text", "content"]
+        ),
         field!(
             "occurredAt",
             occurred_at,
@@ -40,7 +44,13 @@ impl Importable for Activity {
             |at| wire::instant(*at),
             ["date", "when", "time", "activitydate"]
         ),
-        field!("dueAt", due_at, read::instant, |at| wire::instant(*at), ["due", "duedate", "deadline"]),
+        field!(
+            "dueAt",
+            due_at,
+            read::instant,
+            |at| wire::instant(*at),
+            ["due", "duedate", "deadline", "activityduedate"]
+        ),
         field!(
             "completedAt",
             completed_at,

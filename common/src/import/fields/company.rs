@@ -8,18 +8,52 @@ use crate::import::fields::read;
 impl Importable for Company {
     const OBJECT: Object = Object::Companies;
     const FIELDS: &'static [Field<Self>] = &[
-        text!("externalId", external_id, ["companyid", "crmid", "recordid", "reference"]),
-        text!("name", name, ["companyname", "company", "organization", "organisation", "account"]),
-        text!("industry", industry, ["sector", "branch"]),
-        text!("website", website, ["url", "homepage", "web"]),
+        text!(
+            "externalId",
+            external_id,
+            ["companyid", "accountid", "organizationid", "crmid", "recordid", "recordidcompany", "reference"]
+        ),
+        text!(
+            "name",
+            name,
+            [
+                "companyname",
+                "company",
+                "accountname",
+                "account",
+                "organizationname",
+                "organisationname",
+                "organization",
+                "organisation",
+                "firma",
+                "unternehmen",
+                "societe",
+                "entreprise",
+                "empresa"
+            ]
+        ),
+        text!("industry", industry, ["sector", "branch", "industrysector", "branche"]),
+        text!(
+            "website",
+            website,
+            ["websiteurl", "url", "homepage", "companywebsite", "webpage", "website1value", "web"]
+        ),
         field!(
             "employees",
             employees,
             |value, _| read::integer(value),
             ToString::to_string,
-            ["employeecount", "numberofemployees", "headcount", "size"]
+            [
+                "employeecount",
+                "numberofemployees",
+                "noofemployees",
+                "employeesnumber",
+                "headcount",
+                "companysize",
+                "size"
+            ]
         ),
-        text!("domain", domain, ["domainname", "companydomain"]),
+        text!("domain", domain, ["companydomainname", "companydomain", "domainname", "websitedomain"]),
         id!("ownerId", owner_id, []),
     ];
 }

@@ -7,24 +7,64 @@ use crate::import::fields::read;
 
 impl Importable for Lead {
     const OBJECT: Object = Object::Leads;
+    const MONEY: Option<(&'static str, &'static str)> = Some(("value", "currency"));
     const FIELDS: &'static [Field<Self>] = &[
-        text!("externalId", external_id, ["leadid", "dealid", "crmid", "recordid", "reference"]),
-        text!("title", title, ["name", "leadname", "dealname", "subject"]),
+        text!(
+            "externalId",
+            external_id,
+            ["leadid", "dealid", "opportunityid", "crmid", "recordid", "recordiddeal", "reference"]
+        ),
+        text!(
+            "title",
+            title,
+            [
+                "name",
+                "leadname",
+                "leadtitle",
+                "dealname",
+                "dealtitle",
+                "opportunityname",
+                "opportunity",
+                "deal",
+                "subject",
+                "topic"
+            ]
+        ),
         field!(
             "status",
             status,
             |value, _| read::status(value),
             |status| status.name().to_owned(),
-            ["leadstatus", "state"]
+            ["leadstatus", "dealstatus", "state"]
         ),
         field!(
             "value",
             value,
             |value, _| read::number(value),
             ToString::to_string,
-            ["amount", "dealvalue", "price"]
+            [
+                "amount",
+                "dealvalue",
+                "dealamount",
+                "leadvalue",
+                "opportunityamount",
+                "estimatedvalue",
+                "estrevenue",
+                "price"
+            ]
         ),
-        text!("currency", currency, ["currencycode"]),
+        text!(
+            "currency",
+            currency,
+            [
+                "currencycode",
+                "currencyisocode",
+                "amountcurrency",
+                "dealcurrency",
+                "dealcurrencyofvalue",
+                "currencyofvalue"
+            ]
+        ),
         id!("ownerId", owner_id, []),
         id!("contactId", contact_id, []),
         id!("companyId", company_id, []),
@@ -35,7 +75,15 @@ impl Importable for Lead {
             expected_close_date,
             read::day,
             ToString::to_string,
-            ["closedate", "expectedclose"]
+            [
+                "closedate",
+                "closingdate",
+                "expectedclose",
+                "estclosedate",
+                "estimatedclosedate",
+                "dealclosedate",
+                "dealexpectedclosedate"
+            ]
         ),
     ];
 }

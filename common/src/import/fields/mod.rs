@@ -4,14 +4,20 @@ mod activity;
 mod company;
 mod contact;
 mod lead;
+mod number;
 mod read;
+mod written;
+
+use unicode_normalization::UnicodeNormalization;
 
 use crate::crm::record::Record;
 use crate::crm::rules::Broken;
 use crate::import::Object;
 use crate::import::object::dispatch;
 
+pub(in crate::import) use number::sign_of;
 pub use read::{Formats, calling_code};
+pub(in crate::import) use written::{canonical, currency_agrees};
 
 /// A kind of record that rows become.
 pub trait Importable: Record {
@@ -19,6 +25,20 @@ pub trait Importable: Record {
     const OBJECT: Object;
     /// What rows can say of it.
     const FIELDS: &'static [Field<Self>];
+    /// What columns can say of a field together, in their order.
+    const PARTS: &'static [Part] = &[];
+    /// The field with a value of money, and the one with its currency.
+    const MONEY: Option<(&'static str, &'static str)> = None;
+}
+
+/// A part of a text field, which has a column of its own in many files: the parts are joined by blanks.
+pub struct Part {
+    /// The name that a mapping has for it.
+    pub name: &'static str,
+    /// The field.
+    pub of: &'static str,
+    /// What columns for it are called too, as of [`Field::also`].
+    pub also: &'static [&'static str],
 }
 
 /// Says a cell's text of a draft; none clears the field.
@@ -28,7 +48,8 @@ type Set<D> = fn(&mut D, Option<&str>, &Formats) -> Result<(), Broken>;
 pub struct Field<R: Record> {
     /// The name on the wire.
     pub name: &'static str,
-    /// What columns for it are called too: in lower case, letters and digits only.
+    /// What columns for it are called too, the most telling names first: in lower case, letters without accents and digits only. Where the
+    /// field's own name is not among them, it is before them.
     pub also: &'static [&'static str],
     /// Says a cell's text; none clears the field.
     pub(super) set: Set<R::Draft>,
@@ -43,29 +64,48 @@ pub struct FieldName {
     pub name: &'static str,
     /// Whether a row can be matched by it.
     pub is_key: bool,
+    /// The field of which it is a part.
+    pub part_of: Option<&'static str>,
     also: &'static [&'static str],
 }
 
 impl FieldName {
-    /// Whether a column's name means the field.
-    pub fn is_meant_by(&self, column: &str) -> bool {
+    /// How much a column's name means the field, the less the more; none where it does not.
+    pub fn rank(&self, column: &str) -> Option<usize> {
+        if column == self.name {
+            return Some(0);
+        }
         let column = plain(column);
-        !column.is_empty() && (plain(self.name) == column || self.also.contains(&column.as_str()))
+        match self.also.iter().position(|also| *also == column) {
+            Some(place) => Some(place + 2),
+            None => (!column.is_empty() && plain(self.name) == column).then_some(1),
+        }
     }
 }
 
-/// Letters and digits, in lower case.
+/// Letters without their accents and digits, in lower case.
 fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    let bare = name.nfkd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
+    bare.collect::<String>().replace('ß', "ss").replace('ø', "o").replace('ł', "l")
 }
 
 /// The fields of an object.
 pub fn of(object: Object) -> Vec<FieldName> {
     fn names<R: Importable>() -> Vec<FieldName> {
         let is_key = |name: &str| R::UNIQUE.iter().any(|unique| unique.field == name);
-        let all = R::FIELDS.iter();
-        all.map(|field| FieldName { name: field.name, is_key: is_key(field.name), also: field.also })
-            .collect()
+        let field = |field: &Field<R>| FieldName {
+            name: field.name,
+            is_key: is_key(field.name),
+            part_of: None,
+            also: field.also,
+        };
+        let part = |part: &Part| FieldName {
+            name: part.name,
+            is_key: false,
+            part_of: Some(part.of),
+            also: part.also,
+        };
+        R::FIELDS.iter().map(field).chain(R::PARTS.iter().map(part)).collect()
     }
     dispatch!(object, R => names::<R>())
 }
@@ -125,16 +165,23 @@ mod tests {
             let fields = of(object);
             for field in &fields {
                 for name in field.also.iter().copied().chain([field.name]) {
-                    let meant: Vec<_> = fields.iter().filter(|other| other.is_meant_by(name)).collect();
+                    let meant: Vec<_> = fields.iter().filter(|other| other.rank(name).is_some()).collect();
                     assert_eq!(meant, [field], "{object:?} {name}");
                     assert!(name == field.name || name == plain(name), "{name}");
                 }
             }
             assert!(fields.iter().any(|field| field.is_key && field.name == "externalId"));
         }
-        assert!(
-            of(Object::Contacts).iter().any(|field| field.name == "email" && field.is_meant_by("E-Mail"))
-        );
+        let email = of(Object::Contacts).into_iter().find(|field| field.name == "email").expect("a field");
+        for (column, rank) in [
+            ("email", Some(0)),
+            ("E-Mail", Some(1)),
+            ("Work  É-mail", Some(3)),
+            ("Nickname", None),
+            ("", None),
+        ] {
+            assert_eq!(email.rank(column), rank, "{column}");
+        }
     }
 
     /// What a field's text is, the field can be made of.

@@ -85,7 +85,7 @@ pub(super) fn kind(value: &str) -> Result<ActivityKind, Broken> {
 pub(super) fn day(value: &str, formats: &Formats) -> Result<NaiveDate, Broken> {
     let value = value.trim().replace(['.', '/'], "-");
     let written = match formats.date {
-        DateFormat::Iso => "%Y-%m-%d",
+        DateFormat::Auto | DateFormat::Iso => "%Y-%m-%d",
         DateFormat::DayFirst => "%d-%m-%Y",
         DateFormat::MonthFirst => "%m-%d-%Y",
     };
@@ -98,6 +98,7 @@ pub(super) fn day(value: &str, formats: &Formats) -> Result<NaiveDate, Broken> {
 
 fn example(format: DateFormat) -> &'static str {
     match format {
+        DateFormat::Auto => "2026-11-28, or in the order that `dateFormat` says",
         DateFormat::Iso => "2026-11-28",
         DateFormat::DayFirst => "28.11.2026",
         DateFormat::MonthFirst => "11/28/2026",

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{Cell, Parsed};
+use super::undecodable::INVALID_TEXT;
+use super::{Cell, Parsed, is_blank};
 use crate::crm::rules::Broken;
 
 /// Reads objects with these members.
@@ -49,10 +50,12 @@ impl Parser {
             }
             let line = std::mem::take(&mut self.line);
             if !line.iter().all(u8::is_ascii_whitespace) {
-                return match self.cells(&line) {
-                    Ok(cells) => Parsed::Row(used, cells, None),
-                    Err(broken) => Parsed::Row(used, Vec::new(), Some(broken)),
-                };
+                match self.cells(&line) {
+                    // An object of nothing is no row, as a line of nothing is none.
+                    Ok(cells) if cells.iter().all(|cell| *cell == Cell::Empty) => {}
+                    Ok(cells) => return Parsed::Row(used, cells, None),
+                    Err(broken) => return Parsed::Row(used, Vec::new(), Some(broken)),
+                }
             }
         }
     }
@@ -75,7 +78,12 @@ impl Parser {
 /// The object of a line.
 fn object(line: &[u8]) -> Result<Map<String, Value>, Broken> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-    match serde_json::from_slice(line) {
+    let Ok(line) = std::str::from_utf8(line) else {
+        let message =
+            "The row is no text in the file's encoding; if another one was meant, say it in `encoding`";
+        return Err((INVALID_TEXT, message.to_owned()));
+    };
+    match serde_json::from_str(line) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(("NOT_AN_OBJECT", "Expected a JSON object".to_owned())),
         Err(error) => Err(("MALFORMED_JSON", format!("The row is no JSON: {error}"))),
@@ -85,7 +93,8 @@ fn object(line: &[u8]) -> Result<Map<String, Value>, Broken> {
 fn cell(value: Value) -> Cell {
     match value {
         Value::Null => Cell::Null,
-        Value::String(text) if text.is_empty() => Cell::Empty,
+        Value::Number(number) => Cell::Number(number.to_string()),
+        Value::String(text) if is_blank(&text) => Cell::Empty,
         Value::String(text) => Cell::Text(text),
         other => Cell::Text(other.to_string()),
     }
@@ -101,7 +110,7 @@ mod tests {
     fn lines_are_objects() {
         let columns = ["name", "age"].map(str::to_owned);
         let mut parser = Parser::new(&columns);
-        let file = b"\xef\xbb\xbf{\"name\":\"Ada\",\"age\":36,\"x\":1}\n\n{\"age\":null}\r\n[1]\n{\"name\"";
+        let file = b"\xef\xbb\xbf{\"name\":\"Ada\",\"age\":36,\"x\":1}\n\n{}\n{\"name\":\" \"}\n{\"age\":null}\r\n[1]\n\"\xff\"\n{\"name\"";
         let (mut at, mut found) = (0, Vec::new());
         while let Parsed::Row(used, cells, broken) = parser.parse(&file[at..], true) {
             at += used;
@@ -111,9 +120,10 @@ mod tests {
         assert_eq!(
             found,
             [
-                (vec![text("Ada"), text("36")], None),
+                (vec![text("Ada"), Cell::Number("36".to_owned())], None),
                 (vec![Cell::Empty, Cell::Null], None),
                 (vec![], Some("NOT_AN_OBJECT")),
+                (vec![], Some("INVALID_TEXT")),
                 (vec![], Some("MALFORMED_JSON")),
             ]
         );

@@ -3,6 +3,7 @@
 pub mod array;
 pub mod csv;
 mod json;
+pub mod undecodable;
 
 use bytes::Bytes;
 
@@ -10,11 +11,14 @@ use crate::crm::rules::Broken;
 use crate::error::{Error, Result};
 use crate::export::formula;
 use crate::storage::Storage;
+use csv::Dialect;
 
 /// Bytes that are read of the file at once.
 const BLOCK: u64 = 1 << 20;
 /// Bytes of a row at most: more is a quote that is not closed, as a rule.
 pub const MAX_ROW_BYTES: usize = 1 << 20;
+/// The code of a file that ends within a quote.
+pub const OPEN_QUOTE: &str = "OPEN_QUOTE";
 /// Rows of a chunk at most.
 pub const CHUNK_ROWS: usize = 5_000;
 /// Bytes of a chunk at most, but for its last row.
@@ -27,6 +31,8 @@ pub enum Cell {
     Empty,
     /// That there is no value: JSON's null.
     Null,
+    /// This number, written as in Rust: of a JSON document or a workbook, whatever sign the file's texts have for decimals.
+    Number(String),
     /// This.
     Text(String),
 }
@@ -35,18 +41,28 @@ impl Cell {
     /// A cell of a table. What an export made safe for spreadsheets is as it was.
     fn of_text(text: &str) -> Self {
         match formula::bare(text) {
-            "" => Self::Empty,
+            text if is_blank(text) => Self::Empty,
             text => Self::Text(text.to_owned()),
         }
+    }
+
+    /// A cell that is a number.
+    fn of_number(number: &str) -> Self {
+        if is_blank(number) { Self::Empty } else { Self::Number(number.to_owned()) }
     }
 
     /// As a file of errors has it.
     pub fn text(&self) -> &str {
         match self {
             Self::Empty | Self::Null => "",
-            Self::Text(text) => text,
+            Self::Number(text) | Self::Text(text) => text,
         }
     }
+}
+
+/// Whether there is nothing to see in a cell.
+pub(in crate::import) fn is_blank(text: &str) -> bool {
+    text.chars().all(|character| character.is_whitespace() || matches!(character, '\u{200b}' | '\u{feff}'))
 }
 
 /// A row of a file.
@@ -76,8 +92,8 @@ pub struct Chunk {
 /// How rows stand in a file.
 #[derive(Clone, Debug)]
 pub enum Layout {
-    /// Cells, parted by this byte.
-    Csv(u8),
+    /// Cells, written so.
+    Csv(Dialect),
     /// A JSON object on each line.
     Ndjson,
 }
@@ -89,6 +105,8 @@ enum Parsed {
     Row(usize, Vec<Cell>, Option<Broken>),
     /// No row; so many bytes are done with. More are needed.
     More(usize),
+    /// No row, and the end of the file, within a quote that was opened in this line.
+    OpenQuote(usize, u64),
 }
 
 enum Parser {
@@ -139,7 +157,7 @@ impl Reader {
         at: (u64, i64),
     ) -> Self {
         let parser = match layout {
-            Layout::Csv(delimiter) => Parser::Csv(Box::new(csv::Parser::new(*delimiter, columns.len()))),
+            Layout::Csv(dialect) => Parser::Csv(Box::new(csv::Parser::new(*dialect, columns.len(), 1))),
             Layout::Ndjson => Parser::Ndjson(json::Parser::new(columns)),
         };
         Self {
@@ -159,6 +177,22 @@ impl Reader {
     pub(super) fn lines(storage: Storage, key: String, size: u64) -> Self {
         let reader = Self::new(storage, key, size, &Layout::Ndjson, &[], (0, 1));
         Self { parser: Parser::Ndjson(json::Parser::names()), ..reader }
+    }
+
+    /// With the number of the line where it begins, which refusals of the file name.
+    pub(super) fn from_line(mut self, line: u64) -> Self {
+        if let Parser::Csv(parser) = &mut self.parser {
+            parser.set_line(line);
+        }
+        self
+    }
+
+    /// Quotes so far that a backslash has made characters.
+    pub(super) fn backslashes(&self) -> u64 {
+        match &self.parser {
+            Parser::Csv(parser) => parser.backslashes(),
+            Parser::Ndjson(_) => 0,
+        }
     }
 
     /// The next rows; none after the last chunk, which is empty where no row is left.
@@ -191,13 +225,20 @@ impl Reader {
         loop {
             let is_end = self.fetched >= self.size;
             let parsed = self.parser.parse(&self.block, is_end);
-            let (Parsed::Row(used, ..) | Parsed::More(used)) = &parsed;
+            let (Parsed::Row(used, ..) | Parsed::More(used) | Parsed::OpenQuote(used, _)) = &parsed;
             row_bytes += used;
             let _ = self.block.split_to(*used);
             if self.parser.pending() > MAX_ROW_BYTES {
-                return Err(Error::File("ROW_TOO_LARGE", too_large(self.next_row)));
+                return Err(Error::File("ROW_TOO_LARGE", self.too_large()));
             }
             match parsed {
+                Parsed::OpenQuote(_, line) => {
+                    let row = self.next_row;
+                    let message = format!(
+                        "The file ends within a quote that row {row} opens in line {line}: is it whole?"
+                    );
+                    return Err(Error::File(OPEN_QUOTE, message));
+                }
                 Parsed::Row(_, cells, broken) => {
                     self.through_byte += row_bytes as u64;
                     self.next_row += 1;
@@ -212,6 +253,20 @@ impl Reader {
         }
     }
 
+    fn too_large(&self) -> String {
+        let row = self.next_row;
+        let open = match &self.parser {
+            Parser::Csv(parser) => parser.open_quote(),
+            Parser::Ndjson(_) => None,
+        };
+        match open {
+            Some(line) => format!(
+                "Row {row} has more than {MAX_ROW_BYTES} bytes: a quote that it opens in line {line} is not closed"
+            ),
+            None => format!("Row {row} has more than {MAX_ROW_BYTES} bytes"),
+        }
+    }
+
     /// Fetches the next block behind what is left of this one.
     async fn fetch(&mut self) -> Result<()> {
         let end = (self.fetched + BLOCK).min(self.size);
@@ -223,8 +278,4 @@ impl Reader {
         };
         Ok(())
     }
-}
-
-fn too_large(row: i64) -> String {
-    format!("Row {row} has more than {MAX_ROW_BYTES} bytes; is a quote before it not closed?")
 }

@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 use crate::id::{ImportId, TenantId, UserId};
 use crate::import::mapping::{self, Column};
 use crate::import::reader::Layout;
-use crate::import::{Counts, Options, State};
+use crate::import::reader::csv::Dialect;
+use crate::import::reading::FileReading;
+use crate::import::{Counts, FileFormat, Options, State};
 use crate::page::SortKey;
 use crate::wire;
 
@@ -34,7 +36,9 @@ pub struct Import {
     rows_key: Option<String>,
     rows_format: Option<String>,
     rows_bytes: Option<i64>,
+    rows_begin: i64,
     delimiter: Option<String>,
+    reading: Option<Json<FileReading>>,
     /// The names of the columns, as far as they are known.
     pub columns: Vec<String>,
     /// Rows of the file, once all of it was looked at.
@@ -91,7 +95,9 @@ record!(Import {
     rows_key,
     rows_format,
     rows_bytes,
+    rows_begin,
     delimiter,
+    reading,
     columns,
     total,
     committed_through_row,
@@ -174,10 +180,29 @@ impl Import {
     /// Where rows are read from, if that is known.
     pub(in crate::import) fn rows(&self) -> Option<(&str, u64, Layout)> {
         let layout = match (self.rows_format.as_deref()?, &self.delimiter) {
-            ("csv", Some(delimiter)) => Layout::Csv(*delimiter.as_bytes().first()?),
+            ("csv", Some(delimiter)) => Layout::Csv(self.dialect(*delimiter.as_bytes().first()?)),
             _ => Layout::Ndjson,
         };
         Some((self.rows_key.as_deref()?, self.rows_bytes?.unsigned_abs(), layout))
+    }
+
+    /// The byte where its first row begins, in what rows are read from.
+    pub(in crate::import) fn rows_begin(&self) -> u64 {
+        self.rows_begin.unsigned_abs()
+    }
+
+    fn dialect(&self, delimiter: u8) -> Dialect {
+        let reading = self.reading();
+        Dialect {
+            delimiter,
+            backslash: reading.is_some_and(|reading| reading.backslash),
+            typed: reading.is_some_and(|reading| reading.format == FileFormat::Xlsx),
+        }
+    }
+
+    /// How its file was read, once all of it was looked at.
+    pub fn reading(&self) -> Option<&FileReading> {
+        self.reading.as_ref().map(|reading| &reading.0)
     }
 
     /// Where the next chunk begins: the byte, and the number of the row.
@@ -213,6 +238,17 @@ impl Import {
         )]
         let seconds = (left as f64 / rate).ceil() as i64;
         Some(seconds)
+    }
+
+    /// Whether somebody may go on with it, one that failed too: its rows were counted, or it was not the file's fault.
+    pub(in crate::import) fn can_be_resumed(&self) -> bool {
+        let not_the_files = matches!(self.failure.as_deref(), Some("GIVEN_UP" | "INTERNAL"));
+        self.state() != State::Failed || self.total.is_some() || not_the_files
+    }
+
+    /// Refuses who sees less than whom its records are made as: its rows may be of records that the caller does not see.
+    pub(in crate::import) fn check_reach(&self, caller: &Actor) -> Result<()> {
+        caller.reach(Role::parse(&self.role)?, self.user_id)
     }
 
     /// Refuses what is asked of its rows once they are kept no longer.

@@ -1,18 +1,23 @@
-//! Workbooks as tables: the first sheet, row by row. The workbook's texts are in memory, for its format keeps them apart from the
+//! Workbooks as tables: the sheet that was asked for, or the first one with rows, row by row. The first row names the columns; what
+//! stands beside them is no part of the table. The workbook's texts are in memory, for its format keeps them apart from the
 //! cells; the rows are not.
 
 mod unpacked;
 
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufReader, Seek, Write};
 
 use bytes::Bytes;
-use calamine::{DataRef, Reader, Xlsx};
+use calamine::{DataRef, Reader, Sheet, SheetType, SheetVisible, Xlsx};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use crate::error::{Error, Result};
-use crate::import::file::MAX_COLUMNS;
-use crate::import::reader::MAX_ROW_BYTES;
+use crate::import::file::{MAX_COLUMNS, column_name};
+use crate::import::mapping;
+use crate::import::reader::{MAX_ROW_BYTES, is_blank};
+use crate::import::reading::Ignored;
 use crate::storage::Storage;
 
 /// Bytes of a workbook at most.
@@ -22,8 +27,26 @@ const PART: usize = 256 * 1024;
 /// Cells at most: what is compressed well is larger than it looks.
 const MAX_CELLS: u64 = 100_000_000;
 
-/// Writes the first sheet as CSV of at most so many bytes; how many.
-pub(super) async fn to_csv(storage: &Storage, from: &str, to: &str, most: u64) -> Result<u64> {
+/// A sheet as it was written.
+pub(super) struct Written {
+    /// Bytes of CSV, whose texts have quotes and whose numbers have none.
+    pub(super) bytes: u64,
+    /// Its name.
+    pub(super) sheet: String,
+    /// The other sheets.
+    pub(super) other_sheets: Vec<String>,
+    /// Columns beside the table that say something.
+    pub(super) beside: Vec<Ignored>,
+}
+
+/// Writes a sheet as CSV of at most so many bytes.
+pub(super) async fn to_csv(
+    storage: &Storage,
+    from: &str,
+    to: &str,
+    sheet: Option<String>,
+    most: u64,
+) -> Result<Written> {
     if storage.size(from).await? > MAX_BYTES {
         let message = format!("A workbook has at most {} MiB; save it as CSV", MAX_BYTES >> 20);
         return Err(Error::File("FILE_TOO_LARGE", message));
@@ -36,7 +59,7 @@ pub(super) async fn to_csv(storage: &Storage, from: &str, to: &str, most: u64) -
     }
     file.rewind().map_err(Error::internal)?;
     let (parts, mut written) = mpsc::channel(2);
-    let reading = tokio::task::spawn_blocking(move || read(file, &parts));
+    let reading = tokio::task::spawn_blocking(move || read(file, sheet.as_deref(), &parts));
     let mut upload = storage.upload(to).await?;
     while let Some(part) = written.recv().await {
         upload.write(part).await?;
@@ -48,7 +71,7 @@ pub(super) async fn to_csv(storage: &Storage, from: &str, to: &str, most: u64) -
         }
     }
     match reading.await.map_err(Error::internal)? {
-        Ok(()) => upload.finish().await,
+        Ok(read) => Ok(Written { bytes: upload.finish().await?, ..read }),
         Err(error) => {
             upload.abort().await;
             Err(error)
@@ -60,70 +83,123 @@ fn refused(error: impl std::fmt::Display) -> Error {
     Error::File("NOT_A_TABLE", format!("The file is no workbook that can be read: {error}"))
 }
 
-fn read(file: std::fs::File, parts: &mpsc::Sender<Bytes>) -> Result<()> {
+fn read(file: File, wanted: Option<&str>, parts: &mpsc::Sender<Bytes>) -> Result<Written> {
     unpacked::check(&file)?;
     let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(refused)?;
-    let sheet = workbook.sheet_names().first().cloned().ok_or_else(|| refused("it has no sheet"))?;
-    let mut cells = workbook.worksheet_cells_reader(&sheet).map_err(refused)?;
-    let mut table = Table { text: Vec::new(), row: Vec::new(), length: 0, number: None, parts };
-    let mut count = 0u64;
-    while let Some(cell) = cells.next_cell().map_err(refused)? {
-        count += 1;
-        let (row, column) = cell.get_position();
-        if column as usize >= MAX_COLUMNS || count > MAX_CELLS {
-            return Err(Error::File("TOO_MANY_COLUMNS", format!("A file has at most {MAX_COLUMNS} columns")));
-        }
-        table.cell(row, column as usize, text(cell.get_value()))?;
+    let sheets = sheets(workbook.sheets_metadata());
+    let tried: Vec<&String> =
+        sheets.iter().filter(|sheet| wanted.is_none_or(|wanted| *sheet == wanted)).collect();
+    if let (Some(wanted), true) = (wanted, tried.is_empty()) {
+        let message = format!("The workbook has no sheet {wanted:?}; it has {}", mapping::quoted(&sheets));
+        return Err(Error::File("UNKNOWN_SHEET", message));
     }
-    table.end_row()?;
-    table.send()
+    for sheet in &tried {
+        let mut table = Table::new(parts);
+        let mut cells = workbook.worksheet_cells_reader(sheet).map_err(refused)?;
+        let mut count = 0u64;
+        while let Some(cell) = cells.next_cell().map_err(refused)? {
+            count += 1;
+            if count > MAX_CELLS {
+                let message = format!("A workbook has at most {MAX_CELLS} cells; save it as CSV");
+                return Err(Error::File("FILE_TOO_LARGE", message));
+            }
+            let (row, column) = cell.get_position();
+            table.cell(row, column as usize, text(cell.get_value()))?;
+        }
+        table.end_row()?;
+        table.send()?;
+        if table.width.is_some() {
+            let other_sheets = sheets.iter().filter(|other| other != sheet).cloned().collect();
+            return Ok(Written { bytes: 0, sheet: (*sheet).clone(), other_sheets, beside: table.beside() });
+        }
+    }
+    Err(Error::File("EMPTY_FILE", "The workbook has no row".to_owned()))
+}
+
+/// The sheets with cells, hidden ones last.
+fn sheets(all: &[Sheet]) -> Vec<String> {
+    let mut sheets: Vec<&Sheet> = all.iter().filter(|sheet| sheet.typ == SheetType::WorkSheet).collect();
+    sheets.sort_by_key(|sheet| sheet.visible != SheetVisible::Visible);
+    sheets.into_iter().map(|sheet| sheet.name.clone()).collect()
+}
+
+/// A cell's text.
+#[derive(Clone, Debug, Default)]
+struct Value {
+    text: String,
+    is_number: bool,
 }
 
 struct Table<'s> {
     text: Vec<u8>,
-    row: Vec<String>,
+    row: Vec<Value>,
     /// Bytes of its cells.
     length: usize,
     number: Option<u32>,
+    /// Columns of the first row up to the last that says something; none before it.
+    width: Option<usize>,
+    /// Cells beside those columns, by their places.
+    beside: BTreeMap<usize, u64>,
     parts: &'s mpsc::Sender<Bytes>,
 }
 
-impl Table<'_> {
-    fn cell(&mut self, row: u32, column: usize, text: String) -> Result<()> {
+impl<'s> Table<'s> {
+    fn new(parts: &'s mpsc::Sender<Bytes>) -> Self {
+        let beside = BTreeMap::new();
+        Self { text: Vec::new(), row: Vec::new(), length: 0, number: None, width: None, beside, parts }
+    }
+
+    fn cell(&mut self, row: u32, column: usize, value: Value) -> Result<()> {
         if self.number != Some(row) {
             self.end_row()?;
             self.number = Some(row);
             self.length = 0;
         }
-        self.length += text.len();
+        // A cell that is only painted is none.
+        if is_blank(&value.text) {
+            return Ok(());
+        }
+        if self.width.is_some_and(|width| column >= width) {
+            if self.beside.len() < MAX_COLUMNS {
+                *self.beside.entry(column).or_default() += 1;
+            }
+            return Ok(());
+        }
+        if column >= MAX_COLUMNS {
+            return Err(Error::File("TOO_MANY_COLUMNS", format!("A file has at most {MAX_COLUMNS} columns")));
+        }
+        self.length += value.text.len();
         if self.length > MAX_ROW_BYTES {
             let message = format!("Row {} has more than {MAX_ROW_BYTES} bytes", row + 1);
             return Err(Error::File("ROW_TOO_LARGE", message));
         }
         if self.row.len() <= column {
-            self.row.resize(column + 1, String::new());
+            self.row.resize(column + 1, Value::default());
         }
-        self.row[column] = text;
+        self.row[column] = value;
         Ok(())
     }
 
-    /// Rows have the width of the first one, the header, at least: what is empty at their end is not in the workbook.
+    /// Each row has its own width: what is empty at its end is not in the workbook.
     fn end_row(&mut self) -> Result<()> {
-        if self.row.iter().all(String::is_empty) {
+        if self.row.is_empty() {
             return Ok(());
         }
-        for (place, cell) in self.row.iter().enumerate() {
+        for (place, value) in self.row.iter().enumerate() {
             if place > 0 {
                 self.text.push(b',');
             }
+            if value.is_number {
+                self.text.extend_from_slice(value.text.as_bytes());
+                continue;
+            }
             self.text.push(b'"');
-            self.text.extend_from_slice(cell.replace('"', "\"\"").as_bytes());
+            self.text.extend_from_slice(value.text.replace('"', "\"\"").as_bytes());
             self.text.push(b'"');
         }
         self.text.push(b'\n');
-        let width = self.row.len();
+        self.width.get_or_insert(self.row.len());
         self.row.clear();
-        self.row.resize(width, String::new());
         if self.text.len() >= PART { self.send() } else { Ok(()) }
     }
 
@@ -131,9 +207,20 @@ impl Table<'_> {
         let part = Bytes::from(std::mem::take(&mut self.text));
         self.parts.blocking_send(part).map_err(Error::internal)
     }
+
+    fn beside(&self) -> Vec<Ignored> {
+        let named =
+            |(place, values): (&usize, &u64)| Ignored { column: column_name(*place), values: *values };
+        self.beside.iter().map(named).collect()
+    }
 }
 
-fn text(value: &DataRef<'_>) -> String {
+fn text(value: &DataRef<'_>) -> Value {
+    let is_number = matches!(value, DataRef::Int(_) | DataRef::Float(_));
+    Value { text: shown(value), is_number }
+}
+
+fn shown(value: &DataRef<'_>) -> String {
     match value {
         DataRef::Empty => String::new(),
         DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
@@ -151,3 +238,6 @@ fn text(value: &DataRef<'_>) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

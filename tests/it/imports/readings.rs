@@ -1,0 +1,78 @@
+//! How files are read, and how that is told: numbers, days, names of columns, and the preview.
+
+use serde_json::{Value, json};
+use tenon_tests::stack::{Stack, text};
+
+use super::{contacts, counts, ended, import, rows};
+
+#[tokio::test]
+async fn numbers_and_days_are_read_as_their_columns_tell() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let leads = "Deal name;Amount;Close date;Currency\n\
+                 A;1.250,50 €;28/11/2026;EUR\n\
+                 B;1.000;05/11/2026;EUR\n\
+                 C;€ 5;;USD\n";
+    let options = json!({"object": "leads", "defaults": {"status": "new"}});
+    let leads = import(owner, options, leads).await;
+    assert_eq!(counts(&leads), json!([2, 0, 0, 0, 1]), "{leads}");
+    let columns = &leads["columns"];
+    assert_eq!((&columns[1]["decimalSign"], &columns[2]["dateFormat"]), (&json!(","), &json!("DD-MM-YYYY")));
+    let made: Vec<Value> = owner.get("/connection/leads?limit=10&sort=title").await.ok();
+    let of =
+        |lead: &Value| (lead["value"].clone(), lead["currency"].clone(), lead["expectedCloseDate"].clone());
+    assert_eq!(of(&made[0]), (json!(1250.5), json!("EUR"), json!("2026-11-28")));
+    assert_eq!(of(&made[1]), (json!(1000.0), json!("EUR"), json!("2026-11-05")));
+    let failed = rows(owner, &leads, "failed").await;
+    assert_eq!(
+        (&failed[0]["errors"][0]["code"], &failed[0]["errors"][0]["value"]),
+        (&json!("CURRENCY_MISMATCH"), &json!("€ 5"))
+    );
+
+    let companies = "Account Name,Employees\nAcme,\"1,000\"\n";
+    let open = import(owner, json!({"object": "companies"}), companies).await;
+    let failed = rows(owner, &open, "failed").await;
+    let error = &failed[0]["errors"][0];
+    assert!(error["code"] == "AMBIGUOUS_NUMBER" && text(error, "message").contains("decimalSign"), "{error}");
+    let said = import(owner, json!({"object": "companies", "decimalSign": "."}), companies).await;
+    assert_eq!(counts(&said), json!([1, 0, 0, 0, 0]), "{said}");
+    let made: Vec<Value> = owner.get("/connection/companies").await.ok();
+    assert_eq!(made[0]["employees"], 1000);
+}
+
+#[tokio::test]
+async fn a_preview_says_how_a_file_was_read_and_it_is_imported_again_without_being_sent() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let file = "First Name,Last Name,Work email,Account Name,Shoe size\n\
+                Ada,Lovelace,ADA@example.com,Acme,38\n\
+                Grace,Hopper,grace@@example,,\n";
+    let tried = import(owner, json!({"object": "contacts", "dryRun": true}), file).await;
+    let path = format!("/imports/{}/preview", text(&tried, "id"));
+    let preview: Value = owner.get(&path).await.ok();
+    let fields: Vec<&Value> =
+        preview["columns"].as_array().expect("columns").iter().map(|column| &column["field"]).collect();
+    assert_eq!(json!(fields), json!(["firstName", "lastName", "email", "company", null]));
+    assert_eq!(preview["reading"]["ignored"], json!([{"column": "Shoe size", "values": 1}]));
+    let record = json!({"name": "Ada Lovelace", "email": "ada@example.com", "company": "Acme"});
+    let shown = &preview["rows"][0]["record"];
+    for (field, value) in record.as_object().expect("fields") {
+        assert_eq!(&shown[field], value, "{shown}");
+    }
+    let error = &preview["rows"][1]["errors"][0];
+    assert_eq!((&error["column"], &error["code"]), (&json!("Work email"), &json!("INVALID_EMAIL")));
+    assert_eq!(contacts(owner, "").await, Vec::<Value>::new());
+
+    let options = json!({"object": "contacts", "mapping": {"Shoe size": "title"}});
+    let again = json!({"options": options, "importId": tried["id"]});
+    let sent: Value = owner.post("/imports", again.clone()).await.status(202).json()["data"].clone();
+    let made = ended(owner, &sent).await;
+    assert_eq!((counts(&made), &made["fileName"]), (json!([1, 0, 0, 0, 1]), &tried["fileName"]), "{made}");
+    let found = contacts(owner, "").await;
+    assert_eq!((text(&found[0], "name"), text(&found[0], "title")), ("Ada Lovelace", "38"));
+    let both = json!({"options": {"object": "contacts"}, "importId": tried["id"], "rows": [{"name": "x"}]});
+    owner.post("/imports", both).await.refused(400, "VALIDATION_ERROR");
+    let mut unknown = again;
+    unknown["importId"] = json!(uuid::Uuid::now_v7());
+    owner.post("/imports", unknown).await.refused(404, "NOT_FOUND");
+}
