@@ -9,12 +9,13 @@ use tenon_common::import;
 use tenon_common::page::Cursors;
 use tenon_common::secret::MasterKey;
 use tenon_common::storage::Storage;
+use tenon_common::tasks::Tasks;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
-use crate::bulk::exports::Exports;
-use crate::changes::Changes;
+use crate::http::export::Exports;
 use crate::http::limits::Limits;
+use crate::http::readers::Changes;
 
 /// Everything a request may need; one per process.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ pub struct App {
     pub changes: Changes,
     /// How long a deleted organization can be restored.
     pub tenant_retention: chrono::TimeDelta,
+    /// Who may found organizations.
+    pub founders: tenant::Founders,
     /// Where webhooks may go.
     pub addresses: AddressPolicy,
     /// Exports that are streamed.
@@ -59,6 +62,7 @@ impl App {
         master: MasterKey,
         addresses: AddressPolicy,
         trusted_proxies: Vec<ipnet::IpNet>,
+        tasks: &Tasks,
     ) -> Result<Self> {
         Ok(Self {
             cursors: Cursors::new(&master),
@@ -68,8 +72,9 @@ impl App {
             recorder: Recorder::default(),
             imports: import::Limits::default(),
             limits: Limits::default(),
-            changes: Changes::new(db.clone()),
+            changes: Changes::new(db.clone(), tasks),
             tenant_retention: tenant::RETENTION,
+            founders: tenant::Founders::Admins,
             addresses,
             exports: Exports::default(),
             trusted_proxies,

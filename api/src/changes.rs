@@ -2,7 +2,6 @@
 
 mod answer;
 mod poll;
-mod readers;
 mod stream;
 
 use std::sync::Arc;
@@ -18,17 +17,18 @@ use tenon_common::feed::{self, Portion, Start, Types};
 use crate::app::App;
 use crate::http::caller::{Caller, ChangesRead, Pass};
 use crate::http::error::ApiError;
+use crate::http::layers::REQUEST_DEADLINE;
 use crate::http::sse;
 use crate::openapi::tags::Tags;
 use answer::Followed;
 use poll::Reader;
 
-pub use readers::{Changes, Most};
-
 /// Where the feed is.
 pub const PATH: &str = "/api/v1/changes";
 /// The longest that a request waits for something to come.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
+/// The deadline of its requests.
+pub const LONGEST: Duration = MAX_WAIT.saturating_add(REQUEST_DEADLINE);
 /// A page ends with the event that makes it so long.
 const MAX_BYTES: i64 = 4 << 20;
 
@@ -52,7 +52,8 @@ impl ChangesApi {
     /// An event appears once all transactions that began before its own are over: usually within milliseconds. Events are
     /// kept for at least 30 days, unless the operator chose otherwise. A cursor behind which something is missing is answered 410 `CURSOR_EXPIRED`: take `after=now`, read
     /// the lists, then go on from that cursor. Organizations have a limited number of readers that wait or stream, beyond which
-    /// the answer is 429. Needs `changes:read`.
+    /// the answer is 429. Needs `changes:read`, and to read what an event tells of: `contacts:read` for `contact.*`, `api-keys:manage` for
+    /// `api_key.*`. Events that you may not read are left out; a type that you name in `types` and may not read is refused with 403.
     #[oai(path = "/changes", method = "get", operation_id = "list_changes")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn list(

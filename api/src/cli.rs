@@ -7,14 +7,14 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use tenon_common::account::role::Role;
-use tenon_common::account::tenant::Plan;
+use tenon_common::account::tenant::{Founders, Plan};
 use tenon_common::audit::Hash;
 use tenon_common::config::{DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs};
 
-use crate::bulk::exports::Exports;
-use crate::changes::Most;
+use crate::http::export::Exports;
 use crate::http::limits::policy::Profile;
 use crate::http::limits::{Limits, Mode};
+use crate::http::readers::Most;
 
 /// Tenon's HTTP API, and the operator's commands.
 ///
@@ -56,6 +56,9 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub changes: ChangesArgs,
+    /// See there.
+    #[command(flatten)]
+    pub organizations: OrganizationArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -105,6 +108,16 @@ impl ChangesArgs {
     pub fn most(&self) -> Most {
         Most { of_tenant: self.changes_readers_of_tenant, in_all: self.changes_readers }
     }
+}
+
+/// Who makes organizations.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Organizations")]
+pub struct OrganizationArgs {
+    /// Who may found organizations by the API: admins, users who are ADMIN of one, at most 5 each; or nobody.
+    #[arg(long, env = "TENON_ORGANIZATION_CREATION", value_name = "WHO", default_value = "admins", global = true,
+          value_parser = Founders::parse)]
+    pub organization_creation: Founders,
 }
 
 /// How many exports are streamed.

@@ -11,7 +11,7 @@ use tenon_common::db::{migrate, wall};
 use tenon_common::telemetry;
 
 use crate::cli::{Cli, Command, ConfigCommand};
-use crate::openapi::spec::spec;
+use crate::routes::spec;
 use crate::serve;
 
 /// Runs a command. Its answer goes to standard output, its complaints to standard error.

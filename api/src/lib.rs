@@ -12,7 +12,7 @@ pub mod http;
 pub mod openapi;
 pub mod routes;
 pub mod serve;
+pub mod shown;
 pub mod webhook;
 
-pub use openapi::spec::spec;
-pub use routes::build;
+pub use routes::{build, spec};

@@ -1,10 +1,11 @@
 //! The list of all resources, in the document's order, and what is around them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use poem::endpoint::BoxEndpoint;
 use poem::error::{MethodNotAllowedError, NotFoundError};
-use poem::http::{StatusCode, header};
+use poem::http::{Method, StatusCode, header};
 use poem::middleware::Compression;
 use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route};
 use poem_openapi::error::{ParseParamError, ParsePathError};
@@ -21,7 +22,7 @@ use crate::audit::sinks::AuditSinksApi;
 use crate::bulk::exports::ExportsApi;
 use crate::bulk::imports::{ImportTemplatesApi, ImportsApi};
 use crate::bulk::uploads::UploadsApi;
-use crate::changes::ChangesApi;
+use crate::changes::{self, ChangesApi};
 use crate::crm::activities::Activities;
 use crate::crm::associations::AssociationsApi;
 use crate::crm::companies::Companies;
@@ -37,13 +38,15 @@ use crate::crm::records::{
 };
 use crate::crm::stages::StagesApi;
 use crate::crm::timelines::TimelinesApi;
-use crate::http::body::BodyError;
+use crate::http::body::{BodyError, parse_strict};
 use crate::http::code::Code;
-use crate::http::layers::{Outermost, Routes};
+use crate::http::layers::{Outermost, Routes, UPLOAD_DEADLINE};
+use crate::http::limits;
 use crate::http::refusal::Refusal;
 use crate::http::request;
-use crate::openapi::Documents;
+use crate::openapi::events::events;
 use crate::openapi::meta::MetaApi;
+use crate::openapi::{DocumentError, Documents, documents};
 use crate::webhook::deliveries::DeliveriesApi;
 use crate::webhook::endpoints::WebhooksApi;
 use crate::webhook::operations::WebhookOperationsApi;
@@ -90,6 +93,14 @@ type Resources = (
     (AuditApi, AuditSinksApi),
 );
 
+/// Requests that may take longer than others: those that send a file, and those that their clients may have wait.
+const DEADLINES: &[(Method, &str, Duration)] = &[
+    (Method::POST, "/api/v1/imports", UPLOAD_DEADLINE),
+    (Method::POST, "/api/v1/connection/contacts/import", UPLOAD_DEADLINE),
+    (Method::PATCH, "/api/v1/uploads/{id}", UPLOAD_DEADLINE),
+    (Method::GET, changes::PATH, changes::LONGEST),
+];
+
 /// Every resource.
 pub fn service() -> OpenApiService<Resources, ()> {
     let resources = (
@@ -115,6 +126,16 @@ pub fn service() -> OpenApiService<Resources, ()> {
         .server(ServerObject::new("/").description("This server"))
 }
 
+/// Both documents. Needs no server and no database. Fails where an operation has no class of rate limits, so that none is served
+/// without a limit.
+pub fn spec() -> Result<Documents, DocumentError> {
+    let documents = documents(&service().spec(), &events())?;
+    let document =
+        parse_strict(documents.v31.as_bytes()).map_err(|error| DocumentError(vec![error.to_string()]))?;
+    let problems = limits::class::problems(&document);
+    if problems.is_empty() { Ok(documents) } else { Err(DocumentError(problems)) }
+}
+
 /// The whole API as one endpoint, without a socket.
 pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Response> {
     let service = service();
@@ -129,7 +150,7 @@ pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Respo
         .catch_all_error(refused)
         .with(Compression::new())
         .data(app.clone());
-    Outermost::new(inner, app, routes).boxed()
+    Outermost::new(inner, app, routes).with_deadlines(DEADLINES).boxed()
 }
 
 fn served(text: &str, app: &Arc<App>) -> impl Endpoint + use<> {

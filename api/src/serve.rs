@@ -2,22 +2,38 @@
 
 mod watched;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use poem::Server;
-use poem::listener::{Acceptor, Listener, TcpListener};
+use poem::listener::TcpAcceptor;
+use poem::{Endpoint, Server};
+use tenon_common::tasks::Tasks;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, operations, telemetry};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::cli::Cli;
-use crate::openapi::spec::spec;
-use crate::routes;
+use crate::routes::{self, spec};
 use watched::Watched;
 
 /// Serves until SIGTERM or SIGINT, then finishes what it has begun.
 pub async fn serve(cli: &Cli) -> Result<(), String> {
+    cli.database.config("tenon-api")?;
+    cli.secret.key()?;
+    let probes = operations::bind("TENON_OPERATIONS_ADDRESS", cli.http.operations_address).await?;
+    let stop = operations::stop_signal().map_err(|error| error.to_string())?;
+    live(cli, &Tasks::default(), probes, stop).await
+}
+
+/// The program, from its start until the drain that `stop` begins is over: probes and metrics on a socket, and the API.
+pub async fn live(
+    cli: &Cli,
+    tasks: &Tasks,
+    listener: tokio::net::TcpListener,
+    stop: CancellationToken,
+) -> Result<(), String> {
     let config = cli.database.config("tenon-api")?;
     let master = cli.secret.key()?;
     let documents = spec().map_err(|error| error.to_string())?;
@@ -26,12 +42,11 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     let storage = cli.storage.open()?;
     let db = Db::connect_lazy(&config).map_err(|error| error.to_string())?;
 
-    let probes = operations::Operations::new(db.clone(), metrics);
-    let listener = operations::bind("TENON_OPERATIONS_ADDRESS", cli.http.operations_address).await?;
+    let probes = operations::Operations::new(db.clone(), metrics, tasks.clone());
     let operations_address = listener.local_addr().map_err(|error| error.to_string())?;
-    tokio::spawn(probes.clone().serve(listener));
+    let served = probes.clone().start(listener);
+    let _served = served.map_err(|error| format!("the probes have no thread: {error}"))?;
 
-    let stop = operations::stop_signal().map_err(|error| error.to_string())?;
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
         checked = operations::wait_for_wall(&db) => checked.map_err(|violations| {
@@ -42,53 +57,82 @@ pub async fn serve(cli: &Cli) -> Result<(), String> {
     let mut addresses =
         if cli.http.allow_local_webhooks { AddressPolicy::local() } else { AddressPolicy::strict() };
     addresses.allowed_subnets.extend(cli.http.webhook_allowed_subnets.iter().copied());
-    db.wake_after_commit();
-    let mut app = App::load(db.clone(), storage, master, addresses, cli.http.trusted_proxies.clone())
+    db.wake_after_commit(tasks);
+    let mut app = App::load(db.clone(), storage, master, addresses, cli.http.trusted_proxies.clone(), tasks)
         .await
         .map_err(|error| error.to_string())?;
     app.limits = limits;
     app.imports = cli.imports.limits();
     app.tenant_retention = cli.retention.tenants();
+    app.founders = cli.organizations.organization_creation;
     app.changes.most = cli.changes.most();
     app.exports = cli.exports.exports(cli.http.client_stall_deadline);
     let app = Arc::new(app);
-    let upkeep = tokio::spawn(upkeep(app.clone()));
-    let recording = tokio::spawn(record(app.clone()));
+    let beside = beside(&app, tasks);
 
-    let acceptor = TcpListener::bind(cli.http.http_address)
-        .into_acceptor()
-        .await
-        .map_err(|error| format!("TENON_HTTP_ADDRESS={}: {error}", cli.http.http_address))?;
-    let http_address = acceptor.local_addr().first().map(ToString::to_string).unwrap_or_default();
-    let http_address = http_address.trim_start_matches("socket://").to_owned();
+    let address = cli.http.http_address;
+    let listener = operations::bind("TENON_HTTP_ADDRESS", address).await?;
+    let http_address = listener.local_addr().map_err(|error| error.to_string())?;
+    // Closed at the beginning of the drain: from then on clients are refused, not left to wait.
+    let listener = Mutex::new(Some(listener.into_std().map_err(|error| error.to_string())?));
     probes.set_started();
-    tracing::info!(http_address, operations_address = %operations_address, "listening");
+    tracing::info!(%http_address, operations_address = %operations_address, "listening");
 
-    let drained = {
-        let (probes, stop, ended) = (probes.clone(), stop.clone(), app.changes.ended.clone());
-        async move {
-            stop.cancelled().await;
-            tracing::info!("draining");
-            probes.set_draining();
-            ended.cancel();
-        }
+    let draining = async {
+        stop.cancelled().await;
+        tracing::info!("draining");
+        probes.set_draining();
+        app.changes.ended.cancel();
+        *listening(&listener) = None;
     };
-    Server::new_with_acceptor(Watched::new(acceptor, cli.http.client_stall_deadline))
-        .run_with_graceful_shutdown(
-            routes::build(app.clone(), &documents),
-            drained,
-            Some(cli.http.drain_deadline),
-        )
-        .await
-        .map_err(|error| error.to_string())?;
-    upkeep.abort();
-    recording.abort();
+    let endpoint = Arc::new(routes::build(app.clone(), &documents));
+    let serving = tasks.named("http").run(stop.clone(), || {
+        let listener = listening(&listener).as_ref().map(std::net::TcpListener::try_clone);
+        let (endpoint, stop) = (Arc::clone(&endpoint), stop.clone());
+        async move {
+            let Some(listener) = listener else { return };
+            if let Err(error) = accept(listener, endpoint, cli, stop).await {
+                tracing::error!(%error, "connections cannot be accepted");
+            }
+        }
+    });
+    tokio::join!(serving, draining);
+    drop(beside);
     app.recorder.flush_all(&app.db).await;
     if let Err(error) = app.keys.flush().await {
         tracing::warn!(%error, "the last uses of API keys were not written");
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn listening(
+    listener: &Mutex<Option<std::net::TcpListener>>,
+) -> MutexGuard<'_, Option<std::net::TcpListener>> {
+    listener.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Accepts connections, and answers them until the drain is over.
+async fn accept(
+    listener: std::io::Result<std::net::TcpListener>,
+    endpoint: Arc<impl Endpoint + 'static>,
+    cli: &Cli,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let acceptor = TcpAcceptor::from_std(listener?)?;
+    Server::new_with_acceptor(Watched::new(acceptor, cli.http.client_stall_deadline))
+        .run_with_graceful_shutdown(endpoint, stop.cancelled_owned(), Some(cli.http.drain_deadline))
+        .await
+}
+
+/// What the server does beside answering, until this is dropped.
+fn beside(app: &Arc<App>, tasks: &Tasks) -> JoinSet<()> {
+    let mut running = JoinSet::new();
+    let own = Arc::clone(app);
+    running.spawn(tasks.named("upkeep").run(CancellationToken::new(), move || upkeep(Arc::clone(&own))));
+    let own = Arc::clone(app);
+    running.spawn(tasks.named("recorder").run(CancellationToken::new(), move || record(Arc::clone(&own))));
+    running
 }
 
 /// Writes sign-ins that failed, refusals and the use of keys into the audit trail.

@@ -10,6 +10,7 @@ use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use uuid::Uuid;
 
 use crate::account::role::Role;
+use crate::error::{Error, Result};
 use crate::id::{ApiKeyId, ImportId, TenantId, UserId};
 
 /// Who does something in a tenant.
@@ -140,8 +141,45 @@ impl ActorReference {
 }
 
 impl Actor {
+    /// Refuses what was made, or is done, as somebody who sees more: with a higher role, or below ADMIN on behalf of somebody else.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub fn reach(&self, made_as: Role, on_behalf_of: Option<UserId>) -> Result<()> {
+        let sees_all = self.role >= Role::Admin;
+        if sees_all || (self.role >= made_as && self.principal.user() == on_behalf_of) {
+            return Ok(());
+        }
+        Err(Error::Forbidden("It was made with more rights than you have now".to_owned()))
+    }
+
     /// Tenon itself in a tenant: sees all of it, answers to nobody.
     pub fn system(tenant: TenantId) -> Self {
         Self { tenant, principal: Principal::System, role: Role::Developer, origin: Origin::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sees_less_does_not_reach_what_was_made_with_more() {
+        let (ada, grace) = (UserId::new(), UserId::new());
+        let as_role =
+            |role, user| Actor { role, principal: Principal::User(user), ..Actor::system(TenantId::new()) };
+        for (role, user, made_as, of, reaches) in [
+            (Role::Admin, ada, Role::Admin, Some(grace), true),
+            (Role::Admin, ada, Role::Developer, Some(grace), true),
+            (Role::Admin, ada, Role::Agent, None, true),
+            (Role::Agent, ada, Role::Admin, Some(ada), false),
+            (Role::Agent, ada, Role::Agent, Some(ada), true),
+            (Role::Agent, ada, Role::Agent, Some(grace), false),
+            (Role::Agent, ada, Role::Agent, None, false),
+            (Role::Client, ada, Role::Agent, Some(ada), false),
+        ] {
+            let reached = as_role(role, user).reach(made_as, of).is_ok();
+            assert_eq!(reached, reaches, "{role:?} {made_as:?} {}", of == Some(user));
+        }
     }
 }

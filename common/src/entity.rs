@@ -42,6 +42,33 @@ pub enum EntityKind {
 }
 
 impl EntityKind {
+    /// Every kind.
+    pub const ALL: [Self; 18] = [
+        Self::Tenant,
+        Self::User,
+        Self::ApiKey,
+        Self::Contact,
+        Self::Company,
+        Self::Pipeline,
+        Self::Stage,
+        Self::Lead,
+        Self::Activity,
+        Self::Association,
+        Self::Import,
+        Self::ImportTemplate,
+        Self::Upload,
+        Self::Webhook,
+        Self::Delivery,
+        Self::AuditEvent,
+        Self::AuditSink,
+        Self::Export,
+    ];
+
+    /// The kind of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The name in event types and in `object.type`.
     pub fn name(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 
 use uuid::Uuid;
 
+use crate::account::role::Permission;
 use crate::entity::EntityKind;
 use crate::filter::FilterError;
 
@@ -51,6 +52,24 @@ pub enum Error {
     /// The caller's role or scopes do not allow it.
     #[error("Forbidden")]
     Forbidden(String),
+    /// The caller lacks a permission that what was asked for takes beside the operation's own.
+    #[error("Forbidden")]
+    Lacks {
+        /// Which.
+        permission: Permission,
+        /// Whether its role would allow it, and its key's scopes do not.
+        by_scope: bool,
+    },
+    /// There would be more of something than the tenant, or the user, may have.
+    #[error("{message}")]
+    Quota {
+        /// Of what, as `GET /limits` calls it.
+        quota: &'static str,
+        /// How much of it there may be.
+        most: i64,
+        /// For people.
+        message: String,
+    },
     /// The record has changed since the caller read it.
     #[error("The record has changed since you read it")]
     Stale {
@@ -173,6 +192,12 @@ impl Error {
     pub fn duplicate(field: &'static str, with: Option<Uuid>) -> Self {
         let message = format!("Another record has this {field}");
         Self::Conflict(Conflict { code: ConflictCode::Duplicate, message, field: Some(field), with })
+    }
+
+    /// Whether the database broke a transaction off that may well go through when it is tried again: serialization, deadlock.
+    pub(crate) fn is_for_the_sake_of_others(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(error)) = self else { return false };
+        matches!(error.code().as_deref(), Some("40001" | "40P01"))
     }
 
     /// The record's state does not allow the action.

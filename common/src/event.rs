@@ -165,6 +165,11 @@ impl EventType {
     }
 }
 
+/// The names of all types that webhooks can subscribe to.
+pub(crate) fn subscribable() -> Vec<&'static str> {
+    CATALOGUE.iter().map(|event| event.name).collect()
+}
+
 /// What a receiver gets, in this order of keys; serialised once, stored, signed and sent byte for byte.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

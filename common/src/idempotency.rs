@@ -6,6 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::account::role::Role;
 use crate::actor::Actor;
 use crate::db::{Db, TenantTx};
 use crate::error::{Error, Result};
@@ -51,11 +52,14 @@ impl Keyed {
     pub fn new(actor: &Actor, key: &str, request: &Request<'_>) -> Self {
         let principal = actor.principal.reference().to_string();
         let tenant = actor.tenant.0;
+        // Below ADMIN an answer is of what that role sees: who was given another one since does not get it again.
+        let scope = (actor.role < Role::Admin).then_some(actor.role.name().as_bytes());
+        let asked = [request.query.as_bytes(), request.body];
         let parts =
             [tenant.as_bytes(), principal.as_bytes(), request.method.as_bytes(), request.path.as_bytes()];
         Self {
             key: hash(parts.into_iter().chain([key.as_bytes()])),
-            request: hash([request.query.as_bytes(), request.body]),
+            request: hash(asked.into_iter().chain(scope)),
         }
     }
 
@@ -178,6 +182,19 @@ mod tests {
             let other = Keyed::new(&actor, "k", &other);
             assert!(other.key == keyed.key && other.request != keyed.request);
         }
+    }
+
+    #[test]
+    fn an_answer_is_not_given_again_to_a_lower_role() {
+        let user = Principal::User(UserId::new());
+        let as_role = |role| Actor { principal: user, role, ..Actor::system(TenantId(uuid::Uuid::nil())) };
+        let [client, agent, admin, developer] = [Role::Client, Role::Agent, Role::Admin, Role::Developer]
+            .map(|role| Keyed::new(&as_role(role), "k", &REQUEST));
+        assert_eq!(admin, developer, "they see the same");
+        for lower in [client, agent] {
+            assert!(lower.key == admin.key && lower.request != admin.request);
+        }
+        assert_ne!(client.request, agent.request);
     }
 
     #[test]

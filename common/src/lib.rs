@@ -24,6 +24,7 @@ pub mod partitions;
 pub mod queue;
 pub mod secret;
 pub mod storage;
+pub mod tasks;
 pub mod telemetry;
 pub mod upload;
 pub mod webhook;

@@ -1,8 +1,8 @@
 //! `/livez`, `/readyz`, `/startupz` and `/metrics` on a port of their own, the same for both programs.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http_body_util::Full;
@@ -13,18 +13,26 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Mutex, OnceCell};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::db::{Db, wall};
+use crate::tasks::Tasks;
 use crate::telemetry;
 
 /// How long an answer of the wall's checks is believed.
 const CHECKED_FOR: Duration = Duration::from_secs(2);
 
+/// Says what is wrong with a program that should be started anew.
+type Liveness = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
 /// What the probes know.
 pub struct Operations {
     db: Db,
+    /// The probes' own connection, so that they wait for no request, and are no task of another runtime.
+    own: OnceCell<Db>,
+    tasks: Tasks,
+    alive: OnceLock<Liveness>,
     metrics: PrometheusHandle,
     started: AtomicBool,
     draining: AtomicBool,
@@ -33,9 +41,12 @@ pub struct Operations {
 
 impl Operations {
     /// Probes of a program that has not started yet.
-    pub fn new(db: Db, metrics: PrometheusHandle) -> Arc<Self> {
+    pub fn new(db: Db, metrics: PrometheusHandle, tasks: Tasks) -> Arc<Self> {
         Arc::new(Self {
             db,
+            own: OnceCell::new(),
+            tasks,
+            alive: OnceLock::new(),
             metrics,
             started: false.into(),
             draining: false.into(),
@@ -51,6 +62,31 @@ impl Operations {
     /// The program is on its way out: not ready any more, still alive.
     pub fn set_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on `/livez` fails where this does.
+    pub fn alive_while(&self, check: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+        let _ = self.alive.set(Box::new(check));
+    }
+
+    /// Serves until what it answers is dropped, on a thread and a runtime of its own: what blocks the program's threads does not silence
+    /// the probes.
+    pub fn start(self: Arc<Self>, listener: TcpListener) -> std::io::Result<DropGuard> {
+        let (listener, stop) = (listener.into_std()?, CancellationToken::new());
+        let (task, stopped) = (self.tasks.named("operations"), stop.clone());
+        task.run_on_thread(stop.clone(), move || {
+            let (probes, listener, stopped) = (Arc::clone(&self), listener.try_clone(), stopped.clone());
+            async move {
+                match listener.and_then(TcpListener::from_std) {
+                    Ok(listener) => tokio::select! {
+                        () = probes.serve(listener) => {}
+                        () = stopped.cancelled() => {}
+                    },
+                    Err(error) => tracing::error!(%error, "probes and metrics cannot be served"),
+                }
+            }
+        })?;
+        Ok(stop.drop_guard())
     }
 
     /// Serves until the program ends.
@@ -79,7 +115,10 @@ impl Operations {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
         }
         match request.uri().path() {
-            "/livez" => text(StatusCode::OK, "alive\n".to_owned()),
+            "/livez" => match self.alive.get().map_or(Ok(()), |alive| alive()) {
+                Ok(()) => text(StatusCode::OK, "alive\n".to_owned()),
+                Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+            },
             "/startupz" if self.started.load(Ordering::Relaxed) => {
                 text(StatusCode::OK, "started\n".to_owned())
             }
@@ -109,6 +148,10 @@ impl Operations {
         if !self.started.load(Ordering::Relaxed) {
             return Err("starting".to_owned());
         }
+        let away: Vec<String> = self.tasks.away().iter().map(ToString::to_string).collect();
+        if !away.is_empty() {
+            return Err(away.join("\n"));
+        }
         // Held while checking, so that many probes at once are one check.
         let mut checked = self.checked.lock().await;
         if let Some((at, result)) = checked.as_ref()
@@ -122,7 +165,8 @@ impl Operations {
     }
 
     async fn check(&self) -> Result<(), String> {
-        let check = tokio::time::timeout(Duration::from_secs(2), wall::check(&self.db)).await;
+        let db = self.own.get_or_init(|| async { self.db.apart() }).await;
+        let check = tokio::time::timeout(Duration::from_secs(2), wall::check(db)).await;
         let violations = match check {
             Err(_) => return Err("the database does not answer".to_owned()),
             Ok(Err(error)) => {

@@ -1,6 +1,8 @@
 //! From a change to its receiver, through the real binaries.
 
+mod attempts;
 mod receivers;
+mod switches;
 
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
@@ -197,18 +199,33 @@ async fn webhooks_may_not_go_to_this_machine_unless_that_is_allowed() {
         ("https://[::ffff:10.0.0.1]/hook", "private_address"),
         ("https://example.com:22/hook", "port_not_allowed"),
         ("https://user:password@example.com/hook", "credentials_in_url"),
+        ("https://{tenant}.invalid/hook", "placeholder_in_url"),
+        ("https://tenant.invalid/hook", "reserved_name"),
+        ("https://a..b/hook", "invalid_host_name"),
+        ("https:example.com/hook", "would_be_rewritten"),
     ] {
         let answer = owner.post("/webhooks", json!({"url": url, "events": ["contact.created"]})).await;
         let answer = answer.refused(422, "WEBHOOK_URL_REJECTED");
         assert_eq!(answer.json()["details"]["reason"], reason, "{url}");
     }
-    let unresolved = json!({"url": "https://no-such-host.invalid/hook", "events": ["contact.created"]});
-    let created: Value = owner.post("/webhooks", unresolved).await.created();
+    let unresolved = "https://no-such-host.example.com";
+    let created: Value =
+        owner.post("/webhooks", json!({"url": unresolved, "events": ["contact.created"]})).await.created();
     assert_eq!(
         created["warnings"].as_array().map(Vec::len),
         Some(1),
         "a name that does not resolve is a warning"
     );
+    assert_eq!(created["url"], unresolved, "it is kept as it was sent");
+
+    // An address that would be taken no longer can still be disabled.
+    let statement = "update tenon.webhooks set url = 'https://old.invalid/hook'";
+    sqlx::raw_sql(statement).execute(&mut database.connect().await).await.expect("an address of old");
+    let path = format!("/webhooks/{}", text(&created, "id"));
+    let disabled: Value = owner.patch(&path, json!({"active": false})).await.ok();
+    assert_eq!((&disabled["active"], &disabled["url"]), (&json!(false), &json!("https://old.invalid/hook")));
+    let other = json!({"url": "https://new.invalid/hook"});
+    owner.patch(&path, other).await.refused(422, "WEBHOOK_URL_REJECTED");
 }
 
 #[tokio::test]

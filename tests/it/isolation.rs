@@ -1,6 +1,8 @@
 //! The wall between tenants: that it is whole, that it says when it is not, and that nobody looks over it.
 
+mod characters;
 mod contract;
+mod doors;
 mod entries;
 mod matrix;
 mod operation;

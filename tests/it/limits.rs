@@ -2,6 +2,7 @@
 
 mod operator;
 mod processes;
+mod quotas;
 
 use std::time::{Duration, Instant};
 

@@ -31,6 +31,7 @@ mod queue;
 mod raw;
 mod records;
 mod retention;
+mod tasks;
 mod timelines;
 mod webhook_operations;
 mod writes;

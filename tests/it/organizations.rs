@@ -1,5 +1,7 @@
 //! Organizations: names, slugs that are never re-issued, settings, deletion and the way back, and what the operator may do.
 
+mod founding;
+
 use serde_json::{Value, json};
 use tenon_common::account::role::Role;
 use tenon_tests::app::PASSWORD;

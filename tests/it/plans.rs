@@ -25,6 +25,7 @@ use tenon_api::app::App;
 use tenon_common::Db;
 use tenon_common::db::DbConfig;
 use tenon_common::secret::MasterKey;
+use tenon_common::tasks::Tasks;
 use tenon_tests::app::SECRET_KEY;
 use tenon_tests::{Client, Served, TestApp};
 
@@ -47,9 +48,10 @@ async fn serve(app: &TestApp) -> (Served, Db) {
     let db = Db::connect_lazy(&config).expect("a pool");
     let master = MasterKey::parse(SECRET_KEY).expect("the key of the tests");
     let addresses = tenon_common::webhook::address::AddressPolicy::local();
-    let state = App::load(db.clone(), app.database().storage(), master, addresses, Vec::new())
-        .await
-        .expect("the API loads");
+    let state =
+        App::load(db.clone(), app.database().storage(), master, addresses, Vec::new(), &Tasks::default())
+            .await
+            .expect("the API loads");
     let documents = tenon_api::spec().expect("the API's document");
     (Served::start(tenon_api::build(Arc::new(state), &documents)).await, db)
 }

@@ -9,6 +9,7 @@ mod outages;
 mod outcomes;
 mod plans;
 mod support;
+mod tasks;
 mod turns;
 mod wakeups;
 mod workers;

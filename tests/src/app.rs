@@ -13,6 +13,7 @@ use tenon_api::http::limits::Limits;
 use tenon_common::Db;
 use tenon_common::db::DbConfig;
 use tenon_common::secret::MasterKey;
+use tenon_common::tasks::Tasks;
 use tenon_common::webhook::address::AddressPolicy;
 
 use crate::{Client, Cluster, TestDatabase};
@@ -65,7 +66,9 @@ impl TestApp {
         let db = connect_by(database.app_url(), connections);
         let master =
             MasterKey::parse(SECRET_KEY).unwrap_or_else(|error| panic!("the key of the tests: {error}"));
-        let state = App::load(db, database.storage(), master, AddressPolicy::local(), Vec::new()).await;
+        let state =
+            App::load(db, database.storage(), master, AddressPolicy::local(), Vec::new(), &Tasks::default())
+                .await;
         let mut state = state.unwrap_or_else(|error| panic!("the API does not load: {error}"));
         adjust(&mut state);
         let state = Arc::new(state);

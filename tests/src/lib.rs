@@ -15,7 +15,9 @@ pub mod postgres;
 pub mod process;
 pub mod receiver;
 pub mod redis;
+pub mod soak;
 pub mod stack;
+pub mod switch_run;
 
 pub use app::{Person, Served, Tenant, TestApp};
 pub use client::{Answer, Client, EventStream, StreamEvent};

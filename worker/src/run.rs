@@ -6,9 +6,13 @@ use std::time::Duration;
 use clap::CommandFactory;
 use tenon_common::db::DbConfig;
 use tenon_common::queue::{Registry, Settings, Worker};
+use tenon_common::tasks::Tasks;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::webhook::health::DisableRule;
 use tenon_common::{Db, config, operations, telemetry};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, Command, ConfigCommand};
 use crate::context::Context;
@@ -65,16 +69,28 @@ fn settings(cli: &Cli, command: &ConfigCommand) -> Result<(), String> {
 }
 
 async fn work(cli: &Cli) -> Result<(), String> {
-    let config = cli.database.config("tenon-worker")?;
+    cli.database.config("tenon-worker")?;
     cli.secret.key()?;
+    let probes = operations::bind("TENON_OPERATIONS_ADDRESS", cli.work.operations_address).await?;
+    let stop = operations::stop_signal().map_err(|error| error.to_string())?;
+    live(cli, &Tasks::default(), probes, stop).await
+}
+
+/// The program, from its start until the drain that `stop` begins is over: probes and metrics on a socket, jobs, and what else it does.
+pub async fn live(
+    cli: &Cli,
+    tasks: &Tasks,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<(), String> {
+    let config = cli.database.config("tenon-worker")?;
     let metrics = telemetry::init_metrics();
     let db = Db::connect_lazy(&config).map_err(|error| error.to_string())?;
-    let probes = operations::Operations::new(db.clone(), metrics);
-    let listener = operations::bind("TENON_OPERATIONS_ADDRESS", cli.work.operations_address).await?;
+    let probes = operations::Operations::new(db.clone(), metrics, tasks.clone());
     let operations_address = listener.local_addr().map_err(|error| error.to_string())?;
-    tokio::spawn(probes.clone().serve(listener));
+    let served = probes.clone().start(listener);
+    let _served = served.map_err(|error| format!("the probes have no thread: {error}"))?;
 
-    let stop = operations::stop_signal().map_err(|error| error.to_string())?;
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
         checked = operations::wait_for_wall(&db) => checked.map_err(|violations| {
@@ -83,38 +99,52 @@ async fn work(cli: &Cli) -> Result<(), String> {
         })?,
     }
     let sender = sender(cli)?;
-    let sinks = Sinks {
-        db: db.clone(),
-        master: cli.secret.key()?,
-        sender: sender.clone(),
-        addresses: policy(cli),
-        storage: cli.storage.open()?,
-        retry_after: cli.work.audit_sink_retry_after,
-    };
-    let worker = assemble(db.clone(), cli, sender)?;
+    let worker = assemble(db.clone(), cli, sender.clone(), tasks)?;
+    probes.alive_while(worker.liveness());
+    let beside = beside(cli, tasks, &db, sender)?;
     probes.set_started();
     tracing::info!(operations_address = %operations_address, worker = &*worker.name(), "listening");
-    let means = Means { db: db.clone(), storage: cli.storage.open()? };
-    let housekeeping = tokio::spawn(housekeeping::keep(means, housekeeping::tasks::of(cli)));
-    let seals = tokio::spawn(crate::sealer::seal(db.clone(), cli.work.audit_seal_every));
-    let streams = tokio::spawn(sinks.stream(cli.work.audit_sink_every));
-    let rule = DisableRule {
-        after: Some(cli.webhooks.webhook_disable_after).filter(|after| !after.is_zero()),
-        failures: cli.webhooks.webhook_disable_failures,
-    };
-    let reviews = tokio::spawn(crate::health::review(db.clone(), rule, cli.webhooks.webhook_review_every));
     let draining = async {
         stop.cancelled().await;
         probes.set_draining();
     };
     worker.run(draining).await;
-    housekeeping.abort();
-    reviews.abort();
-    seals.abort();
-    streams.abort();
+    drop(beside);
     let _ = tokio::time::timeout(Duration::from_secs(2), db.close()).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What a worker does beside the queue, until this is dropped. None of it has anything to finish.
+fn beside(cli: &Cli, tasks: &Tasks, db: &Db, sender: Sender) -> Result<JoinSet<()>, String> {
+    let mut running = JoinSet::new();
+    let means = Means { db: db.clone(), storage: cli.storage.open()? };
+    running.spawn(housekeeping::keep(means, housekeeping::tasks::of(cli), tasks));
+
+    let (own, every) = (db.clone(), cli.work.audit_seal_every);
+    let seal = move || crate::sealer::seal(own.clone(), every);
+    running.spawn(tasks.named("sealer").run(CancellationToken::new(), seal));
+
+    let sinks = Sinks {
+        db: db.clone(),
+        master: cli.secret.key()?,
+        sender,
+        addresses: policy(cli),
+        storage: cli.storage.open()?,
+        retry_after: cli.work.audit_sink_retry_after,
+    };
+    let every = cli.work.audit_sink_every;
+    let stream = move || sinks.clone().stream(every);
+    running.spawn(tasks.named("sinks").run(CancellationToken::new(), stream));
+
+    let rule = DisableRule {
+        after: Some(cli.webhooks.webhook_disable_after).filter(|after| !after.is_zero()),
+        failures: cli.webhooks.webhook_disable_failures,
+    };
+    let (own, every) = (db.clone(), cli.webhooks.webhook_review_every);
+    let review = move || crate::health::review(own.clone(), rule, every);
+    running.spawn(tasks.named("health").run(CancellationToken::new(), review));
+    Ok(running)
 }
 
 /// Where webhooks and audit sinks may send to.
@@ -132,10 +162,10 @@ fn sender(cli: &Cli) -> Result<Sender, String> {
 
 /// A worker of these settings, not running yet.
 pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
-    assemble(db, cli, sender(cli)?)
+    assemble(db, cli, sender(cli)?, &Tasks::default())
 }
 
-fn assemble(db: Db, cli: &Cli, sender: Sender) -> Result<Worker, String> {
+fn assemble(db: Db, cli: &Cli, sender: Sender, tasks: &Tasks) -> Result<Worker, String> {
     let limits = Limits { total: cli.work.concurrency.max(4) * 2, ..Limits::default() };
     let kinds = Registry::new();
     let context = Context::new(
@@ -158,6 +188,7 @@ fn assemble(db: Db, cli: &Cli, sender: Sender) -> Result<Worker, String> {
         sweep_every: cli.work.sweep_every,
         drain_deadline: cli.work.drain_deadline,
         direct_url: cli.work.database_direct_url.clone(),
+        tasks: tasks.clone(),
         ..Settings::default()
     };
     // Handlers that wait for connections must not keep the queue from saying that this worker lives.

@@ -149,11 +149,35 @@ pub struct ApiKeyInput {
     pub role: Option<RoleName>,
     /// Live if absent.
     pub mode: Option<KeyMode>,
-    /// When it ends by itself; never if absent.
+    /// When it ends by itself; if absent never, or with the key that creates it.
     #[oai(nullable)]
     pub expires_at: Option<Timestamp>,
-    /// Addresses or networks in CIDR form that it may be used from; all if absent.
+    /// Addresses or networks in CIDR form that it may be used from, at most 100; if absent all, or those of the key that creates it.
     pub ip_allowlist: Option<Vec<String>>,
+}
+
+/// What replaces an API key: all but its mode and the key itself.
+#[derive(Object, Debug)]
+#[oai(rename = "ApiKeyReplacement", rename_all = "camelCase", example)]
+pub struct ApiKeyReplacement {
+    /// 1 to 100 characters.
+    pub name: String,
+    /// What it may do; at least one.
+    pub scopes: Vec<String>,
+    /// What it may do at most; yours if absent, never above it.
+    pub role: Option<RoleName>,
+    /// When it ends by itself; if absent never, or with the key that replaces it.
+    #[oai(nullable)]
+    pub expires_at: Option<Timestamp>,
+    /// Addresses or networks that it may be used from, at most 100; if absent all, or those of the key that replaces it.
+    pub ip_allowlist: Option<Vec<String>>,
+}
+
+impl Example for ApiKeyReplacement {
+    fn example() -> Self {
+        let ApiKeyInput { name, scopes, role, expires_at, ip_allowlist, .. } = ApiKeyInput::example();
+        Self { name, scopes, role, expires_at, ip_allowlist }
+    }
 }
 
 impl Example for ApiKeyInput {
@@ -271,8 +295,8 @@ impl ApiKeysApi {
 
     /// Create an API key
     ///
-    /// The answer is the only one that shows the key. Nobody can give a key more than they hold. Needs `api-keys:manage`. Emits
-    /// `api_key.created`.
+    /// The answer is the only one that shows the key. Nobody can give a key more than they hold: a key that creates another gives it no
+    /// scope, role, end or network beyond its own. Needs `api-keys:manage`. Emits `api_key.created`.
     #[oai(path = "/", method = "post", operation_id = "create_api_key")]
     async fn create(
         &self,
@@ -322,9 +346,49 @@ impl ApiKeysApi {
         Ok(Fetched::unless(if_none_match.as_deref(), key.try_into()?, version))
     }
 
+    /// Replace an API key
+    ///
+    /// All of it but its mode and the key itself: what is absent is as of a new key. In force within 5 seconds. What comes out must not
+    /// be wider than your own key. Needs `api-keys:manage`.
+    #[oai(path = "/:id", method = "put", operation_id = "replace_api_key")]
+    #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
+    async fn replace(
+        &self,
+        caller: Caller<ApiKeysManage>,
+        app: Data<&Arc<App>>,
+        /// The key's id.
+        id: Path<Uuid>,
+        /// The `ETag` that you have; another version is refused with 412.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+        body: Body<ApiKeyReplacement>,
+    ) -> Result<Answered<Shown<ApiKeyBody>>, ApiError> {
+        let expected = params::if_match(if_match.as_deref())?;
+        let (grantor, input) = (caller.grantor(), body.0);
+        let draft = ApiKeyDraft {
+            name: Some(input.name),
+            scopes: Some(input.scopes),
+            role: input.role.map(Role::from),
+            expires_at: input.expires_at.map(|at| at.0),
+            ip_allowlist: input.ip_allowlist.unwrap_or_default(),
+        };
+        let draft = draft.within(&grantor);
+        let replace = async |tx: &mut TenantTx<'_>| {
+            shown(api_key::update(tx, ApiKeyId(id.0), expected, &grantor, |_| draft).await?)
+        };
+        once.write(&app, &caller, prefer, replace).await
+    }
+
     /// Change an API key
     ///
-    /// JSON merge patch (RFC 7396). In force within 5 seconds. Needs `api-keys:manage`.
+    /// JSON merge patch (RFC 7396). In force within 5 seconds. What comes out must not be wider than your own key. Needs
+    /// `api-keys:manage`.
     #[oai(path = "/:id", method = "patch", operation_id = "update_api_key")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
@@ -394,7 +458,7 @@ impl ApiKeysApi {
 
     /// Rotate an API key
     ///
-    /// Answers a new key with the same rights; the old one works for the overlap. Needs `api-keys:manage`. Emits
+    /// Answers a new key with the same rights; the old one works for the overlap. A key that is wider than your own is not rotated. Needs `api-keys:manage`. Emits
     /// `api_key.rotated`.
     #[oai(path = "/:id/rotate", method = "post", operation_id = "rotate_api_key")]
     async fn rotate(

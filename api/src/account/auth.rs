@@ -27,6 +27,7 @@ use crate::http::refusal::Refusal;
 use crate::http::request;
 use crate::http::response::Shown;
 use crate::openapi::tags::Tags;
+use crate::shown::user::UserSummary;
 
 /// Who wants to log in.
 #[derive(Object)]
@@ -95,19 +96,6 @@ pub struct OrganizationSummary {
     pub slug: String,
     /// free, team, business or unlimited.
     pub plan: String,
-}
-
-/// A user, in short.
-#[derive(Object, Serialize, Debug)]
-#[oai(rename_all = "camelCase")]
-#[serde(rename_all = "camelCase")]
-pub struct UserSummary {
-    /// The user's id.
-    pub id: Uuid,
-    /// The name.
-    pub name: String,
-    /// The login address.
-    pub email: String,
 }
 
 /// The operations.

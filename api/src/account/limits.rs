@@ -6,6 +6,10 @@ use std::time::Duration;
 use poem::web::Data;
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
+use tenon_common::TenantTx;
+use tenon_common::account::quota::{self, Quota};
+use tenon_common::account::role::Role;
+use tenon_common::account::tenant::Plan;
 
 use crate::app::App;
 use crate::http::caller::{Authenticated, Caller};
@@ -26,6 +30,24 @@ pub struct LimitsBody {
     pub enforced: bool,
     /// The policies that count the caller's requests; none for the plan `unlimited`.
     pub policies: Vec<LimitBody>,
+    /// How much the organization may have of what it can pile up.
+    pub quotas: Vec<QuotaBody>,
+}
+
+/// How much the organization may have of something.
+#[derive(Object, Serialize, Debug)]
+#[oai(rename = "Quota", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct QuotaBody {
+    /// Of what: `apiKeys` that work, `importTemplates`, `uploads` that are not imported and their `uploadBytes`, `exports` that are under
+    /// way or kept and their `exportBytes`, `webhooks`, `auditSinks`, `pipelines`, `slugsOfDay` that were taken within a day.
+    pub quota: String,
+    /// How much; null where the plan sets no bound.
+    #[oai(nullable)]
+    pub limit: Option<i64>,
+    /// How much there is; null below ADMIN.
+    #[oai(nullable)]
+    pub used: Option<i64>,
 }
 
 /// A policy, and where it stands.
@@ -57,6 +79,12 @@ impl LimitBody {
     }
 }
 
+impl QuotaBody {
+    fn of(quota: Quota, plan: Plan, used: Option<i64>) -> Self {
+        Self { quota: quota.name().to_owned(), limit: quota.most(plan), used }
+    }
+}
+
 /// The operations.
 pub struct LimitsApi;
 
@@ -64,7 +92,8 @@ pub struct LimitsApi;
 impl LimitsApi {
     /// Get your limits
     ///
-    /// How many requests the organization and the caller may send, and how many are left. This request is counted as any other that
+    /// How many requests the organization and the caller may send, and how many are left; and how much the organization may have of what
+    /// it can pile up: one more is refused with 429 `QUOTA_EXCEEDED`. This request is counted as any other that
     /// reads. A changed plan shows within 5 seconds. Needs no permission.
     #[oai(path = "/limits", method = "get", operation_id = "get_limits")]
     async fn limits(
@@ -73,10 +102,20 @@ impl LimitsApi {
         app: Data<&Arc<App>>,
     ) -> Result<Shown<LimitsBody>, ApiError> {
         let standings = app.limits.standings(&caller.actor, caller.allowance).await;
+        let plan = caller.allowance.plan;
+        let quotas = match caller.actor.role >= Role::Admin {
+            true => {
+                let read = async |tx: &mut TenantTx<'_>| quota::standings(tx, plan).await;
+                let standings = app.db.read(&caller.actor, read).await?.into_iter();
+                standings.map(|standing| QuotaBody::of(standing.quota, plan, Some(standing.used))).collect()
+            }
+            false => Quota::ALL.into_iter().map(|quota| QuotaBody::of(quota, plan, None)).collect(),
+        };
         Ok(Shown::plain(LimitsBody {
             plan: caller.allowance.plan.name().to_owned(),
             enforced: app.limits.enforced(),
             policies: standings.into_iter().map(LimitBody::of).collect(),
+            quotas,
         }))
     }
 }

@@ -19,6 +19,7 @@ use tenon_common::{Actor, Error, TenantTx};
 use uuid::Uuid;
 
 use crate::account::auth::OrganizationSummary;
+use crate::account::founding::{self, FoundingInput};
 use crate::app::App;
 use crate::http::body::{Body, FieldError, Rules};
 use crate::http::caller::{
@@ -28,7 +29,7 @@ use crate::http::error::ApiError;
 use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
-use crate::http::response::{Deleted, Fetched, Shown};
+use crate::http::response::{Created, Deleted, Fetched, Shown};
 use crate::http::timestamp::Timestamp;
 use crate::openapi::tags::Tags;
 
@@ -111,7 +112,7 @@ impl From<Tenant> for OrganizationBody {
     }
 }
 
-fn object(settings: HashMap<String, Any<Value>>) -> Map<String, Value> {
+pub(super) fn object(settings: HashMap<String, Any<Value>>) -> Map<String, Value> {
     let mut settings: Vec<_> = settings.into_iter().map(|(name, Any(value))| (name, value)).collect();
     settings.sort_by(|one, other| one.0.cmp(&other.0));
     settings.into_iter().collect()
@@ -176,6 +177,28 @@ impl OrganizationsApi {
         let tenant = app.db.read(&caller.actor, async |tx| tenant::get(tx).await).await?;
         let Tenant { id, name, slug, plan, .. } = tenant;
         Ok(Shown::plain(vec![OrganizationSummary { id: id.0, name, slug, plan }]))
+    }
+
+    /// Found an organization
+    ///
+    /// Another one, on the plan `free`, of which you are an ADMIN at once: log in with its slug as `organization` to enter it. Takes an access
+    /// token of a user who is an ADMIN of some organization; API keys found nothing. A user founds 5 at most, then the answer is 429
+    /// `QUOTA_EXCEEDED`. A slug that another organization has or had is 409 `SLUG_TAKEN`. The operator of an installation may have switched
+    /// it off. Needs no permission in this organization.
+    #[oai(path = "/", method = "post", operation_id = "create_organization")]
+    async fn create(
+        &self,
+        caller: Caller<Authenticated>,
+        app: Data<&Arc<App>>,
+        /// A key of your own: the same request under it within 24 hours is done once, and answered the same.
+        #[oai(name = "Idempotency-Key")]
+        once: Once,
+        /// `return=minimal` for the headers alone; `handling=lenient` to have unknown fields ignored.
+        #[oai(name = "Prefer")]
+        prefer: Prefer,
+        body: Body<FoundingInput, OrganizationRules>,
+    ) -> Result<Answered<Created<OrganizationBody>>, ApiError> {
+        founding::found(&app, &caller, &once, prefer, body.0).await
     }
 
     /// Get an organization

@@ -1,7 +1,6 @@
 //! `/audit-events`.
 
 mod export;
-mod shown;
 
 use std::sync::Arc;
 
@@ -22,9 +21,9 @@ use crate::http::params;
 use crate::http::refusal::Refusal;
 use crate::http::response::{Listed, Paging, Shown};
 use crate::openapi::tags::Tags;
+use crate::shown::audit_event::{AuditCategory, AuditEventBody, AuditOutcome, VerificationBody};
 
 use export::ExportedEvents;
-pub use shown::{AuditCategory, AuditEventBody, AuditOutcome, VerificationBody};
 
 /// A time of the query.
 fn instant(name: &'static str, text: Option<String>) -> Result<Option<DateTime<Utc>>, Refusal> {
@@ -67,7 +66,8 @@ impl AuditApi {
     /// Who did what, newest first. An entry appears a moment after its change. Beside changes, which have the names of their events,
     /// there are `auth.login.succeeded`, `auth.login.failed`, `access.refused` (a 403) and `auth.key.used`. Those that are alike are
     /// counted: the first is an entry, what follows within a minute one more with its `count`; of an API key, from one address, within
-    /// an hour. Of more than 100,000 there is no total. Needs `audit:read`.
+    /// an hour. Of more than 100,000 there is no total. Needs `audit:read`; `changes` are shown to who may read such a thing too, with
+    /// `contacts:read` those of contacts.
     #[oai(path = "/", method = "get", operation_id = "list_audit_events")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn list(
@@ -118,13 +118,14 @@ impl AuditApi {
         let window = Paging::window(&app.cursors, &query, &asked)?;
         let page = app.db.read(&caller.actor, async |tx| read::list(tx, &filter, &window).await).await?;
         let paging = Paging { cursors: &app.cursors, query: &query, window: &window };
-        Ok(paging.list(page, AuditEntry::sort_key, AuditEventBody::from).linked(kept(&filter)))
+        let show = |entry| AuditEventBody::from(entry).seen_by(&caller);
+        Ok(paging.list(page, AuditEntry::sort_key, show).linked(kept(&filter)))
     }
 
     /// Export audit events
     ///
     /// All that the list would show with the same filters, as NDJSON: one entry a line, newest first. It is sent as it is read and is
-    /// no snapshot: what comes meanwhile is not in it. Needs `audit:read`.
+    /// no snapshot: what comes meanwhile is not in it. Needs `audit:read`; `changes` are shown as in the list.
     #[oai(path = "/export", method = "get", operation_id = "export_audit_events")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn export(
@@ -161,7 +162,7 @@ impl AuditApi {
             from: instant("from", from.0)?,
             to: instant("to", to.0)?,
         };
-        Ok(export::export((*app).clone(), caller.actor.clone(), filter).await?)
+        Ok(export::export((*app).clone(), (*caller).clone(), filter).await?)
     }
 
     /// Verify the audit trail
@@ -189,7 +190,7 @@ impl AuditApi {
 
     /// Get an audit event
     ///
-    /// Needs `audit:read`.
+    /// Needs `audit:read`; `changes` are shown as in the list.
     #[oai(path = "/:id", method = "get", operation_id = "get_audit_event")]
     async fn get(
         &self,
@@ -199,6 +200,7 @@ impl AuditApi {
         id: Path<Uuid>,
     ) -> Result<Shown<AuditEventBody>, ApiError> {
         let get = async |tx: &mut TenantTx<'_>| read::get(tx, id.0).await;
-        Ok(Shown::plain(app.db.read(&caller.actor, get).await?.into()))
+        let entry = app.db.read(&caller.actor, get).await?;
+        Ok(Shown::plain(AuditEventBody::from(entry).seen_by(&caller)))
     }
 }

@@ -9,13 +9,14 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
 use tenon_common::TenantTx;
 use tenon_common::audit::sink::{self, Sink, SinkDraft};
+use tenon_common::entity::EntityKind;
 use tenon_common::id::AuditSinkId;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::http::addresses;
 use crate::http::body::Body;
-use crate::http::caller::{AuditManage, Caller};
+use crate::http::caller::{AuditManage, Caller, Identity};
 use crate::http::error::ApiError;
 use crate::http::once::{Answered, Once};
 use crate::http::params;
@@ -35,7 +36,10 @@ async fn look_up(app: &App, url: Option<&str>) -> Result<Vec<String>, ApiError> 
         // Refused with the other fields.
         (Err(_), Err(_)) => return Ok(Vec::new()),
     };
-    addresses::warnings(found, "The URL's host name does not resolve yet; nothing is delivered until it does")
+    addresses::warnings(
+        found,
+        "The URL's host name does not resolve to a public address yet; nothing is delivered until it does",
+    )
 }
 
 const LIST: &str = "audit sinks sort=-createdAt";
@@ -76,7 +80,9 @@ impl AuditSinksApi {
     /// What cannot be delivered is tried again, after 5 seconds first and an hour at most, and nothing overtakes it; a sink is
     /// never disabled for that. An `http` sink gets POSTs of NDJSON, signed as webhooks are; the answer is the only one that shows its
     /// secret. A `syslog` sink gets RFC 5424 messages over TLS, with octet counting. A `file` sink gets an object for each
-    /// delivery, in the storage of the installation under `audit/<organization>/<prefix>`. At most 10 sinks. Needs `audit:manage`.
+    /// delivery, in the storage of the installation under `audit/<organization>/<prefix>`. At most 10 sinks. It is
+    /// shown all that changed, so that who sends it there must be able to read all of it: contacts, API keys, settings and whatever else
+    /// there is. Needs `audit:manage`.
     #[oai(path = "/", method = "post", operation_id = "create_audit_sink")]
     async fn create(
         &self,
@@ -90,6 +96,7 @@ impl AuditSinksApi {
         prefer: Prefer,
         body: Body<AuditSinkInput>,
     ) -> Result<Answered<Created<AuditSinkBody>>, ApiError> {
+        reads_all(&caller)?;
         let input = body.0;
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let from_beginning = input.from_beginning.unwrap_or_default();
@@ -130,7 +137,7 @@ impl AuditSinksApi {
     /// Replace an audit sink
     ///
     /// `url` and `secret` are kept where they are absent; the rest is replaced, but the kind, which stays. What has failed is tried
-    /// again at once. Needs `audit:manage`.
+    /// again at once. Who does so must be able to read all that the trail tells of. Needs `audit:manage`.
     #[oai(path = "/:id", method = "put", operation_id = "replace_audit_sink")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
@@ -150,6 +157,7 @@ impl AuditSinksApi {
         prefer: Prefer,
         body: Body<AuditSinkReplacement>,
     ) -> Result<Answered<Shown<AuditSinkBody>>, ApiError> {
+        reads_all(&caller)?;
         let input = body.0;
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |draft: SinkDraft| SinkDraft {
@@ -167,7 +175,8 @@ impl AuditSinksApi {
 
     /// Change an audit sink
     ///
-    /// JSON merge patch (RFC 7396). Its kind stays. What has failed is tried again at once. Needs `audit:manage`.
+    /// JSON merge patch (RFC 7396). Its kind stays. What has failed is tried again at once. Who does so must be able to
+    /// read all that the trail tells of. Needs `audit:manage`.
     #[oai(path = "/:id", method = "patch", operation_id = "update_audit_sink")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
@@ -187,6 +196,7 @@ impl AuditSinksApi {
         prefer: Prefer,
         body: Body<AuditSinkPatch>,
     ) -> Result<Answered<Shown<AuditSinkBody>>, ApiError> {
+        reads_all(&caller)?;
         let input = body.0;
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |draft: SinkDraft| SinkDraft {
@@ -255,4 +265,9 @@ impl Change {
         };
         once.write(app, caller, prefer, update).await
     }
+}
+
+/// A sink hands out all that the trail tells of.
+fn reads_all(caller: &Identity) -> tenon_common::Result<()> {
+    caller.allow_all(EntityKind::ALL.iter().flat_map(|kind| kind.reading().iter().copied()))
 }

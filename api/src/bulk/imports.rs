@@ -169,7 +169,7 @@ impl ImportsApi {
     /// List the rows of an import
     ///
     /// What became of each row that is done, in their order, and why of those that were refused or left out. Kept until `revertUntil`, then
-    /// 410 `EXPIRED`. Needs `imports:read`.
+    /// 410 `EXPIRED`. What is imported needs its own permission too, such as `contacts:read`. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/rows", method = "get", operation_id = "list_import_rows")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn rows(
@@ -196,7 +196,8 @@ impl ImportsApi {
 
     /// List the errors of an import
     ///
-    /// The rows that were refused, with every reason. The same as the rows with `outcome=failed`, and kept as long. Needs `imports:read`.
+    /// The rows that were refused, with every reason. The same as the rows with `outcome=failed`, kept as long, and for whom those are
+    /// for. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/errors", method = "get", operation_id = "list_import_errors")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn errors(
@@ -223,7 +224,7 @@ impl ImportsApi {
     ///
     /// CSV: the rows that were refused as they were, with `_row`, `_code` and `_message` behind them. Mended, it can be imported as it
     /// is: those three columns are passed over. What a row had more of than columns stands behind them. Kept until `revertUntil`, then
-    /// 410 `EXPIRED`. Needs `imports:read`.
+    /// 410 `EXPIRED`. What is imported needs its own permission too, such as `contacts:read`. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id/errors.csv", method = "get", operation_id = "download_import_errors")]
     async fn download(
         &self,
@@ -232,7 +233,9 @@ impl ImportsApi {
         /// The import's id.
         id: Path<Uuid>,
     ) -> Result<ErrorsFile, ApiError> {
-        Ok(file::errors(app.0.clone(), caller.actor.clone(), ImportId(id.0)).await?)
+        let read = async |tx: &mut TenantTx<'_>| readable(tx, &caller, id.0).await;
+        let import = app.db.read(&caller.actor, read).await?;
+        Ok(file::errors(app.0.clone(), caller.actor.clone(), &import)?)
     }
 
     /// Cancel an import
@@ -260,7 +263,8 @@ impl ImportsApi {
     /// Resume an import
     ///
     /// Goes on where it was, if it was cancelled or has failed; after too many errors with as many more. Of a dry run it does what
-    /// was tried. Possible until `revertUntil`, and not once it was taken back in part. Needs `imports:write`.
+    /// was tried. Possible until `revertUntil`, and not once it was taken back in part. What is imported needs its own permission
+    /// too, such as `contacts:write`. Needs `imports:write`.
     #[oai(path = "/api/v1/imports/:id/resume", method = "post", operation_id = "resume_import")]
     async fn resume(
         &self,
@@ -275,14 +279,19 @@ impl ImportsApi {
         #[oai(name = "Prefer")]
         prefer: Prefer,
     ) -> Result<Answered<Shown<ImportBody>>, ApiError> {
-        let act = async |tx: &mut TenantTx<'_>| Ok(shown(import::resume(tx, ImportId(id.0)).await?));
+        let act = async |tx: &mut TenantTx<'_>| {
+            let object = import::get(tx, ImportId(id.0)).await?.options().object;
+            caller.allow(object.permission())?;
+            Ok(shown(import::resume(tx, ImportId(id.0)).await?))
+        };
         once.write(&app, &caller, prefer, act).await
     }
 
     /// Revert an import
     ///
     /// Deletes the records that it made, and puts back what it changed. What somebody has changed since is left alone, and counted in
-    /// `kept`. Possible until `revertUntil`. A dry run has done nothing that could be reverted. Needs `imports:write`.
+    /// `kept`. Possible until `revertUntil`. A dry run has done nothing that could be reverted. What was imported needs
+    /// its own permissions too, such as `contacts:write` and `contacts:delete`. Needs `imports:write`.
     #[oai(path = "/api/v1/imports/:id/revert", method = "post", operation_id = "revert_import")]
     async fn revert(
         &self,
@@ -297,9 +306,24 @@ impl ImportsApi {
         #[oai(name = "Prefer")]
         prefer: Prefer,
     ) -> Result<Answered<Shown<ImportBody>>, ApiError> {
-        let act = async |tx: &mut TenantTx<'_>| Ok(shown(import::revert(tx, ImportId(id.0)).await?));
+        let act = async |tx: &mut TenantTx<'_>| {
+            let object = import::get(tx, ImportId(id.0)).await?.options().object;
+            caller.allow_all([object.permission(), object.deleting()])?;
+            Ok(shown(import::revert(tx, ImportId(id.0)).await?))
+        };
         once.write(&app, &caller, prefer, act).await
     }
+}
+
+/// An import of records that the caller may read.
+async fn readable(
+    tx: &mut TenantTx<'_>,
+    caller: &Caller<ImportsRead>,
+    id: Uuid,
+) -> tenon_common::Result<Import> {
+    let import = import::get(tx, ImportId(id)).await?;
+    caller.allow(import.options().object.reading())?;
+    Ok(import)
 }
 
 fn shown(import: Import) -> Shown<ImportBody> {
@@ -318,7 +342,10 @@ impl ImportsApi {
         let outcome = outcome.map(RowOutcomeName::name);
         let query = format!("import-rows import={id} outcome={}", outcome.unwrap_or("any"));
         let window = Paging::window(&app.cursors, &query, &asked)?;
-        let list = async |tx: &mut TenantTx<'_>| rows::list(tx, ImportId(id), outcome, &window).await;
+        let list = async |tx: &mut TenantTx<'_>| {
+            let import = readable(tx, caller, id).await?;
+            rows::list(tx, &import, outcome, &window).await
+        };
         let page = app.db.read(&caller.actor, list).await?;
         let paging = Paging { cursors: &app.cursors, query: &query, window: &window };
         Ok(paging.list(page, RowOutcome::sort_key, ImportRowBody::from))

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tenon_common::TenantTx;
+use tenon_common::event::EventType;
 use tenon_common::feed::{self, Page, Portion, Start, Types};
-use tenon_common::{Actor, TenantTx};
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::App;
@@ -20,10 +21,17 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// What follows a place.
-    pub(super) async fn read(&self, actor: &Actor, start: Start, portion: Portion) -> Result<Page, Refusal> {
-        let read = async |tx: &mut TenantTx<'_>| feed::read(tx, start, &self.types, portion).await;
-        Ok(self.app.db.read(actor, read).await?)
+    /// What follows a place, of what the caller may read by now.
+    pub(super) async fn read(
+        &self,
+        caller: &Identity,
+        start: Start,
+        portion: Portion,
+    ) -> Result<Page, Refusal> {
+        let may = |event: &EventType| caller.allow_all(event.reading().iter().copied());
+        let types = self.types.clone().for_reader(may)?;
+        let read = async |tx: &mut TenantTx<'_>| feed::read(tx, start, &types, portion).await;
+        Ok(self.app.db.read(&caller.actor, read).await?)
     }
 
     /// What follows a place, as soon as there is something and after `wait` at the latest. While it waits it holds no connection.
@@ -34,7 +42,7 @@ impl Reader {
         portion: Portion,
         wait: Duration,
     ) -> Result<Page, Refusal> {
-        let mut page = self.read(&caller.actor, start, portion).await?;
+        let mut page = self.read(caller, start, portion).await?;
         if wait.is_zero() || !page.is_empty() {
             return Ok(page);
         }
@@ -53,7 +61,7 @@ impl Reader {
                 () = changes.ended.cancelled() => break,
             }
             let caller = self.pass.check(&self.app).await?;
-            page = self.read(&caller.actor, Start::After(page.next), portion).await?;
+            page = self.read(&caller, Start::After(page.next), portion).await?;
             pause.after(&page);
         }
         request::waited(began.elapsed());

@@ -10,8 +10,8 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::time::{sleep, timeout};
 
 use super::poll::{Pause, Reader};
-use super::readers::Seat;
 use crate::http::caller::Identity;
+use crate::http::readers::Seat;
 use crate::http::refusal::Refusal;
 use crate::http::sse;
 
@@ -28,7 +28,7 @@ const RETRY: &str = "retry: 1000\n\n";
 pub(super) async fn open(reader: Reader, caller: &Identity, start: Start) -> Result<Response, Refusal> {
     let tenant = caller.actor.tenant;
     let seat = reader.app.changes.seat(tenant)?;
-    let first = reader.read(&caller.actor, start, PORTION).await?;
+    let first = reader.read(caller, start, PORTION).await?;
     let (chunks, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         let stream = Stream { reader, tenant, chunks, _seat: seat };
@@ -88,7 +88,7 @@ impl Stream {
     async fn next(&self, page: &Page) -> Result<Page, Over> {
         loop {
             let caller = self.caller().await?;
-            match self.reader.read(&caller.actor, Start::After(page.next), PORTION).await {
+            match self.reader.read(&caller, Start::After(page.next), PORTION).await {
                 Ok(page) => return Ok(page),
                 Err(refusal) => self.put_off(&refusal).await?,
             }

@@ -101,7 +101,7 @@ async fn create_tenant(
             scopes: Some(vec!["*".to_owned()]),
             ..ApiKeyDraft::default()
         };
-        let grantor = Grantor { role: Role::Admin, scopes: None };
+        let grantor = Grantor::of_role(Role::Admin);
         let (_, secret) =
             db.write(&actor, async |tx| api_key::create(tx, draft, Mode::Live, &grantor).await).await?;
         api_key = Some(secret.reveal().to_owned());

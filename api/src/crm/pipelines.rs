@@ -223,7 +223,7 @@ impl PipelinesApi {
     ///
     /// Fields that are absent are cleared. `stages` is all of its stages: one with the `id` of a stage keeps that stage, one
     /// without is new, and a stage that is left out is removed; where there are leads in that, `moveTo` says which stage they
-    /// go to, and without it that is 409 `STAGE_IN_USE`. Needs `pipelines:write`. Emits `pipeline.updated` where the
+    /// go to, and without it that is 409 `STAGE_IN_USE`. `moveTo` needs `leads:write` too. Needs `pipelines:write`. Emits `pipeline.updated` where the
     /// pipeline's own fields differ, and `pipeline.stage.updated` where its stages do.
     #[oai(path = "/:id", method = "put", operation_id = "replace_pipeline")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
@@ -247,6 +247,7 @@ impl PipelinesApi {
         prefer: Prefer,
         body: Body<PipelineInput, PipelineRules>,
     ) -> Result<Answered<Shown<PipelineBody>>, ApiError> {
+        stages::moves_leads(&caller, move_to.0)?;
         let expected = params::if_match(if_match.as_deref())?;
         let draft = PipelineDraft::from(body.0);
         draft.clone().check().map_err(tenon_common::Error::Invalid)?;
@@ -259,8 +260,8 @@ impl PipelinesApi {
 
     /// Change a pipeline
     ///
-    /// JSON merge patch (RFC 7396): absent keeps a field, null clears it; `stages` is replaced as a whole, as by `PUT`. Needs
-    /// `pipelines:write`. Emits `pipeline.updated` where the pipeline's own fields differ, and `pipeline.stage.updated` where
+    /// JSON merge patch (RFC 7396): absent keeps a field, null clears it; `stages` is replaced as a whole, as by `PUT`. `moveTo` needs
+    /// `leads:write` too. Needs `pipelines:write`. Emits `pipeline.updated` where the pipeline's own fields differ, and `pipeline.stage.updated` where
     /// its stages do.
     #[oai(path = "/:id", method = "patch", operation_id = "update_pipeline")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
@@ -284,6 +285,7 @@ impl PipelinesApi {
         prefer: Prefer,
         body: Body<PipelinePatch, PipelineRules>,
     ) -> Result<Answered<Shown<PipelineBody>>, ApiError> {
+        stages::moves_leads(&caller, move_to.0)?;
         let expected = params::if_match(if_match.as_deref())?;
         let patch = body.0;
         let (id, move_to) = (PipelineId(id.0), move_to.map(StageId));
@@ -297,7 +299,7 @@ impl PipelinesApi {
     /// Delete a pipeline
     ///
     /// It is hidden with its stages, its external id is free again, and it can be restored. Where there are leads in it,
-    /// `moveTo` says which stage of another pipeline they go to; without it that is 409 `STAGE_IN_USE`. Needs
+    /// `moveTo` says which stage of another pipeline they go to; without it that is 409 `STAGE_IN_USE`. `moveTo` needs `leads:write` too. Needs
     /// `pipelines:delete`. Emits `pipeline.deleted`, and `lead.moved_to_stage` for each lead that moves.
     #[oai(path = "/:id", method = "delete", operation_id = "delete_pipeline")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
@@ -320,6 +322,7 @@ impl PipelinesApi {
         #[oai(name = "Prefer")]
         prefer: Prefer,
     ) -> Result<Answered<Deleted<PipelineBody>>, ApiError> {
+        stages::moves_leads(&caller, move_to.0)?;
         let expected = params::if_match(if_match.as_deref())?;
         let (id, move_to) = (PipelineId(id.0), move_to.map(StageId));
         let delete = async |tx: &mut TenantTx<'_>| {

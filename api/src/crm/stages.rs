@@ -9,6 +9,7 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tenon_common::TenantTx;
+use tenon_common::account::role::Permission;
 use tenon_common::crm::pipeline::{self, Pipeline, Stage, StageDraft};
 use tenon_common::crm::record;
 use tenon_common::id::{PipelineId, StageId};
@@ -16,11 +17,12 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::http::body::{Body, FieldError, Rules};
-use crate::http::caller::{Caller, PipelinesRead, PipelinesWrite};
+use crate::http::caller::{Caller, Identity, PipelinesRead, PipelinesWrite};
 use crate::http::error::ApiError;
 use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
+use crate::http::refusal::Refusal;
 use crate::http::response::{Created, Deleted, Fetched, Shown};
 use crate::openapi::tags::Tags;
 
@@ -303,7 +305,7 @@ impl StagesApi {
     /// Delete a stage
     ///
     /// Takes it out of its pipeline for good. Where there are leads in it, `moveTo` says which stage they go to; without it that
-    /// is 409 `STAGE_IN_USE`. Needs `pipelines:write`. Emits `pipeline.stage.updated`, and `lead.moved_to_stage` for each lead
+    /// is 409 `STAGE_IN_USE`. `moveTo` needs `leads:write` too. Needs `pipelines:write`. Emits `pipeline.stage.updated`, and `lead.moved_to_stage` for each lead
     /// that moves.
     #[oai(path = "/:id/stages/:stageId", method = "delete", operation_id = "delete_stage")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
@@ -329,6 +331,7 @@ impl StagesApi {
         #[oai(name = "Prefer")]
         prefer: Prefer,
     ) -> Result<Answered<Deleted<StageBody>>, ApiError> {
+        moves_leads(&caller, move_to.0)?;
         let expected = params::if_match(if_match.as_deref())?;
         let move_to = move_to.map(StageId);
         let (pipeline, stage) = (PipelineId(id.0), StageId(stage_id.0));
@@ -338,4 +341,9 @@ impl StagesApi {
         };
         once.write(&app, &caller, prefer, remove).await
     }
+}
+
+/// Leads that go to another stage are changed.
+pub(super) fn moves_leads(caller: &Identity, move_to: Option<Uuid>) -> Result<(), Refusal> {
+    move_to.map_or(Ok(()), |_| caller.require(Permission::LEADS_WRITE))
 }

@@ -5,12 +5,12 @@ use tenon_common::webhook::address::Rejected;
 
 use crate::http::error::ApiError;
 
-/// What to warn of where a name does not resolve yet, which it may once something is sent; refuses an address that leads to where nothing
-/// may be sent.
+/// What to warn of where a name does not resolve yet, which it may once something is sent, or to where nothing may be sent: no caller is
+/// told which of the two it is. Refuses what an address itself is refused for.
 pub fn warnings<T>(found: Result<T, Rejected>, unresolved: &str) -> Result<Vec<String>, ApiError> {
     match found {
         Ok(_) => Ok(Vec::new()),
-        Err(Rejected::DnsFailure(_)) => Ok(vec![unresolved.to_owned()]),
+        Err(Rejected::DnsFailure) => Ok(vec![unresolved.to_owned()]),
         Err(rejected) => {
             let (reason, message) = (rejected.reason(), rejected.to_string());
             Err(Error::AddressRejected { reason, message }.into())

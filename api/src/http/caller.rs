@@ -12,14 +12,17 @@ use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tenon_common::account::access::{Admitted, Ended};
 use tenon_common::account::access_token::{Claims, Refused};
-use tenon_common::account::api_key::{Checked, Grantor, KeyRefused, KeySecret};
+use tenon_common::account::api_key::{Bounds, Checked, Grantor, KeyRefused, KeySecret};
 use tenon_common::account::role::{Permission, scope_covers};
 use tenon_common::account::tenant::Allowance;
 use tenon_common::actor::{Actor, Origin, Principal};
 use tenon_common::audit::Act;
+use tenon_common::entity::EntityKind;
+use tenon_common::error::Error;
 use tenon_common::id::TenantId;
 
 use crate::app::App;
+use crate::http::characters::refuse_nul;
 use crate::http::code::Code;
 use crate::http::limits::class::Class;
 use crate::http::refusal::Refusal;
@@ -36,6 +39,8 @@ pub struct Identity {
     pub allowance: Allowance,
     /// Whether changes of a record must name its version: the tenant's setting `requireIfMatch`.
     pub require_if_match: bool,
+    /// What bounds it where it is an API key: its end, and where it may be used from.
+    pub bounds: Bounds,
     /// What it is known by, to be asked again where an answer takes long.
     pub(crate) proof: Proof,
 }
@@ -50,16 +55,29 @@ pub(crate) enum Proof {
 impl Identity {
     /// Refuses a caller who lacks the permission: by its role, or by its key's scopes.
     pub fn require(&self, permission: Permission) -> Result<(), Refusal> {
-        let lacks = |code| Err(Refusal::new(code).detail("required", permission.name()));
+        Ok(self.allow(permission)?)
+    }
+
+    /// The same within a transaction, where what is needed is known only once something was read.
+    pub fn allow(&self, permission: Permission) -> tenon_common::Result<()> {
+        let lacks = |by_scope| Err(Error::Lacks { permission, by_scope });
         if !self.actor.role.allows(permission) {
-            return lacks(Code::RoleTooLow);
+            return lacks(false);
         }
         match &self.scopes {
-            Some(scopes) if !scopes.iter().any(|scope| scope_covers(scope, permission)) => {
-                lacks(Code::InsufficientScope)
-            }
+            Some(scopes) if !scopes.iter().any(|scope| scope_covers(scope, permission)) => lacks(true),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses a caller who lacks one of the permissions.
+    pub fn allow_all(&self, permissions: impl IntoIterator<Item = Permission>) -> tenon_common::Result<()> {
+        permissions.into_iter().try_for_each(|permission| self.allow(permission))
+    }
+
+    /// Whether the caller may read what a thing of this kind says.
+    pub fn reads(&self, kind: EntityKind) -> bool {
+        self.allow_all(kind.reading().iter().copied()).is_ok()
     }
 
     /// Refuses a change that names no version, where the tenant's settings ask for one.
@@ -90,7 +108,12 @@ impl Identity {
 
     /// What the caller may hand on.
     pub fn grantor(&self) -> Grantor {
-        Grantor { role: self.actor.role, scopes: self.scopes.as_ref().map(|scopes| scopes.to_vec()) }
+        Grantor {
+            role: self.actor.role,
+            scopes: self.scopes.as_ref().map(|scopes| scopes.to_vec()),
+            expires_at: self.bounds.expires_at,
+            networks: self.bounds.networks.clone(),
+        }
     }
 }
 
@@ -239,6 +262,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Caller<N> {
         if let Some(permission) = N::PERMISSION {
             identity.require(permission)?;
         }
+        refuse_nul(request, facts.route)?;
         identity.require_version(request)?;
         Ok(Self { identity, _needs: PhantomData })
     }
@@ -359,6 +383,7 @@ async fn by_key(app: &App, key: &KeySecret, from: IpAddr, origin: Origin) -> Res
         scopes: Some(checked.scopes),
         allowance: checked.allowance,
         require_if_match: checked.require_if_match,
+        bounds: checked.bounds,
         proof: Proof::Key(key.clone(), from),
     })
 }
@@ -385,7 +410,7 @@ async fn by_claims(app: &App, claims: &Arc<Claims>, origin: Origin) -> Result<Id
     let actor = Actor { tenant: claims.org, principal, role: admitted.role, origin };
     let Admitted { allowance, require_if_match, .. } = admitted;
     let proof = Proof::Token(claims.clone());
-    Ok(Identity { actor, scopes: None, allowance, require_if_match, proof })
+    Ok(Identity { actor, scopes: None, allowance, require_if_match, bounds: Bounds::default(), proof })
 }
 
 /// Where a request comes from.

@@ -99,13 +99,15 @@ codes! {
     PreconditionRequired = "PRECONDITION_REQUIRED", PRECONDITION_REQUIRED, "A version is required", false,
         "The organization's setting `requireIfMatch` asks for `If-Match`: the `ETag` that you have, or `*` for any version.";
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY, "The idempotency key was used for another request", false,
-        "The `Idempotency-Key` was sent with another body or query within 24 hours; use a new one for a new request.";
+        "The `Idempotency-Key` was sent with another body or query, or with another role, within 24 hours; use a new one for a new request.";
     ImportMappingInvalid = "IMPORT_MAPPING_INVALID", UNPROCESSABLE_ENTITY, "The mapping does not fit the file", false,
         "`errors` names each column and field that does not fit; the file's own columns are in the messages.";
     WebhookUrlRejected = "WEBHOOK_URL_REJECTED", UNPROCESSABLE_ENTITY, "The webhook's URL was rejected", false,
         "Deliveries may not go to this address; `details.reason` says why.";
     RateLimited = "RATE_LIMITED", TOO_MANY_REQUESTS, "Too many requests", true,
         "Wait for the seconds of `Retry-After`; `details.policy` names the limit.";
+    QuotaExceeded = "QUOTA_EXCEEDED", TOO_MANY_REQUESTS, "Too many of them", false,
+        "There are as many of something as the plan allows: `details.quota` says of what, as `GET /limits` lists it, `details.limit` how many.";
     Internal = "INTERNAL", INTERNAL_SERVER_ERROR, "Internal error", true,
         "A fault of the server; it is logged under the request's id.";
     QueryTimeout = "QUERY_TIMEOUT", SERVICE_UNAVAILABLE, "The query took too long", true,

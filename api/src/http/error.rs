@@ -94,7 +94,7 @@ const STATUSES: &[(u16, &str)] = &[
         "The request cannot be done as it stands: `IDEMPOTENCY_KEY_REUSED`, `IMPORT_MAPPING_INVALID`, `WEBHOOK_URL_REJECTED`.",
     ),
     (428, "The organization asks for `If-Match`: `PRECONDITION_REQUIRED`."),
-    (429, "Too many requests: `RATE_LIMITED`."),
+    (429, "Too many requests, or too many of something: `RATE_LIMITED`, `QUOTA_EXCEEDED`."),
     (500, "A fault of the server: `INTERNAL`."),
     (
         503,

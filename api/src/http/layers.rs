@@ -14,7 +14,6 @@ use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use tenon_common::audit::Act;
 
 use crate::app::App;
-use crate::changes;
 use crate::http::caller;
 use crate::http::code::Code;
 use crate::http::limits;
@@ -29,7 +28,7 @@ pub use routes::Routes;
 /// A request's time. Statements have their own, shorter one.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 /// The time of a request that sends a file, who may be silent for less than the deadline of the others.
-const UPLOAD_DEADLINE: Duration = Duration::from_secs(60 * 60);
+pub const UPLOAD_DEADLINE: Duration = Duration::from_secs(60 * 60);
 const MAX_URI: usize = 8 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Headers that other systems take the tenant from. Ours comes from the credential alone; these are counted and ignored.
@@ -41,12 +40,24 @@ pub struct Outermost<E> {
     app: Arc<App>,
     routes: Arc<Routes>,
     durations: Durations,
+    deadlines: &'static [(Method, &'static str, Duration)],
 }
 
 impl<E: Endpoint + 'static> Outermost<E> {
     /// Wraps `inner`, whose paths are those of `routes`.
     pub fn new(inner: E, app: Arc<App>, routes: Routes) -> Self {
-        Self { inner: Arc::new(inner), app, routes: Arc::new(routes), durations: Durations::default() }
+        let (inner, routes) = (Arc::new(inner), Arc::new(routes));
+        Self { inner, app, routes, durations: Durations::default(), deadlines: &[] }
+    }
+
+    /// Requests of these methods and routes have times of their own, all others [`REQUEST_DEADLINE`].
+    pub fn with_deadlines(self, deadlines: &'static [(Method, &'static str, Duration)]) -> Self {
+        Self { deadlines, ..self }
+    }
+
+    fn deadline(&self, method: &Method, route: &str) -> Duration {
+        let own = self.deadlines.iter().find(|(of, path, _)| of == method && *path == route);
+        own.map_or(REQUEST_DEADLINE, |(_, _, deadline)| *deadline)
     }
 }
 
@@ -61,6 +72,7 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
         let facts = Facts {
             id: request_id(&request),
             ip: client::address(&request, &self.app.trusted_proxies),
+            route,
             class,
             counted: Arc::default(),
             caller: Arc::default(),
@@ -78,7 +90,7 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
         let response = match target > MAX_URI {
             true => Refusal::new(Code::UriTooLong).into_response(),
-            false => self.answer(request, &facts, deadline(&method, route)).await,
+            false => self.answer(request, &facts, self.deadline(&method, route)).await,
         };
         if response.status() == StatusCode::FORBIDDEN {
             self.refused(&response, operation, user_agent, &facts);
@@ -99,18 +111,6 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
             "request"
         );
         Ok(response)
-    }
-}
-
-/// How long a request of a route may take: one that sends a file, one that its client may have wait, or any other.
-fn deadline(method: &Method, route: &str) -> Duration {
-    match route {
-        "/api/v1/imports" | "/api/v1/connection/contacts/import" if *method == Method::POST => {
-            UPLOAD_DEADLINE
-        }
-        "/api/v1/uploads/{id}" if *method == Method::PATCH => UPLOAD_DEADLINE,
-        changes::PATH => changes::MAX_WAIT + REQUEST_DEADLINE,
-        _ => REQUEST_DEADLINE,
     }
 }
 

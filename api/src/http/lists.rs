@@ -126,6 +126,7 @@ pub fn page<D, T: Shape>(
         Window::After { limit, .. } => (None, limit),
     };
     let pagination = Pagination::of(found.page.total, number, size, next_cursor, found.page.has_more);
+    let pagination = Pagination { total_is_minimum: found.total_is_minimum, ..pagination };
     let fields = query.fields.as_deref().map(Into::into);
     let select = |record| Selected::new(show(record), &fields);
     Listed::of(found.page.items.into_iter().map(select).collect(), pagination)

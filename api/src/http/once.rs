@@ -57,18 +57,50 @@ impl Once {
             let made = app.db.write(&caller.actor, work).await?;
             return Ok(Answered::new(prefer.apply(made.into_response())));
         };
-        let keyed = asked.keyed(caller);
-        let write = async |tx: &mut TenantTx<'_>| match idempotency::claim(tx, &keyed, &app.master).await? {
-            Some(saved) => Ok(replay(saved)),
-            None => {
-                let made = work(tx).await?;
-                let (answer, response) = saved(prefer.apply(made.into_response())).await?;
-                idempotency::save(tx, &keyed, &app.master, &answer).await?;
-                Ok(response)
-            }
-        };
+        let keyed = &asked.keyed(caller);
+        let write = async |tx: &mut TenantTx<'_>| keyed_once(tx, keyed, app, prefer, work).await;
         Ok(Answered::new(app.db.write(&caller.actor, write).await?))
     }
+
+    /// As [`Once::write`], by `Db::write_again`: `work` makes the work of each time.
+    pub async fn write_again<T: IntoResponse, W>(
+        &self,
+        app: &App,
+        caller: &Identity,
+        prefer: Prefer,
+        work: impl Fn() -> W,
+    ) -> Result<Answered<T>, ApiError>
+    where
+        W: AsyncFnOnce(&mut TenantTx<'_>) -> tenon_common::Result<T>,
+    {
+        let Some(asked) = &self.0 else {
+            let made = app.db.write_again(&caller.actor, work).await?;
+            return Ok(Answered::new(prefer.apply(made.into_response())));
+        };
+        let keyed = &asked.keyed(caller);
+        let again = || {
+            let work = work();
+            async move |tx: &mut TenantTx<'_>| keyed_once(tx, keyed, app, prefer, work).await
+        };
+        Ok(Answered::new(app.db.write_again(&caller.actor, again).await?))
+    }
+}
+
+/// The change, with its answer saved; or the answer that was saved before.
+async fn keyed_once<T: IntoResponse>(
+    tx: &mut TenantTx<'_>,
+    keyed: &Keyed,
+    app: &App,
+    prefer: Prefer,
+    work: impl AsyncFnOnce(&mut TenantTx<'_>) -> tenon_common::Result<T>,
+) -> tenon_common::Result<Response> {
+    if let Some(saved) = idempotency::claim(tx, keyed, &app.master).await? {
+        return Ok(replay(saved));
+    }
+    let made = work(tx).await?;
+    let (answer, response) = saved(prefer.apply(made.into_response())).await?;
+    idempotency::save(tx, keyed, &app.master, &answer).await?;
+    Ok(response)
 }
 
 /// The key of a request whose body is not held in memory. What the key is compared by is told once the body has been read.

@@ -14,6 +14,9 @@ use crate::http::body::BodyError;
 use crate::http::code::Code;
 use crate::http::request;
 
+/// When it may be worth asking again where a quota is used up, in seconds: nothing becomes free by itself within minutes.
+const QUOTA_RETRY: u64 = 3_600;
+
 /// Why a request was not done.
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -171,6 +174,14 @@ impl From<Error> for Refusal {
                     .detail("reason", reason)
             }
             Error::Forbidden(why) => Self::new(Code::Forbidden).detail("reason", why),
+            Error::Lacks { permission, by_scope } => {
+                let code = if by_scope { Code::InsufficientScope } else { Code::RoleTooLow };
+                Self::new(code).detail("required", permission.name())
+            }
+            Error::Quota { quota, most, message } => Self::because(Code::QuotaExceeded, message)
+                .detail("quota", quota)
+                .detail("limit", most.to_string())
+                .retry_after(QUOTA_RETRY),
             Error::Stale { current } => {
                 Self::new(Code::VersionConflict).detail("currentVersion", current.to_string())
             }

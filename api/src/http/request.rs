@@ -19,6 +19,8 @@ pub struct Facts {
     pub id: Arc<str>,
     /// The client's address.
     pub ip: IpAddr,
+    /// The path of the document that it fits.
+    pub route: &'static str,
     /// How rate limits count it; none where it fits no operation.
     pub class: Option<Class>,
     /// Where the policies stand that have counted it.

@@ -96,7 +96,7 @@ impl MetaApi {
         let body = |event: &EventType| EventTypeBody {
             name: event.name.to_owned(),
             description: event.description.to_owned(),
-            data: crate::openapi::spec::schema_of(event.object).to_owned(),
+            data: crate::openapi::events::schema_of(event.object).to_owned(),
         };
         Ok(Shown::plain(CATALOGUE.iter().map(body).collect()))
     }

@@ -13,6 +13,9 @@ use poem::web::{LocalAddr, RemoteAddr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+/// The pause after a connection that could not be accepted.
+const AFTER_A_FAILURE: Duration = Duration::from_millis(50);
+
 /// Accepts connections that end where a client takes nothing for this long.
 pub struct Watched<A> {
     inner: A,
@@ -34,7 +37,12 @@ impl<A: Acceptor> Acceptor for Watched<A> {
     }
 
     async fn accept(&mut self) -> Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
-        let (io, local, remote, scheme) = self.inner.accept().await?;
+        let accepted = self.inner.accept().await;
+        if accepted.is_err() {
+            // Out of file descriptors, as a rule: others need time to give some back, and poem asks again at once.
+            tokio::time::sleep(AFTER_A_FAILURE).await;
+        }
+        let (io, local, remote, scheme) = accepted?;
         Ok((Connection { io, deadline: self.deadline, waiting: None }, local, remote, scheme))
     }
 }

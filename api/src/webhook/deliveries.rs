@@ -8,6 +8,8 @@ use poem_openapi::types::Any;
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
+use tenon_common::account::role::Permission;
+use tenon_common::event::EventType;
 use tenon_common::id::{EventId, WebhookId};
 use tenon_common::webhook::delivery::{self, Attempt, Delivery};
 use uuid::Uuid;
@@ -43,7 +45,7 @@ pub struct DeliveryBody {
     pub payload: Option<Any<serde_json::Value>>,
     /// Where it stands.
     pub status: DeliveryStatus,
-    /// Attempts that have ended.
+    /// Attempts that have ended, interrupted ones too.
     pub attempts: i32,
     /// When the next attempt is due; null unless pending.
     #[oai(nullable)]
@@ -94,10 +96,10 @@ pub struct AttemptBody {
     pub number: i32,
     /// When it began.
     pub started_at: Timestamp,
-    /// How long it took, in milliseconds.
+    /// How long it took, in milliseconds; 0 where that is not known.
     pub duration_ms: i32,
     /// `success`, `http_3xx`, `http_4xx`, `http_5xx`, `timeout`, `connect`, `dns`, `tls`, `ssrf_blocked`, or
-    /// `interrupted` where the worker died or stopped in the middle.
+    /// `interrupted` where the worker died or stopped in the middle: whether the receiver got it is not known then.
     pub outcome: String,
     /// The answer's status.
     #[oai(nullable)]
@@ -162,6 +164,11 @@ impl From<Attempt> for AttemptBody {
     }
 }
 
+/// What it takes to have the body of a delivery.
+fn reading(delivery: &Delivery) -> Vec<Permission> {
+    EventType::reading_all(std::slice::from_ref(&delivery.event_type)).collect()
+}
+
 fn event_id(text: &str) -> Result<EventId, Refusal> {
     EventId::parse(text)
         .ok_or_else(|| Refusal::new(Code::InvalidId).detail("eventId", "Expected evt_ and 26 characters"))
@@ -207,7 +214,7 @@ impl DeliveriesApi {
 
     /// Get a delivery
     ///
-    /// With the body as it is sent. Needs `webhooks:read`.
+    /// With the body as it is sent. Needs `webhooks:read`, and to read what the event tells of, such as `contacts:read`.
     #[oai(path = "/:id/events/:eventId", method = "get", operation_id = "get_delivery")]
     async fn get(
         &self,
@@ -221,7 +228,9 @@ impl DeliveriesApi {
     ) -> Result<Shown<DeliveryBody>, ApiError> {
         let event = event_id(&event)?;
         let get = async |tx: &mut TenantTx<'_>| delivery::get(tx, WebhookId(id.0), event).await;
-        Ok(Shown::plain(app.db.read(&caller.actor, get).await?.into()))
+        let delivery = app.db.read(&caller.actor, get).await?;
+        caller.allow_all(reading(&delivery))?;
+        Ok(Shown::plain(delivery.into()))
     }
 
     /// List the attempts of a delivery
@@ -250,7 +259,8 @@ impl DeliveriesApi {
     /// Send a delivery again
     ///
     /// Now, with the schedule from its beginning, and under the same `webhook-id`: a receiver that has already handled it and
-    /// skips repeats skips this one too. Refused while it is pending. Needs `webhooks:write`.
+    /// skips repeats skips this one too. Refused while it is pending. Needs `webhooks:write`, and to read what the event tells of, such
+    /// as `contacts:read`.
     #[oai(path = "/:id/events/:eventId/resend", method = "post", operation_id = "resend_delivery")]
     async fn resend(
         &self,
@@ -271,6 +281,7 @@ impl DeliveriesApi {
         let event = event_id(&event)?;
         let resend = async |tx: &mut TenantTx<'_>| {
             let delivery = delivery::resend(tx, WebhookId(id.0), event).await?;
+            caller.allow_all(reading(&delivery))?;
             Ok(Shown::plain(DeliveryBody::from(delivery)))
         };
         once.write(&app, &caller, prefer, resend).await

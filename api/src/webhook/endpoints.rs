@@ -8,8 +8,10 @@ use poem_openapi::types::{Example, MaybeUndefined};
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
+use tenon_common::event::EventType;
 use tenon_common::id::WebhookId;
-use tenon_common::webhook::endpoint::{self, Webhook, WebhookDraft};
+use tenon_common::webhook::endpoint::{self, Changed, Webhook, WebhookDraft};
+use tenon_common::webhook::switching::NotGathered;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -49,7 +51,7 @@ pub struct WebhookBody {
     /// The signing secret (`whsec_…`); shown once, when the webhook is created.
     #[oai(nullable)]
     pub secret: Option<String>,
-    /// What to look at: a name that does not resolve yet, …
+    /// What to look at: a name that does not resolve to a public address yet, …
     pub warnings: Vec<String>,
     /// Counts changes, from 1. The `ETag` is made of it.
     pub version: i64,
@@ -67,7 +69,8 @@ pub struct WebhookBody {
 #[derive(Object, Debug)]
 #[oai(rename = "WebhookInput", rename_all = "camelCase", example)]
 pub struct WebhookInput {
-    /// An https URL that resolves to public addresses.
+    /// An https URL of a public host, kept as it is sent. What can never work is refused with 422 `WEBHOOK_URL_REJECTED`, whose
+    /// `details.reason` says why.
     pub url: String,
     /// Names of `GET /api/v1/event-types`, or `*` for all; at least one.
     pub events: Vec<String>,
@@ -113,7 +116,8 @@ pub struct WebhookReplacement {
 #[derive(Object, Debug)]
 #[oai(rename = "WebhookPatch", rename_all = "camelCase")]
 pub struct WebhookPatch {
-    /// An https URL that resolves to public addresses.
+    /// An https URL of a public host, kept as it is sent. What can never work is refused with 422 `WEBHOOK_URL_REJECTED`, whose
+    /// `details.reason` says why.
     pub url: Option<String>,
     /// Names of `GET /api/v1/event-types`, or `*` for all; at least one.
     pub events: Option<Vec<String>>,
@@ -152,7 +156,10 @@ impl From<Webhook> for WebhookBody {
 async fn look_up(app: &App, url: Option<&str>) -> Result<Vec<String>, ApiError> {
     let Some(url) = url.and_then(|url| app.addresses.check_url(url).ok()) else { return Ok(Vec::new()) };
     let found = app.addresses.resolve(&url).await;
-    addresses::warnings(found, "The URL's host name does not resolve yet; deliveries fail until it does")
+    addresses::warnings(
+        found,
+        "The URL's host name does not resolve to a public address yet; deliveries fail until it does",
+    )
 }
 
 const LIST: &str = "webhooks sort=-createdAt";
@@ -190,7 +197,8 @@ impl WebhooksApi {
     /// Create a webhook
     ///
     /// It gets the events that are committed after it. The answer is the only one that shows the secret. Deliveries are signed
-    /// as Standard Webhooks says: verify them with its library for your language. Needs `webhooks:write`.
+    /// as Standard Webhooks says: verify them with its library for your language. Needs `webhooks:write`, and to read what its events
+    /// tell of, such as `contacts:read` for `contact.created`; for `*` all of it.
     #[oai(path = "/", method = "post", operation_id = "create_webhook")]
     async fn create(
         &self,
@@ -205,6 +213,7 @@ impl WebhooksApi {
         body: Body<WebhookInput>,
     ) -> Result<Answered<Created<WebhookBody>>, ApiError> {
         let input = body.0;
+        caller.allow_all(EventType::reading_all(&input.events))?;
         let warnings = look_up(&app, Some(&input.url)).await?;
         let draft = WebhookDraft {
             url: Some(input.url),
@@ -244,7 +253,8 @@ impl WebhooksApi {
 
     /// Replace a webhook
     ///
-    /// `url` and `secret` are kept where they are absent; the rest is replaced. Needs `webhooks:write`.
+    /// `url` and `secret` are kept where they are absent; the rest is replaced. Needs `webhooks:write`, and to read what its events tell
+    /// of, as for creating it.
     #[oai(path = "/:id", method = "put", operation_id = "replace_webhook")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
@@ -267,20 +277,22 @@ impl WebhooksApi {
         let input = body.0;
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |draft: WebhookDraft| WebhookDraft {
-            url: input.url.or(draft.url),
-            events: Some(input.events),
-            description: input.description,
+            url: input.url.clone().or(draft.url),
+            events: Some(input.events.clone()),
+            description: input.description.clone(),
             active: Some(input.active.unwrap_or(true)),
-            secret: input.secret,
+            secret: input.secret.clone(),
         };
-        let asked =
-            Change { id: WebhookId(id.0), expected: params::if_match(if_match.as_deref())?, warnings };
+        let expected = params::if_match(if_match.as_deref())?;
+        let asked = Change { id: WebhookId(id.0), expected, only_stops: false, warnings };
         asked.make(&app, &caller, &once, prefer, edit).await
     }
 
     /// Change a webhook
     ///
-    /// JSON merge patch (RFC 7396). Needs `webhooks:write`.
+    /// JSON merge patch (RFC 7396). `active` and `events` count for what is committed from then on: a webhook gets the events
+    /// that it was active and subscribed for when they were committed. Needs `webhooks:write`, and to read what its events tell
+    /// of, as for creating it, unless `active` is set to false and neither `url` nor `events` is given.
     #[oai(path = "/:id", method = "patch", operation_id = "update_webhook")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
@@ -301,19 +313,20 @@ impl WebhooksApi {
         body: Body<WebhookPatch>,
     ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
         let input = body.0;
+        let only_stops = input.active == Some(false) && input.url.is_none() && input.events.is_none();
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |mut draft: WebhookDraft| {
-            input.description.update_to(&mut draft.description);
+            input.description.clone().update_to(&mut draft.description);
             WebhookDraft {
-                url: input.url.or(draft.url),
-                events: input.events.or(draft.events),
+                url: input.url.clone().or(draft.url),
+                events: input.events.clone().or(draft.events),
                 description: draft.description,
                 active: input.active.or(draft.active),
-                secret: input.secret,
+                secret: input.secret.clone(),
             }
         };
-        let asked =
-            Change { id: WebhookId(id.0), expected: params::if_match(if_match.as_deref())?, warnings };
+        let expected = params::if_match(if_match.as_deref())?;
+        let asked = Change { id: WebhookId(id.0), expected, only_stops, warnings };
         asked.make(&app, &caller, &once, prefer, edit).await
     }
 
@@ -338,18 +351,30 @@ impl WebhooksApi {
         prefer: Prefer,
     ) -> Result<Answered<Deleted<WebhookBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
-        let delete = async |tx: &mut TenantTx<'_>| {
-            let webhook = endpoint::delete(tx, WebhookId(id.0), expected).await?;
-            Ok(Deleted::preferring(prefer, || webhook.into()))
+        let delete = || {
+            async |tx: &mut TenantTx<'_>| {
+                let webhook = endpoint::delete(tx, WebhookId(id.0), expected).await?;
+                Ok(Deleted::preferring(prefer, || webhook.into()))
+            }
         };
-        once.write(&app, &caller, prefer, delete).await
+        once.write_again(&app, &caller, prefer, delete).await
     }
+}
+
+/// What to say of the events that a webhook did not gather.
+pub(super) fn warnings_of(NotGathered { events, or_more }: NotGathered) -> Vec<String> {
+    let at_least = if or_more { "At least " } else { "" };
+    let warning =
+        || format!("{at_least}{events} events happened while the webhook was disabled and were not gathered");
+    if events > 0 || or_more { vec![warning()] } else { Vec::new() }
 }
 
 /// Which webhook to change, and what to say beside it.
 struct Change {
     id: WebhookId,
     expected: Option<i64>,
+    /// Whether it sends nothing to anybody that was not sent there before.
+    only_stops: bool,
     warnings: Vec<String>,
 }
 
@@ -360,14 +385,21 @@ impl Change {
         caller: &Caller<WebhooksWrite>,
         once: &Once,
         prefer: Prefer,
-        edit: impl FnOnce(WebhookDraft) -> WebhookDraft + Send,
+        edit: impl Fn(WebhookDraft) -> WebhookDraft + Send + Sync,
     ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
-        let Self { id, expected, warnings } = self;
-        let update = async |tx: &mut TenantTx<'_>| {
-            let webhook = endpoint::update(tx, id, expected, &app.addresses, &app.master, edit).await?;
-            let version = webhook.version;
-            Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))
+        let Self { id, expected, only_stops, warnings } = self;
+        let update = || {
+            async |tx: &mut TenantTx<'_>| {
+                let Changed { webhook, not_gathered } =
+                    endpoint::update(tx, id, expected, &app.addresses, &app.master, &edit).await?;
+                if !only_stops {
+                    caller.allow_all(EventType::reading_all(&webhook.events))?;
+                }
+                let version = webhook.version;
+                let warnings = [warnings.clone(), warnings_of(not_gathered)].concat();
+                Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))
+            }
         };
-        once.write(app, caller, prefer, update).await
+        once.write_again(app, caller, prefer, update).await
     }
 }

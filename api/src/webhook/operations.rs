@@ -8,8 +8,9 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
+use tenon_common::event::EventType;
 use tenon_common::id::WebhookId;
-use tenon_common::webhook::endpoint::{self, WebhookDraft};
+use tenon_common::webhook::endpoint::{self, Changed};
 use tenon_common::webhook::rotation::{self, Secrets};
 use tenon_common::webhook::stats::{self, Stats};
 use tenon_common::webhook::testing::{self, TestResult};
@@ -27,7 +28,7 @@ use crate::http::refusal::Refusal;
 use crate::http::response::Shown;
 use crate::http::timestamp::Timestamp;
 use crate::openapi::tags::Tags;
-use crate::webhook::endpoints::WebhookBody;
+use crate::webhook::endpoints::{WebhookBody, warnings_of};
 
 /// How long a test's caller waits.
 const TEST_DEADLINE: Duration = Duration::from_secs(10);
@@ -288,8 +289,10 @@ impl WebhookOperationsApi {
 
     /// Enable a webhook
     ///
-    /// What is paused is sent, and events are gathered from now on. `warnings` tells how many happened while it was disabled
-    /// and were not gathered. Needs `webhooks:write`.
+    /// What is paused is sent, and events are gathered from now on: whether a webhook gets an event is decided by whether it was
+    /// active when the event was committed. `warnings` tells how many of the events that it was subscribed to were committed
+    /// while it was disabled, are still kept, and were not gathered. A webhook that is active already is not changed. Needs
+    /// `webhooks:write`, and to read what its events tell of, as for creating it.
     #[oai(path = "/:id/enable", method = "post", operation_id = "enable_webhook")]
     async fn enable(
         &self,
@@ -305,29 +308,17 @@ impl WebhookOperationsApi {
         prefer: Prefer,
     ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
         let id = WebhookId(id.0);
-        let enable = async |tx: &mut TenantTx<'_>| {
-            let missed = endpoint::missed(tx, id).await?;
-            let edit = |mut draft: WebhookDraft| {
-                draft.active = Some(true);
-                draft
-            };
-            let webhook = endpoint::update(tx, id, None, &app.addresses, &app.master, edit).await?;
-            let version = webhook.version;
-            Ok(Shown::versioned(WebhookBody { warnings: not_gathered(missed), ..webhook.into() }, version))
+        let enable = || {
+            async |tx: &mut TenantTx<'_>| {
+                let Changed { webhook, not_gathered } =
+                    endpoint::enable(tx, id, &app.addresses, &app.master).await?;
+                caller.allow_all(EventType::reading_all(&webhook.events))?;
+                let version = webhook.version;
+                let warnings = warnings_of(not_gathered);
+                Ok(Shown::versioned(WebhookBody { warnings, ..webhook.into() }, version))
+            }
         };
-        once.write(&app, &caller, prefer, enable).await
-    }
-}
-
-/// What to say of the events that happened while a webhook was disabled.
-fn not_gathered(missed: i64) -> Vec<String> {
-    let warning = |count: String| {
-        format!("{count} events happened while the webhook was disabled and were not gathered")
-    };
-    match missed {
-        0 => Vec::new(),
-        1..=10_000 => vec![warning(missed.to_string())],
-        _ => vec![warning("More than 10,000".to_owned())],
+        once.write_again(&app, &caller, prefer, enable).await
     }
 }
 

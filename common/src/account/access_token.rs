@@ -1,7 +1,7 @@
 //! Access tokens: JWTs signed with EdDSA, 10 minutes long, naming their key (`kid`). The algorithm is pinned: a token that
 //! says another is refused whatever its signature.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -77,7 +77,7 @@ impl Tokens {
     /// Loads the keys again: another process may have rotated them.
     pub async fn reload(&self, db: &Db, master: &MasterKey) -> Result<()> {
         let keys = signing_key::load(db, master).await?;
-        *self.keys.write().expect("nothing panics while it holds the lock") = keys;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
     }
 
@@ -108,7 +108,7 @@ impl Tokens {
             exp: now + LIFETIME,
             jti: Uuid::now_v7(),
         };
-        let keys = self.keys.read().expect("nothing panics while it holds the lock");
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let (key, encoding) = keys
             .iter()
             .find_map(|key| Some((key, key.encoding.as_ref()?)))
@@ -121,7 +121,7 @@ impl Tokens {
     pub fn verify(&self, token: &str) -> Result<Claims, Refused> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Invalid)?;
         let kid = header.kid.ok_or(Refused::Invalid)?;
-        let keys = self.keys.read().expect("nothing panics while it holds the lock");
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let key = keys.iter().find(|key| key.id == kid).ok_or(Refused::Invalid)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.leeway = 0;
@@ -137,7 +137,7 @@ impl Tokens {
 
     /// The public keys as a JSON Web Key Set (RFC 7517, RFC 8037).
     pub fn key_set(&self) -> Vec<PublicKey> {
-        let keys = self.keys.read().expect("nothing panics while it holds the lock");
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let key =
             |key: &SigningKey| PublicKey { kid: key.id.clone(), x: URL_SAFE_NO_PAD.encode(&key.public_key) };
         keys.iter().map(key).collect()

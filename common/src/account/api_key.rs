@@ -8,6 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::account::quota::{self, Quota};
 use crate::account::role::Role;
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
@@ -19,11 +20,11 @@ use crate::id::{ApiKeyId, TenantId, UserId};
 use crate::page::{Page, SortKey, Window};
 use crate::wire;
 
-pub use check::{Checked, KeyCheck, KeyRefused};
+pub use check::{Bounds, Checked, KeyCheck, KeyRefused};
 pub use draft::{ApiKeyDraft, Grantor};
 pub use secret::{KeySecret, Mode};
 
-use draft::{Fields, check_scope};
+use draft::Fields;
 
 /// An API key, without its secret.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow)]
@@ -128,7 +129,7 @@ pub async fn create(
     mode: Mode,
     grantor: &Grantor,
 ) -> Result<(ApiKey, KeySecret)> {
-    let fields = draft.check(grantor, None)?;
+    let fields = draft.within(grantor).check(grantor, None)?;
     let user = tx.actor().principal.user();
     let (key, secret) = insert(tx, &fields, mode, user, None).await?;
     let change = key.change(EventType::API_KEY_CREATED, None)?;
@@ -143,6 +144,7 @@ async fn insert(
     user: Option<UserId>,
     rotated_from: Option<ApiKeyId>,
 ) -> Result<(ApiKey, KeySecret)> {
+    quota::claim(tx, Quota::ApiKeys, 1).await?;
     let secret = KeySecret::generate(mode);
     let by = tx.actor().principal.reference().to_string();
     let statement = concat!(
@@ -300,13 +302,6 @@ pub async fn rotate(
     let before = lock(tx, id).await?;
     refuse_changed(&before, None)?;
     let role = Role::parse(&before.role)?;
-    if role > grantor.role {
-        return Err(Error::Forbidden("The key's role is above your own".to_owned()));
-    }
-    // Its secret is the caller's from now on: a grant like a new key's.
-    if before.scopes.iter().any(|scope| check_scope(scope, grantor).is_err()) {
-        return Err(Error::Forbidden("The key has scopes that your own key does not have".to_owned()));
-    }
     if before.expires_at.is_some_and(|at| at <= Utc::now()) {
         return Err(Error::state("The API key has expired"));
     }
@@ -317,6 +312,11 @@ pub async fn rotate(
         expires_at: before.expires_at,
         ip_allowlist: before.ip_allowlist.clone(),
     };
+    // Its secret is the caller's from now on: a grant like a new key's.
+    if let Some(wider) = grantor.wider(&fields).first() {
+        let why = format!("The key is wider than your own: {}: {}", wider.field(), wider.message);
+        return Err(Error::Forbidden(why));
+    }
     let mode = Mode::parse(&before.mode)?;
     let (key, secret) = insert(tx, &fields, mode, before.user_id, Some(id)).await?;
     let ends = wire::now() + overlap;

@@ -6,6 +6,8 @@ pub mod api_key;
 pub mod login;
 pub mod membership;
 pub mod password;
+pub mod quota;
+mod reading;
 pub mod role;
 pub mod signing_key;
 pub mod tenant;

@@ -3,12 +3,13 @@
 mod changes;
 mod draft;
 mod files;
+mod founding;
 mod purge;
 mod restoration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::change::{self, Change};
 use crate::db::record::record;
@@ -16,12 +17,13 @@ use crate::db::{Db, TenantTx};
 use crate::entity::EntityKind;
 use crate::error::{Conflict, ConflictCode, Error, FieldError, Result, broken_constraint};
 use crate::event::EventType;
-use crate::id::TenantId;
+use crate::id::{TenantId, UserId};
 use crate::wire;
 
 pub use changes::{RETENTION, delete, reset_limits, restore, set_plan, update};
 pub use draft::{MOST_SETTINGS, REQUIRE_IF_MATCH, TenantDraft, merge};
 pub use files::remove_files;
+pub use founding::{Founders, MOST_FOUNDED, found};
 pub use purge::{Purged, purge_batch, purge_due, purge_one};
 pub use restoration::ResumeTenant;
 
@@ -178,18 +180,32 @@ pub fn slug_of(name: &str) -> String {
 
 /// Creates the tenant that the transaction's actor is of.
 pub async fn create(tx: &mut TenantTx<'_>, name: &str, slug: &str, plan: Plan) -> Result<Tenant> {
+    insert(tx, name, slug, plan, Map::new(), None).await
+}
+
+async fn insert(
+    tx: &mut TenantTx<'_>,
+    name: &str,
+    slug: &str,
+    plan: Plan,
+    settings: Map<String, Value>,
+    founder: Option<UserId>,
+) -> Result<Tenant> {
     check_slug(slug).map_err(|error| Error::Invalid(vec![error]))?;
     let name = crate::crm::rules::text(name, "Name", 100)
         .map_err(|(code, message)| Error::Invalid(vec![FieldError::new("name", code, message)]))?;
     let now = wire::now();
     let tenant: Tenant = sqlx::query_as(concat!(
-        "insert into tenon.tenants (id, name, slug, plan, created_at, updated_at) values ($1, $2, $3, $4, $5, $5) returning ",
+        "insert into tenon.tenants (id, name, slug, plan, settings, founded_by, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $7) returning ",
         columns!()
     ))
     .bind(tx.actor().tenant)
     .bind(name)
     .bind(slug)
     .bind(plan.name())
+    .bind(Value::Object(settings))
+    .bind(founder)
     .bind(now)
     .fetch_one(tx.conn())
     .await

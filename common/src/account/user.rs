@@ -77,7 +77,7 @@ pub async fn create(tx: &mut TenantTx<'_>, new: NewMember) -> Result<Member> {
     join(tx, id, new.role).await
 }
 
-async fn join(tx: &mut TenantTx<'_>, id: UserId, role: Role) -> Result<Member> {
+pub(super) async fn join(tx: &mut TenantTx<'_>, id: UserId, role: Role) -> Result<Member> {
     let now = wire::now();
     sqlx::query(
         "insert into tenon.memberships (tenant_id, user_id, role, created_at, updated_at) values ($1, $2, $3, $4, $4)",

@@ -82,18 +82,41 @@ impl Recorder {
         for noted in self.state().take(due, Instant::now()) {
             tenants.entry(noted.act.tenant).or_default().push(noted);
         }
-        for (tenant, noted) in tenants {
-            for part in noted.chunks(BATCH) {
-                if let Err(error) = write(db, tenant, part).await {
-                    failed(&error);
-                    self.state().put_back(part);
-                }
+        let mut taken = Taken { recorder: self, parts: Vec::new() };
+        for noted in tenants.into_values() {
+            taken.parts.extend(noted.chunks(BATCH).map(<[Noted]>::to_vec));
+        }
+        let mut unwritten = Vec::new();
+        while let Some(part) = taken.parts.last() {
+            let written = match part.first() {
+                Some(first) => write(db, first.act.tenant, part).await,
+                None => Ok(()),
+            };
+            let part = taken.parts.pop().unwrap_or_default();
+            if let Err(error) = written {
+                failed(&error);
+                unwritten.push(part);
             }
         }
+        taken.parts = unwritten;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was taken and is not written: due again, whatever becomes of who was about to write it.
+struct Taken<'a> {
+    recorder: &'a Recorder,
+    parts: Vec<Vec<Noted>>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        for part in &self.parts {
+            self.recorder.state().put_back(part);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::account::quota::{self, Quota};
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
 use crate::db::TenantTx;
@@ -22,9 +23,6 @@ use crate::webhook::signature::Secret;
 use crate::wire;
 
 pub use draft::{SinkDraft, SinkKind};
-
-/// The most sinks of a tenant.
-pub const MAX_SINKS: i64 = 10;
 
 /// A sink, without its secret.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow)]
@@ -108,8 +106,8 @@ pub async fn create(
     policy: &AddressPolicy,
     master: &MasterKey,
 ) -> Result<(Sink, Option<Secret>)> {
-    let fields = draft.check(policy)?;
-    refuse_too_many(tx).await?;
+    let fields = draft.check(policy, None)?;
+    quota::claim(tx, Quota::AuditSinks, 1).await?;
     let id = AuditSinkId::new();
     let secret = match fields.kind {
         SinkKind::Http => Some(fields.secret.unwrap_or_else(Secret::generate)),
@@ -140,13 +138,6 @@ pub async fn create(
         .await?;
     change::record(tx, &[sink.change(EventType::AUDIT_SINK_CREATED, None)?]).await?;
     Ok((sink, secret))
-}
-
-async fn refuse_too_many(tx: &mut TenantTx<'_>) -> Result<()> {
-    match count(tx).await? < MAX_SINKS {
-        true => Ok(()),
-        false => Err(Error::state(format!("An organization has at most {MAX_SINKS} audit sinks"))),
-    }
 }
 
 async fn count(tx: &mut TenantTx<'_>) -> Result<i64> {
@@ -204,7 +195,7 @@ pub async fn update(
         active: Some(before.active),
         secret: None,
     };
-    let fields = SinkDraft { kind: Some(before.kind), ..edit(draft) }.check(policy)?;
+    let fields = SinkDraft { kind: Some(before.kind), ..edit(draft) }.check(policy, before.url.as_deref())?;
     let statement = concat!(
         "update tenon.audit_sinks set name = $3, url = $4, prefix = $5, active = $6, secret = coalesce($7, secret), attempts = 0,
                 next_attempt_at = null, lease = null, leased_until = null, version = version + 1, updated_at = $8, updated_by = $9

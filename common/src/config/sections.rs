@@ -142,5 +142,9 @@ pub struct LogArgs {
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let expected = || "expected seconds, such as 30 or 0.5".to_owned();
     let seconds: f64 = text.parse().map_err(|_| expected())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| expected())
+    // What is longer cannot be added to, and says no more than this.
+    Duration::try_from_secs_f64(seconds).map_err(|_| expected()).map(|seconds| seconds.min(LONGEST))
 }
+
+/// A hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);

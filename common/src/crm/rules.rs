@@ -28,6 +28,14 @@ pub fn text(value: &str, what: &str, max: usize) -> Result<String, Broken> {
     Ok(value)
 }
 
+/// The name of a file: any text without control characters, which would come out again in logs and headers.
+pub fn file_name(value: &str) -> Result<(), Broken> {
+    match value.chars().any(char::is_control) {
+        true => Err(("INVALID_CHARACTERS", "A file's name must not contain control characters".to_owned())),
+        false => Ok(()),
+    }
+}
+
 /// Text of several lines: 1 to `max` characters after trimming.
 pub fn lines(value: &str, what: &str, max: usize) -> Result<String, Broken> {
     let value = clean(value);

@@ -22,6 +22,14 @@ use crate::error::{Error, Result};
 use crate::id::ImportId;
 use crate::job::Queue;
 use crate::queue::Wake;
+use crate::tasks::Tasks;
+
+/// How long [`Db::apart`] waits for its connection.
+const APART: Duration = Duration::from_secs(3);
+
+/// How often a transaction is tried that is broken off for the sake of others, and the pause after the first time.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The database, as one server logs in to it.
 #[derive(Clone, Debug)]
@@ -66,7 +74,7 @@ impl Db {
     ) -> Result<T> {
         let mut connection = self.acquire().await?;
         let result = {
-            let mut tx = TenantTx::begin(connection.get(), "BEGIN READ ONLY", actor).await?;
+            let mut tx = TenantTx::begin(connection.get(), "BEGIN READ ONLY", actor, "").await?;
             // The end of this block drops the transaction and so queues the ROLLBACK; it is sent when the connection is back in
             // the pool, off the request's path.
             work(&mut tx).await
@@ -81,12 +89,41 @@ impl Db {
         actor: &Actor,
         work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.write_after(actor, "", work).await
+    }
+
+    /// As [`Db::write`], again where the database has broken it off for the sake of others (a deadlock, a serialization failure): a few
+    /// times, after a short pause. `work` makes the work of each time; what was done before is rolled back.
+    pub async fn write_again<T, W>(&self, actor: &Actor, work: impl Fn() -> W) -> Result<T>
+    where
+        W: AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
+    {
+        let mut tries = 1;
+        loop {
+            match self.write(actor, work()).await {
+                Err(error) if error.is_for_the_sake_of_others() && tries < TRIES => {
+                    tracing::info!(%error, tries, "a transaction was broken off; it is tried again");
+                    tokio::time::sleep(PAUSE.mul_f64(f64::from(tries) + rand::random::<f64>())).await;
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// As [`Db::write`], with a statement that is sent with the beginning: after the tenant is known, before the first look at anything.
+    pub(crate) async fn write_after<T>(
+        &self,
+        actor: &Actor,
+        first: &str,
+        work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut connection = self.acquire().await?;
         let result = {
             // Who is woken after the commit is not notified by it.
             let begin =
                 if self.wake.get().is_some() { "BEGIN; SET LOCAL app.notify = 'off'" } else { "BEGIN" };
-            let mut tx = TenantTx::begin(connection.get(), begin, actor).await?;
+            let mut tx = TenantTx::begin(connection.get(), begin, actor, first).await?;
             let result = work(&mut tx).await;
             let enqueued = std::mem::take(&mut tx.enqueued);
             let result = finish(tx.inner, result).await;
@@ -101,8 +138,18 @@ impl Db {
 
     /// From now on workers are woken from here after each commit that made jobs, not by the commit itself: a server with many
     /// small writes calls it once. Needs a runtime.
-    pub fn wake_after_commit(&self) {
-        self.wake.get_or_init(|| Wake::start(&self.pool));
+    pub fn wake_after_commit(&self, tasks: &Tasks) {
+        self.wake.get_or_init(|| Wake::start(&self.pool, tasks));
+    }
+
+    /// The same database by one connection of its own, of the runtime that this is called on: for what must not wait for the others.
+    pub(crate) fn apart(&self) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(APART)
+            .test_before_acquire(false)
+            .connect_lazy_with((*self.pool.connect_options()).clone());
+        Self { pool, wake: Arc::default() }
     }
 
     /// Runs `work` in a transaction without a tenant: global tables, and the definer functions that look up credentials.
@@ -240,14 +287,13 @@ pub struct Bulk {
 }
 
 impl<'c> TenantTx<'c> {
-    async fn begin(connection: &'c mut PgConnection, begin: &str, actor: &Actor) -> Result<Self> {
-        let user = actor.principal.user().map(|user| user.to_string()).unwrap_or_default();
-        // Ids and a number: the text cannot inject. Local settings end with the transaction.
-        let statement = format!(
-            "{begin}; SET LOCAL app.tenant_id = '{}'; SET LOCAL app.user_id = '{user}'; SET LOCAL app.rank = '{}'",
-            actor.tenant,
-            actor.role.rank()
-        );
+    async fn begin(
+        connection: &'c mut PgConnection,
+        begin: &str,
+        actor: &Actor,
+        first: &str,
+    ) -> Result<Self> {
+        let statement = format!("{begin}; {}; {first}", settings(actor));
         let inner = connection.begin_with(AssertSqlSafe(statement)).await?;
         Ok(Self { inner, actor: actor.clone(), enqueued: Vec::new(), bulk: None })
     }
@@ -284,6 +330,13 @@ impl<'c> TenantTx<'c> {
         }
     }
 
+    /// Goes on as somebody else, in another tenant, within the same transaction: what founds one from another one's request. Answers who it
+    /// was, to be given back.
+    pub(crate) async fn become_another(&mut self, actor: Actor) -> Result<Actor> {
+        sqlx::raw_sql(AssertSqlSafe(settings(&actor))).execute(&mut *self.inner).await?;
+        Ok(std::mem::replace(&mut self.actor, actor))
+    }
+
     /// Lets the rest of the transaction see all of the tenant. For the one case in which a change that the caller may make
     /// leaves the record outside its own scope: giving it to somebody else, or being it no more.
     pub(crate) async fn widen_to_tenant(&mut self) -> Result<()> {
@@ -297,6 +350,16 @@ impl<'c> TenantTx<'c> {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *self.inner).await?;
         Ok(())
     }
+}
+
+/// Who asks, as the policies read it. Ids and a number: the text cannot inject. Local settings end with the transaction.
+fn settings(actor: &Actor) -> String {
+    let user = actor.principal.user().map(|user| user.to_string()).unwrap_or_default();
+    format!(
+        "SET LOCAL app.tenant_id = '{}'; SET LOCAL app.user_id = '{user}'; SET LOCAL app.rank = '{}'",
+        actor.tenant,
+        actor.role.rank()
+    )
 }
 
 /// A transaction without a tenant: it sees no row of any tenant table.

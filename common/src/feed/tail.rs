@@ -11,11 +11,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::db::Db;
 use crate::feed::Place;
 use crate::id::TenantId;
 use crate::queue::listen_for_jobs;
+use crate::tasks::{Task, Tasks};
 
 /// Between two questions, however much is heard.
 const GAP: Duration = Duration::from_millis(25);
@@ -38,6 +40,10 @@ struct Shared {
     /// Somebody waits now, or something was heard.
     stir: Arc<Notify>,
     started: std::sync::Once,
+    /// Nobody is left who could read.
+    ended: CancellationToken,
+    task: Task,
+    listener: Task,
 }
 
 /// A reader of one tenant's feed.
@@ -48,16 +54,26 @@ pub struct Following {
 
 impl Tail {
     /// Nobody waits yet, and nothing is connected.
-    pub fn new(db: Db) -> Self {
-        let (tenants, stir) = (Mutex::default(), Arc::default());
-        Self { shared: Arc::new(Shared { db, tenants, stir, started: std::sync::Once::new() }) }
+    pub fn new(db: Db, tasks: &Tasks) -> Self {
+        let shared = Shared {
+            db,
+            tenants: Mutex::default(),
+            stir: Arc::default(),
+            started: std::sync::Once::new(),
+            ended: CancellationToken::new(),
+            task: tasks.named("tail"),
+            listener: tasks.named("tail/listener"),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Begins to look for changes of a tenant. Needs a runtime.
     pub fn follow(&self, tenant: TenantId) -> Following {
         let newest = self.shared.tenants().entry(tenant).or_insert_with(|| watch::channel(0).0).subscribe();
         self.shared.started.call_once(|| {
-            tokio::spawn(look(Arc::downgrade(&self.shared), Arc::clone(&self.shared.stir)));
+            let (weak, stir) = (Arc::downgrade(&self.shared), Arc::clone(&self.shared.stir));
+            let looking = move || look(weak.clone(), Arc::clone(&stir));
+            tokio::spawn(self.shared.task.clone().run(self.shared.ended.clone(), looking));
         });
         self.shared.stir.notify_one();
         Following { newest }
@@ -77,6 +93,7 @@ impl Following {
 impl Drop for Shared {
     fn drop(&mut self) {
         // The task sees that nobody is left.
+        self.ended.cancel();
         self.stir.notify_one();
     }
 }
@@ -126,7 +143,7 @@ async fn look(shared: Weak<Shared>, stir: Arc<Notify>) {
             }
             continue;
         }
-        ears.get_or_insert_with(|| Ears::open(&strong.db, &stir));
+        ears.get_or_insert_with(|| Ears::open(&strong, &stir));
         let asked = strong.ask(&followed).await;
         drop(strong);
         let not_before = Instant::now() + GAP;
@@ -148,20 +165,25 @@ async fn look(shared: Weak<Shared>, stir: Arc<Notify>) {
 struct Ears(JoinHandle<()>);
 
 impl Ears {
-    fn open(db: &Db, stir: &Arc<Notify>) -> Self {
-        let (options, stir) = ((*db.pool().connect_options()).clone(), Arc::clone(stir));
-        Self(tokio::spawn(async move {
-            loop {
-                if let Ok(mut listener) = listen_for_jobs(&options).await {
-                    stir.notify_one();
-                    while let Ok(Some(_)) = listener.try_recv().await {
+    fn open(shared: &Shared, stir: &Arc<Notify>) -> Self {
+        let (options, stir) = ((*shared.db.pool().connect_options()).clone(), Arc::clone(stir));
+        // Aborted when nobody has waited for a while.
+        let task = shared.listener.clone().run(CancellationToken::new(), move || {
+            let (options, stir) = (options.clone(), Arc::clone(&stir));
+            async move {
+                loop {
+                    if let Ok(mut listener) = listen_for_jobs(&options).await {
                         stir.notify_one();
+                        while let Ok(Some(_)) = listener.try_recv().await {
+                            stir.notify_one();
+                        }
                     }
+                    // The poll stands in meanwhile.
+                    sleep(POLL).await;
                 }
-                // The poll stands in meanwhile.
-                sleep(POLL).await;
             }
-        }))
+        });
+        Self(tokio::spawn(task))
     }
 }
 

@@ -39,6 +39,30 @@ impl Types {
         }
     }
 
+    /// What is left of them for a reader who may not have all. Types that were named must all be for the reader; where none was, those that
+    /// are not are left out.
+    ///
+    /// # Errors
+    /// What `may` refuses of a type that was named.
+    pub fn for_reader(mut self, may: impl Fn(&EventType) -> Result<()>) -> Result<Self> {
+        if !self.names.is_empty() || !self.objects.is_empty() {
+            EventType::all().filter(|event| self.names_it(event)).try_for_each(may)?;
+            return Ok(self);
+        }
+        let readable = EventType::all().filter(|event| may(event).is_ok());
+        let names: Vec<String> = readable.map(|event| event.name.to_owned()).collect();
+        if names.len() < EventType::all().count() {
+            // Without any name all would be wanted; nothing is called so.
+            self.names = if names.is_empty() { vec![String::new()] } else { names };
+        }
+        Ok(self)
+    }
+
+    fn names_it(&self, event: &EventType) -> bool {
+        let object = object_of(event.name);
+        self.names.iter().any(|name| name == event.name) || self.objects.iter().any(|named| named == object)
+    }
+
     /// Whole names.
     pub(super) fn names(&self) -> &[String] {
         &self.names
@@ -85,6 +109,24 @@ mod tests {
             assert!(Types::parse(wrong).is_err(), "{wrong}");
         }
         assert!(Types::parse(&"lead.*,".repeat(100)).is_err());
+    }
+
+    #[test]
+    fn a_reader_gets_what_it_may_have_and_is_told_of_what_it_named_and_may_not() {
+        let contacts = |event: &EventType| match event.name.starts_with("contact.") {
+            true => Ok(()),
+            false => Err(Error::Forbidden(event.name.to_owned())),
+        };
+        let of = |types: Types| types.for_reader(contacts);
+        let all = of(Types::default()).expect("types");
+        assert!(all.names().iter().all(|name| name.starts_with("contact.")) && all.names().len() > 3);
+        assert_eq!(of(Types::parse("contact.*").expect("types")).expect("types").objects(), ["contact"]);
+        for named in ["contact.*,lead.created", "lead.*"] {
+            assert!(of(Types::parse(named).expect("types")).is_err(), "{named}");
+        }
+        assert_eq!(Types::default().for_reader(|_| Ok(())).expect("types"), Types::default());
+        let nothing = Types::default().for_reader(|_| Err(Error::Forbidden(String::new()))).expect("types");
+        assert_eq!(nothing.names(), [""]);
     }
 
     proptest! {

@@ -22,6 +22,7 @@ pub async fn cancel(tx: &mut TenantTx<'_>, id: ImportId) -> Result<Import> {
 /// Goes on with an import that was cancelled or failed, or runs one that was a dry run.
 pub async fn resume(tx: &mut TenantTx<'_>, id: ImportId) -> Result<Import> {
     let import = lock(tx, id).await?;
+    import.check_reach(tx.actor())?;
     if import.expired_at.is_some() || import.revert_until.is_some_and(|until| until < Utc::now()) {
         return Err(Error::state("The file of this import is kept no longer"));
     }
@@ -59,6 +60,7 @@ pub async fn resume(tx: &mut TenantTx<'_>, id: ImportId) -> Result<Import> {
 /// Has what an import did taken back.
 pub async fn revert(tx: &mut TenantTx<'_>, id: ImportId) -> Result<Import> {
     let import = lock(tx, id).await?;
+    import.check_reach(tx.actor())?;
     let state = import.state();
     if state == State::Reverting {
         return Ok(import);

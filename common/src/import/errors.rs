@@ -1,9 +1,11 @@
 //! The file of errors: the rows that were refused as they were, with why, to be mended and imported again.
 
+use crate::actor::Actor;
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
 use crate::export::formula;
 use crate::id::ImportId;
+use crate::import::Import;
 use crate::import::chunk::RowError;
 use crate::import::mapping::ADDED;
 use crate::import::reader::undecodable;
@@ -22,8 +24,8 @@ pub struct Part {
 }
 
 /// The first line: the file's columns, and those that are added.
-pub async fn header(tx: &mut TenantTx<'_>, import: ImportId) -> Result<String> {
-    let import = store::get(tx, import).await?;
+pub fn header(caller: &Actor, import: &Import) -> Result<String> {
+    import.check_reach(caller)?;
     import.check_kept()?;
     let mut text = String::new();
     line(&mut text, import.columns.iter().map(String::as_str).chain(ADDED));
@@ -33,6 +35,7 @@ pub async fn header(tx: &mut TenantTx<'_>, import: ImportId) -> Result<String> {
 /// The lines that follow a row's.
 pub async fn part(tx: &mut TenantTx<'_>, import: ImportId, after: i64) -> Result<Part> {
     let found = store::get(tx, import).await?;
+    found.check_reach(tx.actor())?;
     found.check_kept()?;
     let width = found.columns.len();
     let rows: Vec<(i64, String, String)> = sqlx::query_as(

@@ -43,6 +43,18 @@ pub async fn remove(db: &Db, storage: &Storage, unfinished: TimeDelta, most: i32
     Ok(removed)
 }
 
+/// Removes the files of an import that was refused before its first row, at once: nobody can go on with it.
+pub async fn remove_refused(db: &Db, storage: &Storage, tenant: TenantId, import: ImportId) -> Result<()> {
+    let get = async |tx: &mut TenantTx<'_>| store::get(tx, import).await;
+    if db.read(&Actor::system(tenant), get).await?.can_be_resumed() {
+        return Ok(());
+    }
+    for key in [file::key(tenant, import), file::rows_key(tenant, import)] {
+        storage.delete(&key).await?;
+    }
+    Ok(())
+}
+
 async fn over(db: &Db, unfinished: TimeDelta, most: i32) -> Result<Vec<(TenantId, ImportId)>> {
     let mut connection = db.lookup().await?;
     let over =

@@ -47,6 +47,16 @@ impl Object {
         }
     }
 
+    /// What taking an import of it back takes, beside [`permission`](Self::permission).
+    pub fn deleting(self) -> Permission {
+        match self {
+            Self::Contacts => Permission::CONTACTS_DELETE,
+            Self::Companies => Permission::COMPANIES_DELETE,
+            Self::Leads => Permission::LEADS_DELETE,
+            Self::Activities => Permission::ACTIVITIES_DELETE,
+        }
+    }
+
     /// What exporting it takes beside `exports:write`, and fetching the file beside `exports:read`.
     pub fn reading(self) -> Permission {
         match self {

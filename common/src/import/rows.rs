@@ -5,9 +5,8 @@ use uuid::Uuid;
 
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
-use crate::id::ImportId;
+use crate::import::Import;
 use crate::import::chunk::{Outcome, RowError};
-use crate::import::store;
 use crate::page::{Page, SortKey, Window};
 
 /// What became of a row.
@@ -33,11 +32,11 @@ impl RowOutcome {
 /// Rows in their order, all or those with an outcome. Looks at those chunks alone that have such rows.
 pub async fn list(
     tx: &mut TenantTx<'_>,
-    import: ImportId,
+    import: &Import,
     outcome: Option<&str>,
     window: &Window,
 ) -> Result<Page<RowOutcome>> {
-    let import = store::get(tx, import).await?;
+    import.check_reach(tx.actor())?;
     import.check_kept()?;
     let letter = outcome.and_then(Outcome::letter_of).map(String::from);
     let after = window.last().map_or(0, |last| last.at.timestamp_micros());

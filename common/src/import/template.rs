@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::types::Json;
 
+use crate::account::quota::{self, Quota};
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
 use crate::crm::rules;
@@ -80,6 +81,7 @@ impl TemplateDraft {
 /// Makes a template.
 pub async fn create(tx: &mut TenantTx<'_>, draft: TemplateDraft) -> Result<Template> {
     let draft = draft.check()?;
+    quota::claim(tx, Quota::ImportTemplates, 1).await?;
     let by = tx.actor().principal.reference().to_string();
     let made = sqlx::query_as(concat!(
         "insert into tenon.import_templates (tenant_id, id, name, object, options, created_at, created_by, updated_at, updated_by)

@@ -34,6 +34,10 @@ pub fn first_look(head: &[u8], whole: bool, options: &Options) -> Result<Vec<Str
 }
 
 fn check_columns(columns: &[String]) -> Result<()> {
+    if columns.iter().any(|name| name.contains('\0')) {
+        let message = "A column's name must not contain the character U+0000".to_owned();
+        return Err(Error::File("INVALID_CHARACTERS", message));
+    }
     match columns.len() > MAX_COLUMNS {
         true => Err(Error::File(
             "TOO_MANY_COLUMNS",

@@ -1,10 +1,10 @@
 //! The page that answers a query.
 
+use sqlx::FromRow;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, Row};
 
 use crate::db::TenantTx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::list::compile;
 use crate::list::cursor::Keys;
 use crate::list::part::Part;
@@ -13,14 +13,19 @@ use crate::list::query::{Count, Deleted, ListQuery};
 use crate::list::statement::Statement;
 use crate::page::{Page, Window};
 
-/// So many are counted where nothing is said of the total; beyond, it is estimated.
+/// So many are counted where nothing is said of the total.
 const MOST_COUNTED: i64 = 100_000;
+/// So many are counted where an estimate will do. Both are counts of what the caller sees: the planner's guesses come from statistics
+/// over all tenants, and would tell of others' values.
+const MOST_ESTIMATED: i64 = 10_000;
 
 /// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Found<T> {
     /// The page.
     pub page: Page<T>,
+    /// Whether counting ended at its bound: there are more than the total.
+    pub total_is_minimum: bool,
     /// Where its last record stands, if more follow.
     pub last: Option<Keys>,
 }
@@ -48,11 +53,11 @@ where
     let (rows, texts) = rows(tx, query).await?;
     let items = rows.iter().map(T::from_row).collect::<Result<Vec<T>, _>>()?;
     let total = total(tx, query, texts).await?;
-    let page = Page::of(items, total, &query.window);
+    let page = Page::of(items, total.map(|total| total.rows), &query.window);
     let last = rows.get(page.items.len().saturating_sub(1)).filter(|_| page.has_more);
     let keys = Columns::of(query).keys;
     let last = last.map(|row| Keys::of_row(row, &query.sort, &keys)).transpose()?;
-    Ok(Found { page, last })
+    Ok(Found { page, total_is_minimum: total.is_some_and(|total| total.is_minimum), last })
 }
 
 /// The rows of the page and one more, and how texts were found. One statement as a rule: one more where the page goes over the
@@ -217,43 +222,36 @@ async fn size(tx: &mut TenantTx<'_>, query: &ListQuery, part: &Part, most: i64) 
     Ok(statement.scalar().fetch_one(tx.conn()).await?)
 }
 
-async fn total(tx: &mut TenantTx<'_>, query: &ListQuery, texts: Texts) -> Result<Option<i64>> {
+/// How many records a query is about.
+#[derive(Clone, Copy, Debug)]
+struct Total {
+    rows: i64,
+    /// Whether there are more.
+    is_minimum: bool,
+}
+
+async fn total(tx: &mut TenantTx<'_>, query: &ListQuery, texts: Texts) -> Result<Option<Total>> {
     match (query.count, query.window.counts()) {
         (Some(Count::None), _) | (None, false) => Ok(None),
-        (Some(Count::Estimated), _) => Ok(Some(estimate(tx, query).await?)),
+        (Some(Count::Estimated), _) => Ok(Some(count_up_to(tx, query, texts, MOST_ESTIMATED).await?)),
         (Some(Count::Exact), _) => {
             let mut statement = Statement::new("select count(*) from ");
             statement.text(query.listing.table);
             matching(&mut statement, tx, query, texts);
-            Ok(Some(statement.scalar().fetch_one(tx.conn()).await?))
+            let rows = statement.scalar().fetch_one(tx.conn()).await?;
+            Ok(Some(Total { rows, is_minimum: false }))
         }
-        (None, true) => {
-            let counted = count_some(tx, query, texts).await?;
-            match counted <= MOST_COUNTED {
-                true => Ok(Some(counted)),
-                false => Ok(Some(estimate(tx, query).await?.max(counted))),
-            }
-        }
+        (None, true) => Ok(Some(count_up_to(tx, query, texts, MOST_COUNTED).await?)),
     }
 }
 
-/// How many there are, or one more than are counted.
-async fn count_some(tx: &mut TenantTx<'_>, query: &ListQuery, texts: Texts) -> Result<i64> {
+/// How many there are, of which `most` are counted.
+async fn count_up_to(tx: &mut TenantTx<'_>, query: &ListQuery, texts: Texts, most: i64) -> Result<Total> {
     let mut statement = Statement::new("select count(*) from (select from ");
     statement.text(query.listing.table);
     matching(&mut statement, tx, query, texts);
-    statement.text(" limit ").bind(MOST_COUNTED + 1);
+    statement.text(" limit ").bind(most + 1);
     statement.text(") as counted");
-    Ok(statement.scalar().fetch_one(tx.conn()).await?)
-}
-
-/// As the planner guesses from the table's statistics.
-async fn estimate(tx: &mut TenantTx<'_>, query: &ListQuery) -> Result<i64> {
-    let mut statement = Statement::new("explain (format json) select from ");
-    statement.text(query.listing.table);
-    matching(&mut statement, tx, query, Texts::InPlace);
-    let plan: serde_json::Value = statement.query().fetch_one(tx.conn()).await?.try_get(0)?;
-    let rows = plan[0]["Plan"]["Plan Rows"].as_f64();
-    #[expect(clippy::cast_possible_truncation, reason = "a guess of rows")]
-    rows.map(|rows| rows as i64).ok_or_else(|| Error::internal("a plan without a number of rows"))
+    let counted: i64 = statement.scalar().fetch_one(tx.conn()).await?;
+    Ok(Total { rows: counted.min(most), is_minimum: counted > most })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,7 @@ use super::database::{self, Backoff};
 use super::handler::{AnyAcknowledge, Finished};
 use super::local::Shared;
 use super::outcome::Settled;
+use crate::tasks::Task;
 
 /// The most that are written at once.
 const BATCH: usize = 1000;
@@ -23,87 +25,135 @@ const SMALL: usize = 500;
 const LINGER: Duration = Duration::from_millis(5);
 /// After this long without a write the next one does not wait.
 const IDLE: Duration = Duration::from_millis(20);
+/// A job whose acknowledgement panics more often is killed for it; fewer may have had another cause.
+const PANICS: u32 = 3;
 
 pub(super) struct Acker {
-    pub(super) shared: Arc<Shared>,
-    pub(super) pool: PgPool,
-    pub(super) acknowledge: Option<Arc<dyn AnyAcknowledge>>,
-    pub(super) receiver: UnboundedReceiver<Finished>,
+    pub(super) task: Task,
+    shared: Arc<Shared>,
+    pool: PgPool,
+    acknowledge: Option<Arc<dyn AnyAcknowledge>>,
+    /// Held by the task while it works. Whatever becomes of the task: what it has taken from the jobs is written by its next run.
+    collected: Mutex<Collected>,
+}
+
+struct Collected {
+    receiver: UnboundedReceiver<Finished>,
+    batch: Vec<Finished>,
+    /// What is to be written together: of one name of this worker. The last one is next.
+    parts: Vec<Vec<Finished>>,
+    /// Panics in a row while a part of a single job was written.
+    panics: u32,
+    written: Option<Instant>,
 }
 
 impl Acker {
+    pub(super) fn new(
+        task: Task,
+        shared: &Arc<Shared>,
+        pool: &PgPool,
+        acknowledge: Option<Arc<dyn AnyAcknowledge>>,
+        receiver: UnboundedReceiver<Finished>,
+    ) -> Self {
+        let batch = Vec::with_capacity(BATCH);
+        let collected = Collected { receiver, batch, parts: Vec::new(), panics: 0, written: None };
+        Self {
+            task,
+            shared: Arc::clone(shared),
+            pool: pool.clone(),
+            acknowledge,
+            collected: Mutex::new(collected),
+        }
+    }
+
     /// Writes until the worker is closing and nothing is left.
-    pub(super) async fn run(mut self, closing: CancellationToken) {
-        let mut batch = Vec::with_capacity(BATCH);
-        let mut written = None;
+    pub(super) async fn run(&self, closing: CancellationToken) {
+        let mut collected = self.collected.lock().await;
+        let collected = &mut *collected;
         loop {
+            self.write_all(collected).await;
             let received = tokio::select! {
                 biased;
-                received = self.receiver.recv_many(&mut batch, BATCH) => received,
-                () = closing.cancelled(), if !self.receiver.is_closed() => {
-                    self.receiver.close();
+                received = collected.receiver.recv_many(&mut collected.batch, BATCH) => received,
+                () = closing.cancelled(), if !collected.receiver.is_closed() => {
+                    collected.receiver.close();
                     continue;
                 }
             };
-            if received == 0 {
+            if received == 0 && collected.batch.is_empty() {
                 return;
             }
-            if written.is_some_and(|at: Instant| at.elapsed() < IDLE) {
-                self.wait_for_company(&mut batch).await;
+            if collected.written.is_some_and(|at| at.elapsed() < IDLE) {
+                self.wait_for_company(collected).await;
             }
-            self.write(&batch).await;
-            self.shared.written(batch.iter());
-            batch.clear();
-            written = Some(Instant::now());
         }
     }
 
     /// Gathers what ends soon, while jobs are under way and the batch is small.
-    async fn wait_for_company(&mut self, batch: &mut Vec<Finished>) {
-        if batch.len() >= SMALL || !self.shared.is_busy() || self.receiver.is_closed() {
+    async fn wait_for_company(&self, collected: &mut Collected) {
+        let Collected { receiver, batch, .. } = collected;
+        if batch.len() >= SMALL || !self.shared.is_busy() || receiver.is_closed() {
             return;
         }
         tokio::time::sleep(LINGER).await;
         while batch.len() < BATCH {
-            let Ok(finished) = self.receiver.try_recv() else { return };
+            let Ok(finished) = receiver.try_recv() else { return };
             batch.push(finished);
         }
     }
 
-    /// Writes them, however long the database is away.
-    async fn write(&self, batch: &[Finished]) {
-        let mut of_names: HashMap<&str, Vec<&Finished>> = HashMap::new();
-        for finished in batch {
-            of_names.entry(&finished.job.worker).or_default().push(finished);
-        }
+    /// Writes all that is collected, however long the database is away.
+    async fn write_all(&self, collected: &mut Collected) {
+        collected.divide();
         let mut backoff = Backoff::default();
-        let mut parts: Vec<Vec<&Finished>> = of_names.into_values().collect();
-        while let Some(mut part) = parts.pop() {
-            match self.try_write(&part).await {
-                Ok(()) => backoff.reset(),
+        while let Some(part) = collected.parts.last() {
+            let written = match self.task.piece(self.try_write(part)).await {
+                Ok(written) => written,
+                Err(panic) if part.len() == 1 && collected.panics < PANICS => {
+                    collected.panics += 1;
+                    Err(sqlx::Error::Protocol(format!("writing it panicked: {panic}")))
+                }
+                Err(panic) => Err(sqlx::Error::Encode(format!("writing it panicked: {panic}").into())),
+            };
+            match written {
+                Ok(()) => {
+                    self.settled(collected);
+                    backoff.reset();
+                }
                 Err(error) if database::is_about_data(&error) => {
-                    if let [offender] = part[..] {
+                    if let [offender] = &part[..] {
                         self.kill(offender, &error, &mut backoff).await;
+                        self.settled(collected);
                     } else {
-                        let rest = part.split_off(part.len() / 2);
-                        parts.extend([rest, part]);
+                        collected.halve();
                     }
                 }
                 Err(error) => {
                     if !self.wait(&error, &mut backoff).await {
-                        return;
+                        while !collected.parts.is_empty() {
+                            self.settled(collected);
+                        }
                     }
-                    parts.push(part);
                 }
             }
         }
     }
 
-    async fn try_write(&self, part: &[&Finished]) -> Result<(), sqlx::Error> {
+    /// The next part is written, or given up.
+    fn settled(&self, collected: &mut Collected) {
+        if let Some(part) = collected.parts.pop() {
+            self.shared.written(part.iter());
+        }
+        collected.written = Some(Instant::now());
+        collected.panics = 0;
+    }
+
+    async fn try_write(&self, part: &[Finished]) -> Result<(), sqlx::Error> {
         let worker = &part[0].job.worker;
         if let Some(own) = &self.acknowledge {
             let mut connection = self.pool.acquire().await?;
-            return own.acknowledge(&mut connection, worker, part).await;
+            let part: Vec<&Finished> = part.iter().collect();
+            return own.acknowledge(&mut connection, worker, &part).await;
         }
         let mut tx = database::begin(&self.pool).await?;
         ack::write(&mut tx, worker, part.iter().map(|finished| (&*finished.job, &finished.settled))).await?;
@@ -141,6 +191,25 @@ impl Acker {
         tokio::select! {
             () = tokio::time::sleep(pause) => true,
             () = self.shared.give_up.cancelled() => false,
+        }
+    }
+}
+
+impl Collected {
+    /// Divides what came by the worker's names: each is a fence of its own.
+    fn divide(&mut self) {
+        let mut of_names: HashMap<Arc<str>, Vec<Finished>> = HashMap::new();
+        for finished in self.batch.drain(..) {
+            of_names.entry(Arc::clone(&finished.job.worker)).or_default().push(finished);
+        }
+        self.parts.extend(of_names.into_values());
+    }
+
+    /// Divides the next part, to find the one in it that the database does not take.
+    fn halve(&mut self) {
+        if let Some(mut part) = self.parts.pop() {
+            let rest = part.split_off(part.len() / 2);
+            self.parts.extend([rest, part]);
         }
     }
 }

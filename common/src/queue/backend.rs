@@ -25,9 +25,28 @@ use super::local::{Local, Shared};
 use super::outcome::Outcome;
 
 /// What a handler gets at once: a job, or a batch of one lane.
-#[derive(Debug)]
 pub struct Claim {
     slots: Vec<Slot>,
+    /// Who takes it back while no handler has begun.
+    home: Option<(Arc<Shared>, Arc<Local>)>,
+}
+
+impl std::fmt::Debug for Claim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Claim").field(&self.slots).finish()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // The worker of the kind ended with the claim in its hands.
+        if let Some((shared, local)) = self.home.take() {
+            local.ended();
+            for slot in std::mem::take(&mut self.slots) {
+                shared.finish(&local, slot.job, Outcome::Release);
+            }
+        }
+    }
 }
 
 /// The claims of one kind. Errors of the database are no business of the worker: they are waited out behind this.
@@ -58,14 +77,16 @@ impl Backend for PgBackend {
     ) -> Poll<Option<Result<Self::Task, Infallible>>> {
         self.local.waker.register(cx.waker());
         let Some(slots) = self.shared.next(&self.local) else { return Poll::Pending };
-        let first = &slots[0].job;
+        let home = Some((Arc::clone(&self.shared), Arc::clone(&self.local)));
+        let first = Arc::clone(&slots[0].job);
+        let claim = Claim { slots, home };
         let task = TaskBuilder::new(())
             .task_id(TaskId::from_string(&*first.id))
             .attempt(usize::try_from(first.attempt - 1).unwrap_or_default())
             .max_attempts(usize::try_from(first.max_attempts).unwrap_or_default())
             .lock_by(Some(first.worker.as_ref().to_owned()))
             .queue(first.queue.name().into())
-            .map_args(|()| Claim { slots })
+            .map_args(|()| claim)
             .build();
         Poll::Ready(Some(Ok(task)))
     }
@@ -118,7 +139,8 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for JobCodec {
     }
 }
 
-/// Hands what became of a claim to the acker. The outermost layer, so that panics and timeouts are outcomes too.
+/// Runs the handler in a task of its own, and hands what became of a claim to the acker; that happens whatever becomes of the kind's
+/// worker. The outermost layer, so that panics and timeouts are outcomes too.
 #[derive(Clone)]
 pub struct AckLayer {
     shared: Arc<Shared>,
@@ -154,15 +176,16 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, task: Task<Claim>) -> Self::Future {
+    fn call(&mut self, mut task: Task<Claim>) -> Self::Future {
         let AckLayer { shared, local } = self.layer.clone();
+        task.args.home = None;
         let jobs: Vec<Arc<JobRef>> = task.args.slots.iter().map(|slot| Arc::clone(&slot.job)).collect();
         let started = Instant::now();
         for job in &jobs {
             local.meters.started(job, started);
         }
         let running = self.inner.call(task);
-        Box::pin(async move {
+        let handler = self.layer.shared.handling.spawn(async move {
             let outcomes = running.await.map_err(|error| failure(&error.into(), local.kind.timeout));
             local.ended();
             let mut outcomes = match outcomes {
@@ -176,8 +199,8 @@ where
                 local.meters.ended(started);
                 shared.finish(&local, job, outcome);
             }
-            Ok(())
-        })
+        });
+        Box::pin(async move { handler.await.map_err(Into::into) })
     }
 }
 
@@ -210,9 +233,9 @@ impl Service<Task<Claim>> for Dispatcher {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, task: Task<Claim>) -> Self::Future {
+    fn call(&mut self, mut task: Task<Claim>) -> Self::Future {
         let Self { shared, local } = self.clone();
-        let slots = task.args.slots;
+        let slots = std::mem::take(&mut task.args.slots);
         let (job, count) = (Arc::clone(&slots[0].job), slots.len());
         let span = tracing::info_span!(
             "job",

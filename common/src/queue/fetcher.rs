@@ -1,8 +1,8 @@
 //! The task that claims.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
@@ -21,19 +21,29 @@ use crate::error::Error;
 const GAP: Duration = Duration::from_millis(2);
 
 pub(super) struct Fetcher {
-    pub(super) shared: Arc<Shared>,
-    pub(super) pool: PgPool,
-    pub(super) cursors: HashMap<&'static str, String>,
+    shared: Arc<Shared>,
+    pool: PgPool,
+    /// After which lane of a kind the next turn begins; it outlives a run of the task.
+    cursors: Mutex<HashMap<&'static str, String>>,
 }
 
 impl Fetcher {
-    pub(super) async fn run(mut self, stop: CancellationToken) {
+    pub(super) fn new(shared: &Arc<Shared>, pool: &PgPool) -> Self {
+        Self { shared: Arc::clone(shared), pool: pool.clone(), cursors: Mutex::default() }
+    }
+
+    pub(super) async fn run(&self, stop: CancellationToken) {
+        // An earlier run may have ended between forgetting and asking.
+        self.shared.expect_more(None);
         let mut backoff = Backoff::default();
         let mut polled = Instant::now();
         let mut claimed = Instant::now();
         while !stop.is_cancelled() {
             let wanted = self.wanted();
             if wanted.is_empty() {
+                if !self.shared.has_room() {
+                    self.shared.pulse.beats();
+                }
                 let poll_at = polled + self.shared.settings.poll_every;
                 let until = self.shared.soonest().map_or(poll_at, |soonest| soonest.min(poll_at));
                 tokio::select! {
@@ -43,7 +53,7 @@ impl Fetcher {
                         self.shared.soonest_passed();
                         if Instant::now() >= poll_at {
                             polled = Instant::now();
-                            self.poll().await;
+                            self.shared.pulse.asks(self.poll()).await;
                         }
                         self.shared.expect_more(None);
                     }
@@ -52,7 +62,7 @@ impl Fetcher {
             }
             self.measure(claimed.elapsed());
             claimed = Instant::now();
-            match self.claim(&wanted).await {
+            match self.shared.pulse.asks(self.claim(&wanted)).await {
                 Ok(()) => backoff.reset(),
                 Err(error) => {
                     let pause = backoff.next();
@@ -66,8 +76,9 @@ impl Fetcher {
                 }
             }
             let quiet = self.shared.locals.values().all(|local| !local.more.load(Relaxed));
-            if quiet && claimed.elapsed() < GAP {
-                tokio::time::sleep(GAP - claimed.elapsed()).await;
+            let gap = GAP.saturating_sub(claimed.elapsed());
+            if quiet && !gap.is_zero() {
+                tokio::time::sleep(gap).await;
             }
         }
     }
@@ -78,23 +89,26 @@ impl Fetcher {
             return Vec::new();
         }
         let mut wanted = Vec::new();
+        let cursors = self.cursors();
         for (kind, local) in &self.shared.locals {
             if local.more.load(Relaxed) && local.wants() > 0 {
                 // Not taken yet: a handler may inject meanwhile, and a few too many wait here for a moment.
                 let room = local.wants();
                 // Before the claim: what is inserted while it runs sets it again.
                 local.more.store(false, Relaxed);
-                let cursor = self.cursors.get(kind).cloned().unwrap_or_default();
+                let cursor = cursors.get(kind).cloned().unwrap_or_default();
                 wanted.push(Wanted { kind, room, cursor });
             }
         }
         wanted
     }
 
-    async fn claim(&mut self, wanted: &[Wanted]) -> Result<(), sqlx::Error> {
+    async fn claim(&self, wanted: &[Wanted]) -> Result<(), sqlx::Error> {
         let name = self.shared.name();
         self.shared.claiming.store(true, Relaxed);
         let asked_at = Instant::now();
+        metrics::gauge!("tenon_worker_last_claim_timestamp_seconds")
+            .set(chrono::Utc::now().timestamp() as f64);
         let answer = claim(&self.pool, &name, wanted).await;
         if let Ok(brought) = &answer {
             let ids =
@@ -108,8 +122,6 @@ impl Fetcher {
             let got: usize = brought.values().map(|brought| brought.rows.len()).sum();
             tracing::trace!(asked, got, elapsed_us = asked_at.elapsed().as_micros(), "claimed");
         }
-        metrics::gauge!("tenon_worker_last_claim_timestamp_seconds")
-            .set(chrono::Utc::now().timestamp() as f64);
         for wanted in wanted {
             let local = Arc::clone(&self.shared.locals[wanted.kind]);
             let Brought { rows, cursor, more } = brought.remove(wanted.kind).unwrap_or_default();
@@ -118,7 +130,7 @@ impl Fetcher {
                 local.more.store(true, Relaxed);
             }
             if let Some(cursor) = cursor {
-                self.cursors.insert(wanted.kind, cursor);
+                self.cursors().insert(wanted.kind, cursor);
             }
             if !rows.is_empty() {
                 hand_over(&self.shared, &local, &name, rows);
@@ -127,13 +139,17 @@ impl Fetcher {
         Ok(())
     }
 
+    fn cursors(&self) -> MutexGuard<'_, HashMap<&'static str, String>> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What becomes due before the next poll, and the gauges of slots.
     async fn poll(&self) {
         let kinds: Vec<&str> = self.shared.locals.keys().copied().collect();
         let horizon = self.shared.settings.poll_every.as_secs_f64();
         // Where it fails, the claim that follows says what is wrong.
         if let Ok(Some(seconds)) = next_due(&self.pool, &kinds, horizon).await {
-            self.shared.expect_in(Duration::from_secs_f64(seconds.max(0.0)));
+            self.shared.expect_in(Duration::try_from_secs_f64(seconds).unwrap_or_default());
         }
         for queue in self.shared.queues() {
             let locals = self.shared.locals.values().filter(|local| local.kind.queue == queue);
@@ -209,7 +225,13 @@ pub(super) fn hand_over(shared: &Arc<Shared>, local: &Arc<Local>, worker: &Arc<s
         let tracker = shared.preparing.clone();
         tracker.spawn(async move {
             let slots = std::mem::take(&mut prepared.slots);
-            let mut ready = prepare(&shared, &local, slots).await;
+            let jobs: Vec<Arc<JobRef>> = slots.iter().map(|slot| Arc::clone(&slot.job)).collect();
+            let preparing = shared.prepares.piece(prepare(&shared, &local, slots)).await;
+            // A panic takes the slots with it.
+            let mut ready = preparing.unwrap_or_else(|panic| {
+                let outcome = Outcome::retry(super::backend::Panicked(panic));
+                all(jobs, &outcome)
+            });
             ready.finished.append(&mut prepared.finished);
             shared.deliver(&local, ready);
         });
@@ -245,39 +267,33 @@ fn without_unfit(local: &Local, prepared: Prepared, mut unfits: HashMap<String, 
     left
 }
 
+/// All of them end so, without a handler.
+fn all(jobs: impl IntoIterator<Item = Arc<JobRef>>, outcome: &Outcome) -> Prepared {
+    let finished = jobs.into_iter().map(|job| (job, outcome.clone())).collect();
+    Prepared { slots: Vec::new(), finished }
+}
+
 async fn prepare(shared: &Shared, local: &Local, mut slots: Vec<Slot>) -> Prepared {
     let Some(hook) = &local.kind.prepare else { return Prepared { slots, finished: Vec::new() } };
     let mut backoff = Backoff::default();
-    let all = |slots: Vec<Slot>, outcome: Outcome| Prepared {
-        slots: Vec::new(),
-        finished: slots.into_iter().map(|slot| (slot.job, outcome.clone())).collect(),
-    };
+    let jobs = |slots: Vec<Slot>| slots.into_iter().map(|slot| slot.job);
     loop {
-        let jobs: Vec<Arc<JobRef>> = slots.iter().map(|slot| Arc::clone(&slot.job)).collect();
-        let caught =
-            futures::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(hook.prepare(&mut slots))).await;
-        match caught {
-            Ok(Ok(answers)) => return with_answers(slots, answers),
-            Ok(Err(error @ (Error::Unavailable(_) | Error::Timeout))) => {
+        match hook.prepare(&mut slots).await {
+            Ok(answers) => return with_answers(slots, answers),
+            Err(error @ (Error::Unavailable(_) | Error::Timeout)) => {
                 let pause = backoff.next();
                 if backoff.is_news() {
                     tracing::warn!(kind = local.kind.name, %error, "a claim cannot be prepared; will try again");
                 }
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
-                    () = shared.abort.cancelled() => return all(slots, Outcome::Release),
+                    () = shared.abort.cancelled() => return all(jobs(slots), &Outcome::Release),
                 }
                 if shared.is_draining() {
-                    return all(slots, Outcome::Release);
+                    return all(jobs(slots), &Outcome::Release);
                 }
             }
-            Ok(Err(error)) => return all(slots, Outcome::retry(error)),
-            // The hook may have taken the slots with it.
-            Err(panic) => {
-                let outcome = Outcome::retry(super::backend::Panicked(super::worker::text_of(&*panic)));
-                let finished = jobs.into_iter().map(|job| (job, outcome.clone())).collect();
-                return Prepared { slots: Vec::new(), finished };
-            }
+            Err(error) => return all(jobs(slots), &Outcome::retry(error)),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use apalis_core::backend::codec::Codec;
 use apalis_core::task::extensions::Extensions;
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use sqlx::PgConnection;
 
@@ -14,6 +16,7 @@ use super::backend::JobCodec;
 use super::outcome::{Outcome, Settled};
 use crate::error::Result;
 use crate::job::Job;
+use crate::tasks::text_of;
 
 /// A job of this worker, decoded, as its handler gets it.
 #[derive(Debug)]
@@ -91,6 +94,16 @@ pub trait Acknowledge<J: Job>: Send + Sync + 'static {
         None
     }
 
+    /// Writes what is to be said of jobs whose worker died while it held them, in the transaction that takes them back. Where it fails, they
+    /// are taken back all the same. By default there is nothing to say.
+    fn taken_back(
+        &self,
+        _connection: &mut PgConnection,
+        _jobs: &[TakenBack<J>],
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Writes the rows and the acknowledgements of jobs held by `worker`, all or nothing: one statement, or a transaction
     /// begun here ([`ack::write`](super::ack::write) does the jobs' part). Called again, with the same, for as long as the
     /// database is away. An error about data is tried again by halves, and the one that it is about is killed by the queue.
@@ -100,6 +113,15 @@ pub trait Acknowledge<J: Job>: Send + Sync + 'static {
         worker: &str,
         acked: &[Acked<'_, Self::Record>],
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+}
+
+/// A job whose worker died while it held it.
+#[derive(Debug)]
+pub struct TakenBack<J> {
+    /// What it is about.
+    pub args: J,
+    /// Since when that worker held it.
+    pub held_since: DateTime<Utc>,
 }
 
 /// A claimed job on its way to the handler: a `Claimed<J>` whose type only its kind knows.
@@ -144,6 +166,12 @@ pub(super) trait AnyPrepare: Send + Sync {
 pub(super) trait AnyAcknowledge: Send + Sync {
     /// Records a job that is killed before a handler begins with it.
     fn given_up(&self, slot: &Slot);
+    /// Payloads, and since when they were held.
+    fn taken_back<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        jobs: &'a [(Vec<u8>, DateTime<Utc>)],
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>>;
     fn acknowledge<'a>(
         &'a self,
         connection: &'a mut PgConnection,
@@ -204,6 +232,22 @@ impl<J: Job, A: Acknowledge<J>> AnyAcknowledge for Acknowledging<J, A> {
         }
     }
 
+    fn taken_back<'a>(
+        &'a self,
+        connection: &'a mut PgConnection,
+        jobs: &'a [(Vec<u8>, DateTime<Utc>)],
+    ) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+        Box::pin(async move {
+            // What cannot be read is killed when it is claimed.
+            let read = |(payload, held_since): &(Vec<u8>, DateTime<Utc>)| {
+                let args = Codec::<J>::decode(&JobCodec, payload).ok()?;
+                Some(TakenBack { args, held_since: *held_since })
+            };
+            let jobs: Vec<TakenBack<J>> = jobs.iter().filter_map(read).collect();
+            self.0.taken_back(connection, &jobs).await
+        })
+    }
+
     fn acknowledge<'a>(
         &'a self,
         connection: &'a mut PgConnection,
@@ -229,7 +273,11 @@ impl<J: Job, A: Acknowledge<J>> AnyAcknowledge for Acknowledging<J, A> {
 fn decode<J: Job>(rows: Vec<(Arc<JobRef>, Vec<u8>)>) -> Prepared {
     let mut prepared = Prepared::default();
     for (job, payload) in rows {
-        match Codec::<J>::decode(&JobCodec, &payload) {
+        let read = || Codec::<J>::decode(&JobCodec, &payload).map_err(|error| error.to_string());
+        // Code of the kind's own reads it: what that panics of must not end the task that claims.
+        let read = catch_unwind(AssertUnwindSafe(read))
+            .unwrap_or_else(|panic| Err(format!("panicked: {}", text_of(&*panic))));
+        match read {
             Ok(args) => prepared.slots.push(untyped(Claimed { args, job, extensions: Extensions::new() })),
             Err(error) => {
                 prepared.finished.push((job, Outcome::kill(format!("the payload cannot be read: {error}"))));

@@ -1,20 +1,32 @@
 //! The task that tells that this worker lives, and looks after jobs that nobody runs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
+use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::database;
 use super::local::Shared;
+use crate::tasks::Task;
 
 /// A job held in the table and not in this process for so long was claimed by a statement whose answer was lost.
 const FORGOTTEN_AFTER: f64 = 10.0;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A job that a dead worker held.
+#[derive(sqlx::FromRow)]
+struct Orphan {
+    queue: String,
+    kind: String,
+    payload: Vec<u8>,
+    held_since: DateTime<Utc>,
+}
 
 struct Keeper {
     shared: Arc<Shared>,
@@ -30,21 +42,23 @@ pub(super) struct KeeperThread {
 
 impl KeeperThread {
     /// Starts it; it ends when this is dropped.
-    pub(super) fn start(shared: &Arc<Shared>, database: PgConnectOptions) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (stop, (ending, ended)) = (CancellationToken::new(), oneshot::channel());
+    pub(super) fn start(
+        task: Task,
+        shared: &Arc<Shared>,
+        database: PgConnectOptions,
+    ) -> std::io::Result<Self> {
+        let stop = CancellationToken::new();
         let (shared, stopped) = (Arc::clone(shared), stop.clone());
-        std::thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-            runtime.block_on(async {
+        let ended = task.run_on_thread(stop.clone(), move || {
+            let (shared, database, stopped) = (Arc::clone(&shared), database.clone(), stopped.clone());
+            async move {
                 let pool = PgPoolOptions::new()
                     .max_connections(1)
                     .test_before_acquire(false)
                     .acquire_timeout(ACQUIRE_TIMEOUT)
                     .connect_lazy_with(database);
                 Keeper { shared, pool }.run(stopped).await;
-            });
-            // Nobody may wait for it any more.
-            let _ = ending.send(());
+            }
         })?;
         Ok(Self { stop: stop.drop_guard(), ended })
     }
@@ -95,6 +109,7 @@ impl Keeper {
             .bind(&*name)
             .execute(&self.pool)
             .await?;
+        self.shared.pulse.answered();
         if told.rows_affected() == 0 {
             let fresh = self.shared.rename();
             register(&self.pool, &self.shared).await?;
@@ -111,37 +126,64 @@ impl Keeper {
     /// moment of its own: if it is the one they die of, it takes others with it only by chance, and not again and again.
     async fn sweep(&self) -> Result<(), sqlx::Error> {
         let mut tx = database::begin(&self.pool).await?;
-        let taken: Vec<(String, i64)> = sqlx::query_as(
+        let taken: Vec<Orphan> = sqlx::query_as(
             "with dead as (
                  delete from apalis.workers w where w.id = any (array(
                      select d.id from apalis.workers d where d.last_seen < now() - $1 * interval '1 second'
                      for update skip locked))
              ),
+             lost as materialized (
+                 select o.id, o.lock_at from apalis.jobs o
+                 where o.lock_by is not null and o.orphaned >= 0
+                   and not exists (select from apalis.workers w
+                                   where w.id = o.lock_by and w.last_seen >= now() - $1 * interval '1 second')
+                   -- Of a worker so new that this statement cannot see it yet.
+                   and o.lock_at < now() - $1 * interval '0.5 second'
+                 for update of o skip locked
+             ),
              orphans as (
                  update apalis.jobs j set status = 'Pending', orphaned = j.orphaned + 1, lock_by = null, lock_at = null,
                         run_at = case when j.orphaned = 0 then j.run_at else now() + random() * j.orphaned * $1 * interval '1 second' end,
                         last_result = jsonb_build_object('Err', 'the worker died while it held the job')
-                 where j.id = any (array(
-                     select o.id from apalis.jobs o
-                     where o.lock_by is not null and o.orphaned >= 0
-                       and not exists (select from apalis.workers w
-                                       where w.id = o.lock_by and w.last_seen >= now() - $1 * interval '1 second')
-                       -- Of a worker so new that this statement cannot see it yet.
-                       and o.lock_at < now() - $1 * interval '0.5 second'
-                     for update of o skip locked))
-                 returning j.job_type
+                 where j.id = any (array(select id from lost))
+                 returning j.id, j.job_type, j.kind, j.job
              )
-             select job_type, count(*) from orphans group by job_type",
+             select o.job_type as queue, o.kind, o.job as payload, l.lock_at as held_since from orphans o join lost l using (id)",
         )
         .bind(self.shared.settings.dead_after.as_secs_f64())
         .fetch_all(&mut *tx)
         .await?;
+        self.tell_of(&mut tx, &taken).await?;
         tx.commit().await?;
-        for (queue, count) in taken {
+        let mut counts: HashMap<String, u64> = HashMap::new();
+        for orphan in taken {
+            *counts.entry(orphan.queue).or_default() += 1;
+        }
+        for (queue, count) in counts {
             tracing::warn!(queue, count, "jobs of dead workers were taken back");
-            metrics::counter!("tenon_job_lease_expirations_total", "queue" => queue.clone())
-                .increment(count.cast_unsigned());
+            metrics::counter!("tenon_job_lease_expirations_total", "queue" => queue.clone()).increment(count);
             self.shared.expect_more(Some(&queue));
+        }
+        Ok(())
+    }
+
+    /// Has the kinds write what is to be said of their orphans. What cannot be written keeps nobody from running them again.
+    async fn tell_of(&self, tx: &mut PgConnection, taken: &[Orphan]) -> Result<(), sqlx::Error> {
+        for (kind, local) in &self.shared.locals {
+            let Some(acknowledge) = &local.kind.acknowledge else { continue };
+            let of_kind = taken.iter().filter(|orphan| orphan.kind == *kind);
+            let jobs: Vec<_> = of_kind.map(|orphan| (orphan.payload.clone(), orphan.held_since)).collect();
+            if jobs.is_empty() {
+                continue;
+            }
+            let mut part = tx.begin().await?;
+            match acknowledge.taken_back(&mut part, &jobs).await {
+                Ok(()) => part.commit().await?,
+                Err(error) => {
+                    tracing::error!(%error, kind, count = jobs.len(), "what became of jobs of dead workers cannot be written");
+                    part.rollback().await?;
+                }
+            }
         }
         Ok(())
     }

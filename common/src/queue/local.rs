@@ -14,9 +14,11 @@ use super::ack::JobRef;
 use super::handler::{Finished, Prepared, Slot};
 use super::measure::Meters;
 use super::outcome::{Due, Outcome, Settled};
+use super::pulse::Pulse;
 use super::registry::Kind;
 use super::worker::Settings;
 use crate::job::Queue;
+use crate::tasks::Task;
 
 /// Claimed ahead is what the kind finishes in this time, so that a slow kind holds nothing that another worker, or another
 /// tenant's turn, could have.
@@ -46,6 +48,12 @@ pub(super) struct Shared {
     /// Ends what waits for the database without end.
     pub(super) give_up: CancellationToken,
     pub(super) preparing: TaskTracker,
+    /// The task that [`Prepare`](super::Prepare) is run in, claim by claim.
+    pub(super) prepares: Task,
+    /// Handlers, with what hands over what became of their jobs.
+    pub(super) handling: TaskTracker,
+    /// Whether the worker asks for jobs.
+    pub(super) pulse: Pulse,
 }
 
 /// The local queue of a kind.
@@ -74,7 +82,6 @@ impl Shared {
         Self {
             name: RwLock::new(fresh_name()),
             held: Mutex::default(),
-            settings,
             locals,
             fetch: Notify::new(),
             soonest: Mutex::default(),
@@ -84,6 +91,10 @@ impl Shared {
             abort: CancellationToken::new(),
             give_up: CancellationToken::new(),
             preparing: TaskTracker::new(),
+            prepares: settings.tasks.named("preparing"),
+            handling: TaskTracker::new(),
+            pulse: Pulse::default(),
+            settings,
         }
     }
 
@@ -155,6 +166,11 @@ impl Shared {
     /// Whether more may be claimed, for the database keeps up with the acknowledgements.
     pub(super) fn keeps_up(&self) -> bool {
         self.unwritten.load(Relaxed) < MAX_UNWRITTEN
+    }
+
+    /// Whether it would ask for jobs of any kind.
+    pub(super) fn has_room(&self) -> bool {
+        self.keeps_up() && self.locals.values().any(|local| local.wants() > 0)
     }
 
     /// Whether any job is under way here.

@@ -9,6 +9,8 @@
 //! - the **keeper** tells that this worker lives, and takes back what dead workers held;
 //! - the **listener** wakes the fetcher; a poll every second stands in where a notification is lost.
 //!
+//! All of them are [tasks](crate::tasks): one that panics is begun again, with all that it held.
+//!
 //! A row is `Pending` (waiting for `run_at`), `Running` (held by the worker in `lock_by`) or `Killed` (kept, not run again by
 //! itself). Done is deleted. Every write about a held job is fenced by `lock_by`, so that a worker that was taken for dead
 //! changes nothing. A failed attempt is a row with a later `run_at`: no retry sleeps in memory, none is lost.
@@ -32,6 +34,7 @@ mod listener;
 mod local;
 mod measure;
 mod outcome;
+mod pulse;
 mod registry;
 mod sampler;
 mod wake;
@@ -42,7 +45,7 @@ pub use ack::{Acked, JobRef, Lost};
 pub use backend::{Claim, JobCodec, PgBackend};
 pub(crate) use database::is_about_data;
 pub use given_up::{EndGivenUp, Ends};
-pub use handler::{Acknowledge, BatchHandler, Claimed, Handler, Prepare};
+pub use handler::{Acknowledge, BatchHandler, Claimed, Handler, Prepare, TakenBack};
 pub use inject::{Injector, Reservation};
 pub use killed::remove_killed;
 pub(crate) use listener::connect as listen_for_jobs;

@@ -54,20 +54,28 @@ const SAMPLE: &str = "
 
 pub(super) async fn run(shared: Arc<Shared>, direct: PgConnectOptions) {
     let every = shared.settings.sample_every;
-    let mut leading: Option<PgConnection> = None;
+    let mut leading: Option<Leading> = None;
     loop {
         if leading.is_none() {
-            leading = lead(&direct).await.ok().flatten();
+            leading = lead(&direct).await.ok().flatten().map(Leading);
         }
-        if let Some(connection) = &mut leading
+        if let Some(Leading(connection)) = &mut leading
             && let Err(error) = measure(connection).await
         {
             tracing::warn!(%error, "the queue cannot be counted");
-            // Another worker may lead by now; what this one shows is not to be taken for the present.
-            show_nothing();
             leading = None;
         }
         tokio::time::sleep(every).await;
+    }
+}
+
+/// The leader's connection.
+struct Leading(PgConnection);
+
+impl Drop for Leading {
+    fn drop(&mut self) {
+        // Another worker may lead by now; what this one shows is not to be taken for the present.
+        show_nothing();
     }
 }
 

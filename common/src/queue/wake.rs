@@ -1,13 +1,15 @@
 //! Waking workers after the commit, for busy writers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::job::Queue;
+use crate::tasks::Tasks;
 
 /// A pause after each notification; what comes meanwhile shares the next one.
 const GAP: Duration = Duration::from_millis(1);
@@ -18,21 +20,46 @@ const GAP: Duration = Duration::from_millis(1);
 /// many small writes notifies from here instead, in transactions that have nothing to flush.
 #[derive(Clone, Debug)]
 pub struct Wake {
-    due: Arc<(AtomicU8, Notify)>,
+    due: Arc<Due>,
+}
+
+#[derive(Debug, Default)]
+struct Due {
+    /// A bit for each queue.
+    queues: AtomicU8,
+    stir: Notify,
+    /// The last clone is dropped.
+    ended: CancellationToken,
 }
 
 impl Wake {
     /// Starts the task that notifies. It ends when the last clone is dropped.
-    pub fn start(pool: &PgPool) -> Self {
-        let due = Arc::new((AtomicU8::new(0), Notify::new()));
-        tokio::spawn(notify(pool.clone(), Arc::downgrade(&due)));
+    pub fn start(pool: &PgPool, tasks: &Tasks) -> Self {
+        let due = Arc::<Due>::default();
+        let (pool, weak) = (pool.clone(), Arc::downgrade(&due));
+        let mut is_first = true;
+        tokio::spawn(tasks.named("wake").run(due.ended.clone(), move || {
+            // What an earlier run was about to tell is not known.
+            if !std::mem::replace(&mut is_first, false)
+                && let Some(due) = weak.upgrade()
+            {
+                Queue::ALL.into_iter().for_each(|queue| due.touch(queue));
+            }
+            notify(pool.clone(), weak.clone())
+        }));
         Self { due }
     }
 
     /// Something is due in the queue: call it after the commit.
     pub fn touch(&self, queue: Queue) {
-        if self.due.0.fetch_or(1 << queue as u8, Relaxed) == 0 {
-            self.due.1.notify_one();
+        self.due.touch(queue);
+    }
+}
+
+impl Due {
+    fn touch(&self, queue: Queue) {
+        if self.queues.fetch_or(1 << queue as u8, Relaxed) == 0 {
+            self.stir.notify_one();
         }
     }
 }
@@ -40,18 +67,24 @@ impl Wake {
 impl Drop for Wake {
     fn drop(&mut self) {
         // The task sees whether anybody is left.
-        self.due.1.notify_one();
+        self.due.stir.notify_one();
     }
 }
 
-async fn notify(pool: PgPool, due: std::sync::Weak<(AtomicU8, Notify)>) {
+impl Drop for Due {
+    fn drop(&mut self) {
+        self.ended.cancel();
+    }
+}
+
+async fn notify(pool: PgPool, due: Weak<Due>) {
     while let Some(strong) = due.upgrade() {
-        let set = strong.0.swap(0, Relaxed);
+        let set = strong.queues.swap(0, Relaxed);
         if set == 0 {
             if Arc::strong_count(&strong) == 1 {
                 return;
             }
-            strong.1.notified().await;
+            strong.stir.notified().await;
             continue;
         }
         drop(strong);

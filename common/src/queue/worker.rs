@@ -3,13 +3,12 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apalis::layers::WorkerBuilderExt;
 use apalis::layers::catch_panic::CatchPanicLayer;
 use apalis_core::monitor::Monitor;
 use apalis_core::worker::builder::WorkerBuilder;
-use apalis_core::worker::ext::parallelize::ParallelizeExt;
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -25,6 +24,7 @@ use super::local::{Local, Shared};
 use super::registry::Registry;
 use super::{listener, measure, sampler};
 use crate::db::Db;
+use crate::tasks::{Task, Tasks, text_of};
 
 /// How long the end of the drain waits for the database.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -50,6 +50,8 @@ pub struct Settings {
     pub sample_every: Duration,
     /// The database without a pooler between, for LISTEN and the leader's lock; none where the pool's own address is that.
     pub direct_url: Option<String>,
+    /// Where its tasks are registered.
+    pub tasks: Tasks,
 }
 
 impl Default for Settings {
@@ -64,6 +66,7 @@ impl Default for Settings {
             unknown_after: Duration::from_secs(600),
             sample_every: Duration::from_secs(15),
             direct_url: None,
+            tasks: Tasks::default(),
         }
     }
 }
@@ -73,7 +76,16 @@ pub struct Worker {
     db: Db,
     direct: PgConnectOptions,
     shared: Arc<Shared>,
-    ackers: Vec<Acker>,
+    ackers: Vec<Arc<Acker>>,
+    tasks: WorkerTasks,
+}
+
+/// Those that there is one of, beside the ackers and the kinds' workers.
+struct WorkerTasks {
+    fetcher: Task,
+    keeper: Task,
+    listener: Task,
+    sampler: Task,
 }
 
 impl Worker {
@@ -86,30 +98,36 @@ impl Worker {
             Some(url) => url.parse()?,
             None => (*db.pool().connect_options()).clone(),
         };
+        let tasks = settings.tasks.clone();
         let (common, common_receiver) = mpsc::unbounded_channel();
-        let mut receivers = vec![(None, common_receiver)];
+        let mut receivers = vec![(tasks.named("acker"), None, common_receiver)];
         let mut kinds = Vec::new();
         for kind in registry.kinds {
+            tasks.named(handlers_of(kind.name));
             let acks = match &kind.acknowledge {
                 None => common.clone(),
                 Some(own) => {
                     let (acks, receiver) = mpsc::unbounded_channel();
-                    receivers.push((Some(Arc::clone(own)), receiver));
+                    let task = tasks.named(format!("acker/{}", kind.name));
+                    receivers.push((task, Some(Arc::clone(own)), receiver));
                     acks
                 }
             };
             kinds.push((kind, acks));
         }
         let shared = Arc::new(Shared::new(kinds, settings));
-        let acker = |(acknowledge, receiver)| Acker {
-            shared: Arc::clone(&shared),
-            pool: db.pool().clone(),
-            acknowledge,
-            receiver,
-        };
-        let ackers = receivers.into_iter().map(acker).collect();
+        let ackers = receivers
+            .into_iter()
+            .map(|(task, own, receiver)| Arc::new(Acker::new(task, &shared, db.pool(), own, receiver)))
+            .collect();
         let _ = registry.injector.shared.set(Arc::clone(&shared));
-        Ok(Self { db, direct, shared, ackers })
+        let tasks = WorkerTasks {
+            fetcher: tasks.named("fetcher"),
+            keeper: tasks.named("keeper"),
+            listener: tasks.named("listener"),
+            sampler: tasks.named("sampler"),
+        };
+        Ok(Self { db, direct, shared, ackers, tasks })
     }
 
     /// The name under which it holds jobs.
@@ -117,11 +135,23 @@ impl Worker {
         self.shared.name()
     }
 
+    /// Whether it still asks for jobs: an error where it has not for half a minute, though it has room, is not draining, and the
+    /// database answers. A worker that has not begun yet does no wrong.
+    pub fn liveness(&self) -> impl Fn() -> Result<(), String> + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || match shared.pulse.silence(Instant::now()) {
+            Some(silence) if !shared.is_draining() => {
+                Err(format!("the worker has not asked for jobs for {} s", silence.as_secs()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Runs until `shutdown`, and then until the drain is over: nothing more is claimed, what has not begun is handed back at
     /// once, what runs may end within the deadline and is handed back otherwise, and all that has ended is written. What is
     /// handed back counts as no attempt. Errors of the database end nothing: they are waited out.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let Self { db, direct, shared, ackers } = self;
+        let Self { db, direct, shared, ackers, tasks } = self;
         let pool = db.pool().clone();
         tokio::pin!(shutdown);
         metrics::gauge!("tenon_worker_draining").set(0.0);
@@ -135,7 +165,7 @@ impl Worker {
         }
         tracing::info!(worker = &*shared.name(), "worker started");
 
-        let keeper = match KeeperThread::start(&shared, (*pool.connect_options()).clone()) {
+        let keeper = match KeeperThread::start(tasks.keeper, &shared, (*pool.connect_options()).clone()) {
             Ok(keeper) => keeper,
             Err(error) => {
                 tracing::error!(%error, "the worker's keeper cannot be started");
@@ -144,29 +174,46 @@ impl Worker {
         };
         let (fetching, closing) = (CancellationToken::new(), CancellationToken::new());
         let mut background = JoinSet::new();
-        background.spawn(listener::listen(Arc::clone(&shared), direct.clone()));
-        background.spawn(sampler::run(Arc::clone(&shared), direct));
+        // These two end with the worker.
+        let (listening, directly) = (Arc::clone(&shared), direct.clone());
+        background.spawn(tasks.listener.run(CancellationToken::new(), move || {
+            listener::listen(Arc::clone(&listening), directly.clone())
+        }));
+        let sampling = Arc::clone(&shared);
+        background.spawn(
+            tasks
+                .sampler
+                .run(CancellationToken::new(), move || sampler::run(Arc::clone(&sampling), direct.clone())),
+        );
         let mut writing = JoinSet::new();
         for acker in ackers {
-            writing.spawn(acker.run(closing.clone()));
+            let closing = closing.clone();
+            writing.spawn(acker.task.clone().run(closing.clone(), move || {
+                let (acker, closing) = (Arc::clone(&acker), closing.clone());
+                async move { acker.run(closing).await }
+            }));
         }
-        let fetcher =
-            Fetcher { shared: Arc::clone(&shared), pool: pool.clone(), cursors: Default::default() };
+        let fetcher = Arc::new(Fetcher::new(&shared, &pool));
         let mut working = JoinSet::new();
-        working.spawn(fetcher.run(fetching.clone()));
-        let monitor = monitor(&shared);
-        let stop = monitor.context();
+        let stop = fetching.clone();
+        working.spawn(tasks.fetcher.run(fetching.clone(), move || {
+            let (fetcher, stop) = (Arc::clone(&fetcher), stop.clone());
+            async move { fetcher.run(stop).await }
+        }));
         let mut handling = JoinSet::new();
-        handling.spawn(monitor.run());
+        for local in shared.locals.values() {
+            let task = shared.settings.tasks.named(handlers_of(local.kind.name));
+            let (shared, local, stop) = (Arc::clone(&shared), Arc::clone(local), fetching.clone());
+            handling.spawn(task.run(fetching.clone(), move || {
+                handle(Arc::clone(&shared), Arc::clone(&local), stop.clone())
+            }));
+        }
 
         shutdown.await;
         tracing::info!(worker = &*shared.name(), "worker draining");
         metrics::gauge!("tenon_worker_draining").set(1.0);
         shared.draining.store(true, Relaxed);
         fetching.cancel();
-        if let Err(error) = stop.shutdown() {
-            tracing::error!(%error, "the handlers' monitor did not take the stop");
-        }
         shared.release_waiting();
         let all = async {
             join_all(&mut working).await;
@@ -174,6 +221,8 @@ impl Worker {
             shared.preparing.wait().await;
             shared.release_waiting();
             join_all(&mut handling).await;
+            shared.handling.close();
+            shared.handling.wait().await;
         };
         tokio::pin!(all);
         if timeout(shared.settings.drain_deadline, &mut all).await.is_err() {
@@ -198,6 +247,11 @@ impl Worker {
     }
 }
 
+/// The name of the task that takes a kind's jobs to its handlers.
+fn handlers_of(kind: &str) -> String {
+    format!("handlers/{kind}")
+}
+
 async fn join_all<T: 'static>(tasks: &mut JoinSet<T>) {
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
@@ -206,27 +260,35 @@ async fn join_all<T: 'static>(tasks: &mut JoinSet<T>) {
     }
 }
 
-/// An apalis worker for each kind, with apalis's layers around the handler: a task of its own, panics caught, a deadline.
-fn monitor(shared: &Arc<Shared>) -> Monitor {
-    let mut monitor = Monitor::new();
-    for local in shared.locals.values() {
-        let (shared, local): (Arc<Shared>, Arc<Local>) = (Arc::clone(shared), Arc::clone(local));
-        monitor = monitor.register(move |_| {
-            WorkerBuilder::new(format!("{}/{}", shared.name(), local.kind.name))
-                .backend(PgBackend::new(&shared, &local))
-                .parallelize(tokio::spawn)
-                .layer(CatchPanicLayer::with_panic_handler(|panic: &Box<dyn Any + Send>| {
-                    Panicked(text_of(&**panic))
-                }))
-                .timeout(local.kind.timeout)
-                .build(Dispatcher { shared: Arc::clone(&shared), local: Arc::clone(&local) })
-        });
+/// Runs a kind's jobs until `stop`, and then until the worker that apalis makes of it has ended. Handlers that run go on without it.
+async fn handle(shared: Arc<Shared>, local: Arc<Local>, stop: CancellationToken) {
+    let monitor = monitor(shared, local);
+    let context = monitor.context();
+    let running = monitor.run();
+    tokio::pin!(running);
+    let ended = tokio::select! {
+        ended = &mut running => ended,
+        () = stop.cancelled() => {
+            if let Err(error) = context.shutdown() {
+                tracing::error!(%error, "a kind's worker did not take the stop");
+            }
+            running.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::error!(%error, "a kind's worker has failed");
     }
-    monitor
 }
 
-/// What a panic said.
-pub(super) fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a text".to_owned())
+/// An apalis worker of a kind, with layers around the handler: a task of its own, panics caught, a deadline.
+fn monitor(shared: Arc<Shared>, local: Arc<Local>) -> Monitor {
+    Monitor::new().register(move |_| {
+        WorkerBuilder::new(format!("{}/{}", shared.name(), local.kind.name))
+            .backend(PgBackend::new(&shared, &local))
+            .layer(CatchPanicLayer::with_panic_handler(|panic: &Box<dyn Any + Send>| {
+                Panicked(text_of(&**panic))
+            }))
+            .timeout(local.kind.timeout)
+            .build(Dispatcher { shared: Arc::clone(&shared), local: Arc::clone(&local) })
+    })
 }

@@ -10,12 +10,15 @@ mod removal;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::actor::ActorReference;
+use crate::account::quota::{self, Quota};
+use crate::account::role::Role;
+use crate::actor::{Actor, ActorReference};
+use crate::crm::rules;
 use crate::db::TenantTx;
 use crate::db::record::{by_position, record};
 use crate::entity::EntityKind;
 use crate::error::{Conflict, ConflictCode, Error, FieldError, Result};
-use crate::id::{ImportId, TenantId, UploadId};
+use crate::id::{ImportId, TenantId, UploadId, UserId};
 use crate::wire;
 
 pub use files::{Joined, join};
@@ -44,6 +47,8 @@ pub struct Upload {
     pub created_at: DateTime<Utc>,
     /// By whom.
     pub created_by: ActorReference,
+    role: Option<String>,
+    user_id: Option<UserId>,
 }
 
 record!(Upload {
@@ -57,6 +62,8 @@ record!(Upload {
     expires_at,
     created_at,
     created_by,
+    role,
+    user_id,
 });
 
 /// Where an upload stands.
@@ -77,6 +84,14 @@ impl Upload {
             Some(_) => State::Imported,
             None if self.missing() == 0 => State::Complete,
             None => State::Uploading,
+        }
+    }
+
+    /// Refuses who sees less than who began it. One of an earlier server says nothing of that.
+    fn check_reach(&self, caller: &Actor) -> Result<()> {
+        match &self.role {
+            Some(role) => caller.reach(Role::parse(role)?, self.user_id),
+            None => Ok(()),
         }
     }
 
@@ -156,6 +171,9 @@ pub struct UploadDraft {
 
 impl UploadDraft {
     fn check(&self, most: u64) -> Result<i64> {
+        if let Some(Err((code, message))) = self.file_name.as_deref().map(rules::file_name) {
+            return Err(Error::Invalid(vec![FieldError::new("fileName", code, message)]));
+        }
         let refuse = |code, message| Err(Error::Invalid(vec![FieldError::new("bytes", code, message)]));
         match i64::try_from(self.bytes) {
             Ok(0) => refuse("OUT_OF_RANGE", "A file has at least one byte".to_owned()),
@@ -168,15 +186,19 @@ impl UploadDraft {
 /// Begins an upload of at most so many bytes.
 pub async fn create(tx: &mut TenantTx<'_>, draft: UploadDraft, most: u64) -> Result<Upload> {
     let bytes = draft.check(most)?;
+    quota::claim(tx, Quota::Uploads, 1).await?;
+    quota::claim(tx, Quota::UploadBytes, bytes).await?;
     let by = tx.actor().principal.reference().to_string();
     let made = sqlx::query_as(concat!(
-        "insert into tenon.uploads (tenant_id, id, file_name, bytes, expires_at, created_at, created_by)
-         values ($1, $2, $3, $4, now() + interval '24 hours', $5, $6)
+        "insert into tenon.uploads (tenant_id, id, file_name, bytes, expires_at, created_at, created_by, role, user_id)
+         values ($1, $2, $3, $4, now() + interval '24 hours', $5, $6, $7, $8)
          returning ",
         columns!()
     ));
     let made = made.bind(tx.actor().tenant).bind(UploadId::new()).bind(draft.file_name).bind(bytes);
-    Ok(made.bind(wire::now()).bind(by).fetch_one(tx.conn()).await?)
+    let made = made.bind(wire::now()).bind(by);
+    let made = made.bind(tx.actor().role.name()).bind(tx.actor().principal.user());
+    Ok(made.fetch_one(tx.conn()).await?)
 }
 
 /// An upload that has not expired.
@@ -186,8 +208,10 @@ pub async fn get(tx: &mut TenantTx<'_>, id: UploadId) -> Result<Upload> {
         columns!(),
         " from tenon.uploads where tenant_id = $1 and id = $2 and expires_at > now()"
     ));
-    let found = found.bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
-    found.ok_or(Error::NotFound(EntityKind::Upload))
+    let found: Option<Upload> = found.bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
+    let found = found.ok_or(Error::NotFound(EntityKind::Upload))?;
+    found.check_reach(tx.actor())?;
+    Ok(found)
 }
 
 /// Counts a piece, if the upload still stands where it begins.

@@ -7,9 +7,9 @@ use chrono::Utc;
 use sqlx::{Connection, PgConnection};
 
 use crate::id::{TenantId, WebhookId};
-use crate::queue::{Acked, Acknowledge, Due, Settled, ack, is_about_data};
+use crate::queue::{Acked, Acknowledge, Due, Settled, TakenBack, ack, is_about_data};
 use crate::webhook::delivery::DeliverWebhook;
-use crate::webhook::sending::{self, Attempted, Finished};
+use crate::webhook::sending::{self, Attempted, Finished, Interrupted};
 
 /// What a handler says of a delivery. Handed over before it begins, so that a panic does not lose whose turn it was.
 #[derive(Clone, Debug)]
@@ -73,6 +73,7 @@ impl Turn {
             status: "failed",
             next: None,
             killed: true,
+            error: None,
         }
     }
 
@@ -83,8 +84,8 @@ impl Turn {
             Settled::Again { due, counted, error } => (Some(wait(due)), false, *counted, error.clone()),
             Settled::Killed { error, counted } => (None, true, *counted, Some(error.clone())),
         };
-        // A panic, a stop in the middle, the deaths of its workers: an attempt of which nothing is known but that it was made.
-        let interrupted = || Attempted {
+        // A panic, a stop in the middle: an attempt of which nothing is known but that it was made.
+        let interrupted = |error| Attempted {
             started_at: Utc::now(),
             duration: Duration::ZERO,
             outcome: "interrupted",
@@ -96,10 +97,11 @@ impl Turn {
         Finished {
             job_id: acked.job.id.to_string(),
             delivery: self.delivery.clone(),
-            attempt: attempt.or_else(|| (counted && verdict.is_none()).then(interrupted)),
+            attempt: attempt.or_else(|| (counted && verdict.is_none()).then(|| interrupted(error.clone()))),
             status: if killed { "failed" } else { verdict.map_or("pending", |verdict| verdict.status) },
             next,
             killed,
+            error,
         }
     }
 }
@@ -119,8 +121,23 @@ pub struct AcknowledgeDeliveries;
 impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
     type Record = Turn;
 
+    /// The attempts that its workers died over are listed already.
     fn given_up(&self, job: &DeliverWebhook) -> Option<Turn> {
-        Some(Turn::of(job.clone()))
+        let turn = Turn::of(job.clone());
+        turn.decided("failed");
+        Some(turn)
+    }
+
+    async fn taken_back(
+        &self,
+        connection: &mut PgConnection,
+        jobs: &[TakenBack<DeliverWebhook>],
+    ) -> Result<(), sqlx::Error> {
+        let interrupted = |job: &TakenBack<DeliverWebhook>| Interrupted {
+            delivery: job.args.clone(),
+            since: job.held_since,
+        };
+        sending::interrupt(connection, &jobs.iter().map(interrupted).collect::<Vec<_>>()).await
     }
 
     async fn acknowledge(

@@ -3,15 +3,22 @@
 //! The API refuses by it when a webhook is made, and the worker pins by it at every attempt: the URL is
 //! checked again, and a connection goes only to an address that [`AddressPolicy::admit`] let through. A
 //! host that is an address literal never reaches a resolver, so [`AddressPolicy::check`] covers those.
+//!
+//! What can never work is refused when it is given: see [`AddressPolicy::check_url`]. Whether a name resolves is no ground for that, and
+//! nobody is told whether it does not or leads to where nothing may be sent: see [`AddressPolicy::admit_name`].
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use url::{Host, Url};
 
+mod names;
 mod ranges;
+mod resolve;
+mod sent;
 mod stream;
 
+pub use resolve::LOOKUP_TIMEOUT;
 pub use stream::StreamTarget;
 
 /// Longest accepted URL in bytes, as given and as normalised.
@@ -37,8 +44,8 @@ pub enum AllowedPorts {
     Only(Vec<u16>),
 }
 
-/// Why an address was refused. The messages name no address that a lookup found, because a tenant must
-/// not learn from them what internal names resolve to.
+/// Why an address was refused. The messages say nothing of what a lookup found, because a tenant must not learn from them which names
+/// there are in the operator's network, nor what they resolve to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
     /// It does not parse, has no host, or contains white space or control characters.
@@ -47,6 +54,12 @@ pub enum Rejected {
     /// It is longer than [`MAX_URL_LENGTH`].
     #[error("longer than {MAX_URL_LENGTH} bytes")]
     UrlTooLong,
+    /// What would be requested is not what was written: this is.
+    #[error("would be read as {0}; write it like that")]
+    WouldBeRewritten(String),
+    /// It has a place for something that nobody puts there.
+    #[error("must not contain any of {{ }} < >; nothing is filled in")]
+    Placeholder,
     /// The scheme is not https.
     #[error("must begin with https://")]
     NotHttps,
@@ -62,12 +75,18 @@ pub enum Rejected {
     /// The port is not among the allowed ones.
     #[error("port {0} is not allowed")]
     PortNotAllowed(u16),
-    /// The host is, or resolves only to, addresses that are not public.
+    /// The host's name is none that the domain name system can have.
+    #[error("the host's name {0}")]
+    InvalidHostName(&'static str),
+    /// The host's name is of those that the public domain name system never has.
+    #[error("names that end in {0} are reserved, and not in the public DNS")]
+    ReservedName(&'static str),
+    /// The host is an address that is not public.
     #[error("the host has no public address")]
     PrivateAddress,
-    /// The host's name does not resolve; the reason is the resolver's.
-    #[error("the host's name does not resolve: {0}")]
-    DnsFailure(String),
+    /// The host's name does not resolve, or to addresses alone to which nothing may be sent.
+    #[error("the host's name does not resolve to a public address")]
+    DnsFailure,
 }
 
 impl Rejected {
@@ -76,13 +95,17 @@ impl Rejected {
         match self {
             Self::InvalidUrl => "invalid_url",
             Self::UrlTooLong => "url_too_long",
+            Self::WouldBeRewritten(_) => "would_be_rewritten",
+            Self::Placeholder => "placeholder_in_url",
             Self::NotHttps => "not_https",
             Self::NotTls => "not_tls",
             Self::CredentialsInUrl => "credentials_in_url",
             Self::FragmentInUrl => "fragment_in_url",
             Self::PortNotAllowed(_) => "port_not_allowed",
+            Self::InvalidHostName(_) => "invalid_host_name",
+            Self::ReservedName(_) => "reserved_name",
             Self::PrivateAddress => "private_address",
-            Self::DnsFailure(_) => "dns_failure",
+            Self::DnsFailure => "dns_failure",
         }
     }
 }
@@ -115,7 +138,8 @@ impl AddressPolicy {
         }
     }
 
-    /// Parses a URL that a tenant gave, and checks it without resolving its host.
+    /// Parses a URL that a tenant gave, and checks it without resolving its host. Besides what [`Self::check`] refuses it refuses what can
+    /// never work, and what would not be requested as it is written; so the text itself may be kept.
     pub fn check_url(&self, text: &str) -> Result<Url, Rejected> {
         if text.len() > MAX_URL_LENGTH {
             return Err(Rejected::UrlTooLong);
@@ -124,12 +148,19 @@ impl AddressPolicy {
         if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
             return Err(Rejected::InvalidUrl);
         }
+        if text.contains(['{', '}', '<', '>']) {
+            return Err(Rejected::Placeholder);
+        }
         let url = Url::parse(text).map_err(|_| Rejected::InvalidUrl)?;
         // Percent-encoding and punycode may have made it longer.
         if url.as_str().len() > MAX_URL_LENGTH {
             return Err(Rejected::UrlTooLong);
         }
         self.check(&url)?;
+        sent::check(text, &url)?;
+        if let Some(Host::Domain(name)) = url.host() {
+            self.check_name(name)?;
+        }
         Ok(url)
     }
 
@@ -152,7 +183,7 @@ impl AddressPolicy {
         }
         match url.host() {
             None | Some(Host::Domain("")) => Err(Rejected::InvalidUrl),
-            Some(Host::Domain(_)) => Ok(()),
+            Some(Host::Domain(name)) => self.check_localhost(name),
             Some(Host::Ipv4(address)) => self.check_ip(IpAddr::V4(address)),
             Some(Host::Ipv6(address)) => self.check_ip(IpAddr::V6(address)),
         }
@@ -181,23 +212,7 @@ impl AddressPolicy {
         match (admitted.is_empty(), any) {
             (false, _) => Ok(admitted),
             (true, true) => Err(Rejected::PrivateAddress),
-            (true, false) => Err(Rejected::DnsFailure("no address".to_owned())),
-        }
-    }
-
-    /// Resolves the host of a checked URL through the system's resolver and admits what it finds.
-    ///
-    /// For the API: a `DnsFailure` when a webhook is made is a warning, any other refusal is one.
-    pub async fn resolve(&self, url: &Url) -> Result<Vec<IpAddr>, Rejected> {
-        match url.host() {
-            None => Err(Rejected::InvalidUrl),
-            Some(Host::Ipv4(address)) => self.admit([IpAddr::V4(address)]),
-            Some(Host::Ipv6(address)) => self.admit([IpAddr::V6(address)]),
-            Some(Host::Domain(name)) => {
-                let found = tokio::net::lookup_host((name, 0)).await;
-                let found = found.map_err(|error| Rejected::DnsFailure(error.to_string()))?;
-                self.admit(found.map(|address| address.ip()))
-            }
+            (true, false) => Err(Rejected::DnsFailure),
         }
     }
 }

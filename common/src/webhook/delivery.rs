@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::job::{self, EncodedJob, Job, Queue};
 use crate::page::{Page, SortKey, Window};
+use crate::webhook::switching;
 
 /// Sends one event to one webhook. Holds ids only: body, address and secret are read when it is sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -171,6 +172,7 @@ pub async fn attempts(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId)
 
 /// Sends a delivery again, now, with the schedule from its beginning and the same `webhook-id`. Refused while it is pending.
 pub async fn resend(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> Result<Delivery> {
+    switching::beside_none(tx).await?;
     let endpoint = super::endpoint::get(tx, webhook).await?;
     let before = get(tx, webhook, event).await?;
     if !endpoint.active {
@@ -217,7 +219,8 @@ async fn enqueue(tx: &mut TenantTx<'_>, webhook: WebhookId, events: &[EventId]) 
     Ok(())
 }
 
-/// What is pending waits until the webhook is enabled; jobs that run meanwhile find it paused and end.
+/// What is pending waits until the webhook is enabled; jobs that run meanwhile find it paused and end. As `cancel` and `resume`, in a
+/// transaction that switches: [`switching::alone`].
 pub(crate) async fn pause(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<()> {
     set_pending(tx, webhook, "paused").await
 }
@@ -234,6 +237,17 @@ async fn set_pending(tx: &mut TenantTx<'_>, webhook: WebhookId, status: &str) ->
     Ok(())
 }
 
+/// All that waits for its turn is sent now: it waits because of an address that is not the webhook's any more.
+pub(crate) async fn hasten(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<()> {
+    let statement = "select tenon.hasten_deliveries($1, $2)";
+    let hastened: i64 =
+        sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(webhook).fetch_one(tx.conn()).await?;
+    if hastened > 0 {
+        tx.enqueued(DeliverWebhook::QUEUE);
+    }
+    Ok(())
+}
+
 /// What was paused is sent.
 pub(crate) async fn resume(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<()> {
     let statement = "update tenon.deliveries set status = 'pending', next_attempt_at = now()
@@ -246,6 +260,7 @@ pub(crate) async fn resume(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<
 /// What was paused while the tenant was deleted is sent, to the webhooks that are enabled. Nobody could answer for what has failed
 /// meanwhile: the time in which a failing webhook is disabled begins anew.
 pub async fn resume_all(tx: &mut TenantTx<'_>) -> Result<()> {
+    switching::alone(tx).await?;
     let statement =
         "update tenon.webhooks set failing_since = case when failing_since is null then null else now() end
                      where tenant_id = $1 and active and deleted_at is null returning id";

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::account::quota::{self, Quota};
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
 use crate::crm::rules;
@@ -16,10 +17,8 @@ use crate::page::{Page, SortKey, Window};
 use crate::secret::{MasterKey, Purpose};
 use crate::webhook::address::AddressPolicy;
 use crate::webhook::signature::Secret;
+use crate::webhook::switching::{self, NotGathered};
 use crate::wire;
-
-/// The most webhooks of a tenant.
-pub const MAX_WEBHOOKS: i64 = 50;
 
 /// A webhook, without its secret.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow)]
@@ -68,6 +67,15 @@ pub struct WebhookDraft {
     pub secret: Option<String>,
 }
 
+/// A webhook that was changed.
+#[derive(Debug)]
+pub struct Changed {
+    /// As it is now.
+    pub webhook: Webhook,
+    /// Where it is active again: what it did not gather meanwhile.
+    pub not_gathered: NotGathered,
+}
+
 struct Fields {
     url: String,
     events: Vec<String>,
@@ -77,7 +85,8 @@ struct Fields {
 }
 
 impl WebhookDraft {
-    fn check(self, policy: &AddressPolicy) -> Result<Fields> {
+    /// `kept` is the address that the webhook has already: it is not asked again whether one like it would be taken today.
+    fn check(self, policy: &AddressPolicy, kept: Option<&str>) -> Result<Fields> {
         let mut errors = Vec::new();
         if self.url.is_none() {
             errors.push(FieldError::new("url", "REQUIRED", "URL is required"));
@@ -118,11 +127,13 @@ impl WebhookDraft {
             return Err(Error::Invalid(errors));
         }
         let url = self.url.unwrap_or_default();
-        let url = policy.check_url(&url).map_err(|rejected| Error::AddressRejected {
-            reason: rejected.reason(),
-            message: rejected.to_string(),
-        })?;
-        Ok(Fields { url: url.to_string(), events, description, active: self.active.unwrap_or(true), secret })
+        if kept != Some(&url) {
+            policy.check_url(&url).map_err(|rejected| Error::AddressRejected {
+                reason: rejected.reason(),
+                message: rejected.to_string(),
+            })?;
+        }
+        Ok(Fields { url, events, description, active: self.active.unwrap_or(true), secret })
     }
 }
 
@@ -169,8 +180,9 @@ pub async fn create(
     policy: &AddressPolicy,
     master: &MasterKey,
 ) -> Result<(Webhook, Secret)> {
-    let fields = draft.check(policy)?;
-    refuse_too_many(tx).await?;
+    let fields = draft.check(policy, None)?;
+    switching::alone(tx).await?;
+    quota::claim(tx, Quota::Webhooks, 1).await?;
     let id = WebhookId::new();
     let secret = fields.secret.unwrap_or_else(Secret::generate);
     let statement = concat!(
@@ -192,16 +204,6 @@ pub async fn create(
         .await?;
     change::record(tx, &[webhook.change(EventType::WEBHOOK_CREATED, None)?]).await?;
     Ok((webhook, secret))
-}
-
-async fn refuse_too_many(tx: &mut TenantTx<'_>) -> Result<()> {
-    let count = "select count(*) from tenon.webhooks where tenant_id = $1 and deleted_at is null";
-    let count: i64 = sqlx::query_scalar(count).bind(tx.actor().tenant).fetch_one(tx.conn()).await?;
-    if count < MAX_WEBHOOKS {
-        Ok(())
-    } else {
-        Err(Error::state(format!("An organization has at most {MAX_WEBHOOKS} webhooks")))
-    }
 }
 
 /// The webhook.
@@ -243,8 +245,9 @@ pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Webhook
     Ok(Page::of(items, total, window))
 }
 
-/// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once; none keeps it. Enabling
-/// it begins with the events committed from then on; what is paused is sent again. Disabling pauses what is pending.
+/// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once; none keeps it. Whether it is
+/// active, and what it has subscribed to, counts for the events committed from then on. Enabling sends what is paused, disabling pauses
+/// what is pending. Another address gets at once what waits for the schedule or a pause of the one before.
 pub async fn update(
     tx: &mut TenantTx<'_>,
     id: WebhookId,
@@ -252,8 +255,37 @@ pub async fn update(
     policy: &AddressPolicy,
     master: &MasterKey,
     edit: impl FnOnce(WebhookDraft) -> WebhookDraft,
-) -> Result<Webhook> {
+) -> Result<Changed> {
+    switching::alone(tx).await?;
     let before = lock(tx, id, expected).await?;
+    change(tx, before, policy, master, edit).await
+}
+
+/// Enables a webhook: what is paused is sent, however it came to be. One that is active already is not changed.
+pub async fn enable(
+    tx: &mut TenantTx<'_>,
+    id: WebhookId,
+    policy: &AddressPolicy,
+    master: &MasterKey,
+) -> Result<Changed> {
+    switching::alone(tx).await?;
+    let before = lock(tx, id, None).await?;
+    if before.active {
+        super::delivery::resume(tx, id).await?;
+        return Ok(Changed { webhook: before, not_gathered: NotGathered::default() });
+    }
+    let edit = |draft: WebhookDraft| WebhookDraft { active: Some(true), ..draft };
+    change(tx, before, policy, master, edit).await
+}
+
+async fn change(
+    tx: &mut TenantTx<'_>,
+    before: Webhook,
+    policy: &AddressPolicy,
+    master: &MasterKey,
+    edit: impl FnOnce(WebhookDraft) -> WebhookDraft,
+) -> Result<Changed> {
+    let id = before.id;
     let draft = WebhookDraft {
         url: Some(before.url.clone()),
         events: Some(before.events.clone()),
@@ -261,7 +293,7 @@ pub async fn update(
         active: Some(before.active),
         secret: None,
     };
-    let fields = edit(draft).check(policy)?;
+    let fields = edit(draft).check(policy, Some(&before.url))?;
     let statement = concat!(
         "update tenon.webhooks set url = $3, events = $4, description = $5,
                 active_since = case when $6 and not active then pg_current_snapshot() else active_since end,
@@ -286,33 +318,23 @@ pub async fn update(
         .bind(tx.actor().principal.reference().to_string())
         .fetch_one(tx.conn())
         .await?;
+    let mut not_gathered = NotGathered::default();
     match (before.active, after.active) {
         (true, false) => super::delivery::pause(tx, id).await?,
-        (false, true) => super::delivery::resume(tx, id).await?,
+        (false, true) => {
+            not_gathered = switching::not_gathered(tx, id).await?;
+            super::delivery::resume(tx, id).await?;
+        }
+        (true, true) if before.url != after.url => super::delivery::hasten(tx, id).await?,
         _ => {}
     }
     change::record(tx, &[after.change(EventType::WEBHOOK_UPDATED, Some(&before))?]).await?;
-    Ok(after)
-}
-
-/// How many events happened while a webhook was disabled and were not gathered, counted to 10,001: what a replay would bring.
-pub async fn missed(tx: &mut TenantTx<'_>, id: WebhookId) -> Result<i64> {
-    let statement = "select count(*) from (
-                         select from tenon.webhooks w
-                         join tenon.events e on e.tenant_id = w.tenant_id and e.id >= tenon.first_event_id(w.disabled_at)
-                         where w.tenant_id = $1 and w.id = $2 and not w.active and w.events && array['*', e.type] and e.type = any ($3)
-                         limit 10001) missed";
-    let catalogue: Vec<_> = crate::event::CATALOGUE.iter().map(|event| event.name).collect();
-    Ok(sqlx::query_scalar(statement)
-        .bind(tx.actor().tenant)
-        .bind(id)
-        .bind(catalogue)
-        .fetch_one(tx.conn())
-        .await?)
+    Ok(Changed { webhook: after, not_gathered })
 }
 
 /// Deletes a webhook and cancels what is pending.
 pub async fn delete(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>) -> Result<Webhook> {
+    switching::alone(tx).await?;
     let before = lock(tx, id, expected).await?;
     let statement = concat!(
         "update tenon.webhooks set deleted_at = $3, active = false, version = version + 1, updated_at = $3, updated_by = $4

@@ -61,7 +61,8 @@ struct Match {
     body: String,
     webhook_id: WebhookId,
     url: String,
-    tenant_active: bool,
+    address_version: i64,
+    is_sent: bool,
     failing: bool,
     secret: Vec<u8>,
     previous_secret: Option<Vec<u8>>,
@@ -69,14 +70,15 @@ struct Match {
 }
 
 /// Makes the deliveries of the events and their jobs, writes the entries of the audit trail, and deletes the fan-out jobs that `worker`
-/// still holds. Done twice it makes nothing twice.
+/// still holds. Done twice it makes nothing twice. In a transaction of [`switching::write_beside_none`](crate::webhook::switching).
 pub async fn fan_out(
     tx: &mut TenantTx<'_>,
     worker: &str,
     injector: &Injector,
     waiting: &[Waiting],
 ) -> Result<FannedOut> {
-    let matches = matches(tx, worker, waiting).await?;
+    let (matches, paused): (Vec<_>, Vec<_>) =
+        matches(tx, worker, waiting).await?.into_iter().partition(|found| found.is_sent);
     let (held, events): (Vec<_>, Vec<_>) = waiting.iter().map(|w| (w.job.clone(), w.event)).unzip();
     let entries = audit::from_events(tx, worker, &held, &events).await?;
     let tenant = tx.actor().tenant;
@@ -92,7 +94,7 @@ pub async fn fan_out(
         jobs.push(job);
     }
     let reservation = injector.reserve(jobs);
-    let inserted = insert(tx, worker, waiting, &reservation, &sendings).await?;
+    let inserted = insert(tx, worker, waiting, &reservation, &sendings, &paused).await?;
     Ok(FannedOut { reservation, inserted, sendings, entries })
 }
 
@@ -109,7 +111,8 @@ impl Match {
             schedule_attempts: 0,
             job_id: Some(job.id.clone()),
             url: self.url,
-            active: self.tenant_active,
+            address_version: self.address_version,
+            active: true,
             deleted: false,
             failing: self.failing,
             secret: self.secret,
@@ -121,42 +124,47 @@ impl Match {
     }
 }
 
-/// The webhooks that subscribed to each event, and were there when it was committed. Only of jobs that `worker` holds.
+/// The webhooks that were active and subscribed to each event when it was committed. Only of jobs that `worker` holds. Nearly all events
+/// are of the webhook's present state; only for others are its earlier ones looked at.
 async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Result<Vec<Match>> {
     let (jobs, events): (Vec<_>, Vec<_>) = waiting.iter().map(|w| (w.job.clone(), w.event)).unzip();
-    let catalogue: Vec<_> = event::CATALOGUE.iter().map(|event| event.name).collect();
     let found = sqlx::query_as(
         "with held as materialized (
              select j.id from apalis.jobs j where j.id = any ($2) and j.lock_by = $4 for update
          )
-         select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id, h.url,
-                t.deleted_at is null as tenant_active, h.failing_since is not null as failing, h.secret,
+         select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id, h.url, h.address_version,
+                h.active and t.deleted_at is null as is_sent, h.failing_since is not null as failing, h.secret,
                 h.previous_secret, h.previous_secret_expires_at
          from unnest($2::text[], $3::uuid[]) as w (job, event_id)
          join held on held.id = w.job
          join tenon.events e on e.tenant_id = $1 and e.id = w.event_id
          join tenon.tenants t on t.id = $1
-         join tenon.webhooks h on h.tenant_id = $1 and h.active and h.deleted_at is null
-              and e.type = any ($5) and h.events && array['*', e.type]
-              and not pg_visible_in_snapshot(e.xid, h.active_since)",
+         join tenon.webhooks h on h.tenant_id = $1 and h.deleted_at is null and e.type = any ($5)
+              and case when not tenon.is_before(e.xid, h.state_since, h.state_by) then h.active and h.events && array['*', e.type]
+                       else exists (select from tenon.webhook_states s
+                                    where s.tenant_id = $1 and s.webhook_id = h.id and s.active and s.events && array['*', e.type]
+                                      and not tenon.is_before(e.xid, s.begun, s.begun_by) and tenon.is_before(e.xid, s.ended, s.ended_by))
+                  end",
     )
     .bind(tx.actor().tenant)
     .bind(jobs)
     .bind(events)
     .bind(worker)
-    .bind(catalogue)
+    .bind(event::subscribable())
     .fetch_all(tx.conn())
     .await?;
     Ok(found)
 }
 
-/// Writes deliveries, their jobs, and the end of the fan-out jobs in one statement; answers the ids of the jobs that are new.
+/// Writes deliveries, their jobs, those that wait for their webhook to be enabled, and the end of the fan-out jobs in one statement; answers
+/// the ids of the jobs that are new.
 async fn insert(
     tx: &mut TenantTx<'_>,
     worker: &str,
     waiting: &[Waiting],
     reservation: &Reservation,
     sendings: &[Sending],
+    paused: &[Match],
 ) -> Result<HashSet<String>> {
     let jobs: JobColumns = reservation.jobs().iter().cloned().collect();
     let webhooks: Vec<_> = sendings.iter().map(|sending| sending.webhook_id).collect();
@@ -183,6 +191,11 @@ async fn insert(
                     case when n.number <= $12 then $13 end, case when n.number <= $12 then now() end
              from new n join delivery using (job_id)
          ),
+         paused as (
+             insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, status)
+             select $1, p.*, 'paused' from unnest($15::uuid[], $16::uuid[], $17::uuid[], $18::text[]) as p
+             on conflict do nothing
+         ),
          finished as (
              delete from apalis.jobs j where j.id = any ($14) and j.lock_by = $2
          )
@@ -202,6 +215,10 @@ async fn insert(
     .bind(i64::try_from(reservation.claimed()).unwrap_or_default())
     .bind(reservation.worker())
     .bind(finished)
+    .bind(paused.iter().map(|paused| paused.webhook_id).collect::<Vec<_>>())
+    .bind(paused.iter().map(|paused| paused.event_id).collect::<Vec<_>>())
+    .bind(paused.iter().map(|_| DeliveryId::new()).collect::<Vec<_>>())
+    .bind(paused.iter().map(|paused| paused.event_type.as_str()).collect::<Vec<_>>())
     .fetch_all(tx.conn())
     .await?;
     Ok(inserted.into_iter().collect())

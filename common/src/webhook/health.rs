@@ -13,6 +13,7 @@ use crate::event::EventType;
 use crate::id::{TenantId, WebhookId};
 use crate::webhook::delivery;
 use crate::webhook::endpoint::{self, Webhook};
+use crate::webhook::switching;
 use crate::wire;
 
 /// When a webhook is disabled.
@@ -49,8 +50,8 @@ pub async fn review(db: &Db, rule: DisableRule) -> Result<u32> {
     let Some(after) = rule.after else { return Ok(0) };
     let mut disabled = 0;
     for (tenant, id) in failing(db, after / 2, rule.failures / 2).await? {
-        let review = async |tx: &mut TenantTx<'_>| review_one(tx, id, rule, after).await;
-        if db.write(&Actor::system(tenant), review).await? {
+        let review = || async move |tx: &mut TenantTx<'_>| review_one(tx, id, rule, after).await;
+        if db.write_again(&Actor::system(tenant), review).await? {
             disabled += 1;
         }
     }
@@ -81,6 +82,7 @@ async fn review_one(
     rule: DisableRule,
     after: Duration,
 ) -> Result<bool> {
+    switching::alone(tx).await?;
     let state: Option<Failing> = sqlx::query_as(
         "select failing_since, failures, warned, active from tenon.webhooks
          where tenant_id = $1 and id = $2 and deleted_at is null for no key update",
@@ -94,7 +96,7 @@ async fn review_one(
     };
     let percent = progress(since, failures, after, rule.failures);
     if percent >= 100 {
-        disable(tx, id, DisabledReason::Failing).await?;
+        switch_off(tx, id, DisabledReason::Failing).await?;
         return Ok(true);
     }
     let due = if percent >= 90 { 90 } else { 50 };
@@ -117,7 +119,17 @@ fn progress(since: DateTime<Utc>, failures: i32, after: Duration, at_failures: i
 }
 
 /// Disables a webhook: what is pending is paused. One that is disabled already stays as it is.
-pub async fn disable(tx: &mut TenantTx<'_>, id: WebhookId, reason: DisabledReason) -> Result<()> {
+pub async fn disable(db: &Db, tenant: TenantId, id: WebhookId, reason: DisabledReason) -> Result<()> {
+    let disable = || {
+        async move |tx: &mut TenantTx<'_>| {
+            switching::alone(tx).await?;
+            switch_off(tx, id, reason).await
+        }
+    };
+    db.write_again(&Actor::system(tenant), disable).await
+}
+
+async fn switch_off(tx: &mut TenantTx<'_>, id: WebhookId, reason: DisabledReason) -> Result<()> {
     let changed = sqlx::query(
         "update tenon.webhooks set active = false, disabled_reason = $3, disabled_at = now(), version = version + 1, updated_at = $4, updated_by = $5
          where tenant_id = $1 and id = $2 and active and deleted_at is null",

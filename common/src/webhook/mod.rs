@@ -12,4 +12,5 @@ pub mod schedule;
 pub mod sending;
 pub mod signature;
 pub mod stats;
+pub mod switching;
 pub mod testing;

@@ -1,4 +1,4 @@
-//! The end of deliveries that have ended.
+//! The end of deliveries that have ended, and of states of webhooks that are over.
 
 use chrono::TimeDelta;
 
@@ -10,4 +10,12 @@ pub async fn remove_old(db: &Db, older_than: TimeDelta, most: i32) -> Result<i64
     let mut connection = db.lookup().await?;
     let removed = sqlx::query_scalar("select tenon.remove_old_deliveries(make_interval(secs => $1), $2)");
     Ok(removed.bind(older_than.as_seconds_f64()).bind(most).fetch_one(&mut *connection).await?)
+}
+
+/// Removes states of webhooks that no fan-out and no count will ask for, a day after they ended at the earliest, at most so many; how many
+/// it removed. As the worker.
+pub async fn remove_old_states(db: &Db, most: i32) -> Result<i64> {
+    let mut connection = db.lookup().await?;
+    let removed = sqlx::query_scalar("select tenon.remove_old_webhook_states($1)");
+    Ok(removed.bind(most).fetch_one(&mut *connection).await?)
 }

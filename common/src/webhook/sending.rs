@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::db::Db;
+use crate::actor::Actor;
+use crate::db::{Db, TenantTx};
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::secret::MasterKey;
@@ -36,6 +37,8 @@ pub struct Sending {
     pub job_id: Option<String>,
     /// Where to.
     pub url: String,
+    /// Grows when the address changes and when the webhook is enabled: what was learned of the address before is worth nothing then.
+    pub address_version: i64,
     /// Whether the webhook is enabled, and its tenant not deleted.
     pub active: bool,
     /// Whether it is deleted.
@@ -78,13 +81,24 @@ pub async fn load(db: &Db, wanted: &[DeliverWebhook]) -> Result<Vec<Sending>> {
         events.push(wanted.event_id);
     }
     let mut connection = db.lookup().await?;
-    sqlx::query_as("select * from tenon.load_deliveries($1, $2, $3)")
+    sqlx::query_as("select * from tenon.read_deliveries($1, $2, $3)")
         .bind(tenants)
         .bind(webhooks)
         .bind(events)
         .fetch_all(&mut *connection)
         .await
         .map_err(Error::from)
+}
+
+/// Whether the webhook's address is still the one that was read, or was at least neither changed nor enabled since.
+pub async fn is_same_address(db: &Db, sending: &Sending) -> Result<bool> {
+    let statement = "select address_version from tenon.webhooks where tenant_id = $1 and id = $2";
+    let read = async |tx: &mut TenantTx<'_>| {
+        let query = sqlx::query_scalar(statement).bind(sending.tenant_id).bind(sending.webhook_id);
+        Ok(query.fetch_optional(tx.conn()).await?)
+    };
+    let version: Option<i64> = db.read(&Actor::system(sending.tenant_id), read).await?;
+    Ok(version.is_none_or(|version| version == sending.address_version))
 }
 
 /// The end of a job's turn.
@@ -102,6 +116,8 @@ pub struct Finished {
     pub next: Option<Duration>,
     /// Whether a job that ends is kept as `Killed`, for a person to look at.
     pub killed: bool,
+    /// What is wrong where there was no attempt.
+    pub error: Option<String>,
 }
 
 /// An attempt that has ended.
@@ -121,21 +137,49 @@ pub struct Attempted {
     pub response: Option<String>,
 }
 
-/// Writes attempts, the deliveries' state and the jobs' acknowledgement, of what `worker` still holds, in one statement. Answers
-/// how many jobs those were.
+/// Writes attempts, the deliveries' state and the jobs' acknowledgement, of what `worker` still holds, in one statement; in another one
+/// for what two jobs have done for the same delivery. Answers how many jobs those were.
 pub async fn finish(
     connection: &mut sqlx::PgConnection,
     worker: &str,
     finished: &[Finished],
 ) -> Result<i64, sqlx::Error> {
-    // Deliveries are locked in the order of their key, as everything locks them that changes more than one.
-    let mut sorted: Vec<&Finished> = finished.iter().collect();
-    sorted.sort_by_key(|finished| {
+    let mut held = 0;
+    for turns in each_delivery_once(finished) {
+        held += finish_each(&mut *connection, worker, &turns).await?;
+    }
+    Ok(held)
+}
+
+/// The turns in the order of their deliveries, in as many parts as it takes to have a delivery once in each: one, as a rule.
+fn each_delivery_once(finished: &[Finished]) -> Vec<Vec<&Finished>> {
+    let key = |finished: &Finished| {
         let DeliverWebhook { tenant_id, webhook_id, event_id } = &finished.delivery;
         (tenant_id.0, webhook_id.0, event_id.0)
-    });
+    };
+    let mut sorted: Vec<&Finished> = finished.iter().collect();
+    sorted.sort_by_key(|finished| key(finished));
+    let mut parts: Vec<Vec<&Finished>> = Vec::new();
+    let mut repeated = 0;
+    let mut before = None;
+    for finished in sorted {
+        repeated = if before == Some(key(finished)) { repeated + 1 } else { 0 };
+        before = Some(key(finished));
+        if parts.len() <= repeated {
+            parts.push(Vec::new());
+        }
+        parts[repeated].push(finished);
+    }
+    parts
+}
+
+async fn finish_each(
+    connection: &mut sqlx::PgConnection,
+    worker: &str,
+    finished: &[&Finished],
+) -> Result<i64, sqlx::Error> {
     let mut columns = Columns::default();
-    sorted.into_iter().for_each(|finished| columns.push(finished));
+    finished.iter().for_each(|finished| columns.push(finished));
     sqlx::query_scalar(
         "select tenon.finish_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
@@ -156,6 +200,38 @@ pub async fn finish(
     .bind(columns.killed)
     .fetch_one(connection)
     .await
+}
+
+/// A delivery whose worker died while it held its job.
+#[derive(Clone, Debug)]
+pub struct Interrupted {
+    /// Which.
+    pub delivery: DeliverWebhook,
+    /// Since when that worker held it.
+    pub since: DateTime<Utc>,
+}
+
+/// Lists an attempt for each: nobody knows whether the receiver got it.
+pub async fn interrupt(
+    connection: &mut sqlx::PgConnection,
+    interrupted: &[Interrupted],
+) -> Result<(), sqlx::Error> {
+    let (mut tenants, mut webhooks, mut events, mut since) = (vec![], vec![], vec![], vec![]);
+    for Interrupted { delivery, since: held_since } in interrupted {
+        tenants.push(delivery.tenant_id);
+        webhooks.push(delivery.webhook_id);
+        events.push(delivery.event_id);
+        since.push(*held_since);
+    }
+    sqlx::query("select tenon.interrupt_deliveries($1, $2, $3, $4, $5)")
+        .bind(tenants)
+        .bind(webhooks)
+        .bind(events)
+        .bind(since)
+        .bind("The worker died or lost its connection while it held the delivery; whether it was sent is not known")
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Notes what attempts say of their webhooks' health: tenant, webhook, and whether it succeeded.
@@ -208,10 +284,35 @@ impl Columns {
         self.duration_ms.push(attempt.map(|a| i32::try_from(a.duration.as_millis()).unwrap_or(i32::MAX)));
         self.outcomes.push(attempt.map(|a| a.outcome));
         self.status_codes.push(attempt.and_then(|a| a.status_code).map(i32::from));
-        self.errors.push(attempt.and_then(|a| a.error.clone()));
+        self.errors.push(attempt.map_or_else(|| finished.error.clone(), |a| a.error.clone()));
         self.responses.push(attempt.and_then(|a| a.response.clone()));
         self.statuses.push(finished.status);
         self.next.push(finished.next.map(|delay| delay.as_secs_f64()));
         self.killed.push(finished.killed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_jobs_did_for_one_delivery_is_written_one_after_the_other() {
+        let (tenant_id, webhook_id) = (TenantId::new(), WebhookId::new());
+        let [one, other] = [EventId::new(), EventId::new()];
+        let turn = |event_id| Finished {
+            job_id: String::new(),
+            delivery: DeliverWebhook { tenant_id, webhook_id, event_id },
+            attempt: None,
+            status: "pending",
+            next: None,
+            killed: false,
+            error: None,
+        };
+        let turns = [turn(other), turn(one), turn(other)];
+        let parts = each_delivery_once(&turns);
+        let events =
+            |part: &Vec<&Finished>| part.iter().map(|turn| turn.delivery.event_id).collect::<Vec<_>>();
+        assert_eq!(parts.iter().map(events).collect::<Vec<_>>(), [vec![one, other], vec![other]]);
     }
 }

@@ -48,8 +48,8 @@ pub async fn stats(tx: &mut TenantTx<'_>, webhook: WebhookId, since: DateTime<Ut
              where tenant_id = $1 and webhook_id = $2 and event_id >= tenon.first_event_id($3)
          ), a as (
              select count(*) as attempts, count(*) filter (where outcome = 'success') as succeeded,
-                    percentile_cont(0.5) within group (order by duration_ms) as duration_p50_ms,
-                    percentile_cont(0.95) within group (order by duration_ms) as duration_p95_ms
+                    percentile_cont(0.5) within group (order by duration_ms) filter (where outcome <> 'interrupted') as duration_p50_ms,
+                    percentile_cont(0.95) within group (order by duration_ms) filter (where outcome <> 'interrupted') as duration_p95_ms
              from tenon.delivery_attempts
              where tenant_id = $1 and webhook_id = $2 and event_id >= tenon.first_event_id($3)
          )

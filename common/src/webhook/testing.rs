@@ -136,6 +136,7 @@ pub async fn load(tx: &mut TenantTx<'_>, test: &TestWebhook) -> Result<Option<Se
         schedule_attempts: 0,
         job_id: None,
         url: row.url,
+        address_version: 1,
         active: true,
         deleted: false,
         failing: false,

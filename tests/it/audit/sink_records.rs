@@ -59,7 +59,7 @@ async fn what_is_wrong_with_a_sink_is_refused_field_by_field() {
     for number in 1..10 {
         sink(&admin, json!({"name": format!("N{number}"), "kind": "file"})).await;
     }
-    admin.post(SINKS, json!({"name": "Z", "kind": "file"})).await.refused(409, "STATE_CONFLICT");
+    admin.post(SINKS, json!({"name": "Z", "kind": "file"})).await.refused(429, "QUOTA_EXCEEDED");
     let kept = "select count(*) from tenon.audit_sinks where kind = 'http' and position('whsec'::bytea in secret) > 0";
     assert_eq!(number(&mut app.connect().await, kept).await, 0);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tenon_api::bulk::exports::Exports;
+use tenon_api::http::export::Exports;
 use tenon_tests::stack::{Stack, text};
 use tenon_tests::{Client, Cluster, Tenant, TestApp, TestDatabase, eventually, factory};
 

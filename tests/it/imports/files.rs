@@ -1,6 +1,7 @@
 //! What files can be, and what is refused at once.
 
 use serde_json::{Value, json};
+use tenon_tests::eventually;
 use tenon_tests::stack::{Stack, text};
 
 use super::{contacts, counts, ended, import, rows};
@@ -183,6 +184,15 @@ async fn what_only_all_of_a_file_says_ends_the_import() {
     let array = super::import(owner, json!({"object": "contacts"}), "[{\"name\":\"Ada\"}").await;
     assert_eq!((text(&array, "state"), text(&array, "failure")), ("failed", "MALFORMED_JSON"));
     assert_eq!(contacts(owner, "").await, Vec::<Value>::new());
+    let storage = stack.database.storage();
+    for refused in [&import, &header, &array] {
+        let key = format!("imports/{}/{}/file", text(refused, "tenantId"), text(refused, "id"));
+        eventually("the file is removed at once", async || match storage.size(&key).await {
+            Err(_) => Ok(()),
+            Ok(bytes) => Err(format!("{bytes} bytes of {key}")),
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

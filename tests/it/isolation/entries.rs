@@ -1,7 +1,11 @@
 //! The operations of the document: what each needs, and a body that fits. A new one is a line here; those that all resources have
 //! follow from `conventions`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
+use tenon_common::entity::EntityKind;
+use tenon_common::event::CATALOGUE;
 
 use crate::conventions::{ALL, Resource};
 
@@ -99,6 +103,7 @@ pub(super) fn entries() -> Vec<(String, Needs, Value)> {
         ("resend_delivery", Scope("webhooks:write"), Value::Null),
         ("list_changes", Scope("changes:read"), Value::Null),
         ("list_organizations", Credential, Value::Null),
+        ("create_organization", Credential, json!({"name": "New"})),
         ("get_organization", Scope("organizations:read"), Value::Null),
         ("replace_organization", Scope("organizations:write"), json!({"name": "A", "slug": "a-new-name"})),
         ("update_organization", Scope("organizations:write"), json!({"settings": {"a": 1}})),
@@ -117,6 +122,7 @@ pub(super) fn entries() -> Vec<(String, Needs, Value)> {
         ("list_api_keys", Scope("api-keys:manage"), Value::Null),
         ("create_api_key", Scope("api-keys:manage"), key.clone()),
         ("get_api_key", Scope("api-keys:manage"), Value::Null),
+        ("replace_api_key", Scope("api-keys:manage"), key.clone()),
         ("update_api_key", Scope("api-keys:manage"), key),
         ("revoke_api_key", Scope("api-keys:manage"), Value::Null),
         ("rotate_api_key", Scope("api-keys:manage"), json!({})),
@@ -124,6 +130,26 @@ pub(super) fn entries() -> Vec<(String, Needs, Value)> {
     ];
     let others = others.into_iter().map(|(id, needs, body)| (id.to_owned(), needs, body));
     others.chain(ALL.into_iter().flat_map(of_resource)).collect()
+}
+
+/// What an operation takes beside its own permission, with the body of its entry: it acts on contacts, or hands out all there is.
+pub(super) fn beside(id: &str) -> Vec<&'static str> {
+    match id {
+        "create_import" | "import_contacts" | "resume_import" => vec!["contacts:write"],
+        "revert_import" => vec!["contacts:write", "contacts:delete"],
+        "list_import_rows" | "list_import_errors" | "download_import_errors" => vec!["contacts:read"],
+        "create_export" | "download_export" => vec!["contacts:read"],
+        "create_webhook" | "update_webhook" | "get_delivery" | "resend_delivery" => vec!["contacts:read"],
+        // They are subscribed to all events.
+        "replace_webhook" | "enable_webhook" => readings(CATALOGUE.iter().map(|event| event.object)),
+        "create_audit_sink" | "replace_audit_sink" | "update_audit_sink" => readings(EntityKind::ALL),
+        _ => Vec::new(),
+    }
+}
+
+fn readings(kinds: impl IntoIterator<Item = EntityKind>) -> Vec<&'static str> {
+    let permissions = kinds.into_iter().flat_map(EntityKind::reading).map(|permission| permission.name());
+    permissions.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The operations that all resources have.

@@ -8,6 +8,7 @@ use tenon_tests::TestApp;
 
 use super::contract;
 use super::entries::Needs::{Credential, Nothing, Scope};
+use super::entries::beside;
 use super::operation::operations;
 use super::records::{key, key_with, records, snapshot};
 
@@ -112,12 +113,7 @@ async fn a_key_with_the_scope_is_enough() {
         let tenant = app.tenant(&operation.id.replace('_', "-")).await;
         let records = records(&app, &tenant).await;
         super::matrix::limit(&app, &tenant).await;
-        // An import and an export need the permission of what they are of too.
-        let scopes = match &operation.id {
-            id if id.contains("import") => vec![scope, "contacts:write"],
-            id if id.contains("export") => vec![scope, "contacts:read"],
-            _ => vec![scope],
-        };
+        let scopes: Vec<&str> = [scope].into_iter().chain(beside(&operation.id)).collect();
         let answer = operation.call(&app, &key_with(&tenant, &scopes).await, &records).await;
         contract::counted(&operation.id, &answer);
         // A key can be given and rotated by who holds its scopes: the entry's body asks for contacts:read.

@@ -3,6 +3,7 @@
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, raw_sql};
 use tenon_common::db::wall::{self, Violation};
+use tenon_common::tasks::Tasks;
 use tenon_common::{Db, operations, telemetry};
 use tenon_tests::app::connect;
 use tenon_tests::{Client, Cluster, TestDatabase};
@@ -13,7 +14,7 @@ async fn database() -> TestDatabase {
 
 /// A fresh answer of `/readyz`: a server of its own, which has believed nothing yet.
 async fn readyz(db: &Db) -> tenon_tests::Answer {
-    let probes = operations::Operations::new(db.clone(), telemetry::init_metrics());
+    let probes = operations::Operations::new(db.clone(), telemetry::init_metrics(), Tasks::default());
     probes.set_started();
     let listener = operations::bind("test", ([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let address = listener.local_addr().expect("an address");

@@ -89,7 +89,7 @@ async fn what_is_told_after_the_commit_is_heard_of_too() {
         }))
     })
     .await;
-    let wake = Wake::start(&bench.pool);
+    let wake = Wake::start(&bench.pool, &tenon_common::tasks::Tasks::default());
     for n in 0..100 {
         let mut tx = bench.pool.begin_with("BEGIN; SET LOCAL app.notify = 'off'").await.unwrap();
         tenon_common::job::enqueue(&mut tx, None, &Note { n }).await.unwrap();

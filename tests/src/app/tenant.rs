@@ -68,7 +68,7 @@ impl Tenant {
         let actor = Actor { principal: Principal::User(owner), role: Role::Admin, ..Actor::system(id) };
         let scopes = Some(vec!["*".to_owned()]);
         let draft = ApiKeyDraft { name: Some("Owner".to_owned()), scopes, ..ApiKeyDraft::default() };
-        let grantor = Grantor { role: Role::Admin, scopes: None };
+        let grantor = Grantor::of_role(Role::Admin);
         let create = async |tx: &mut TenantTx<'_>| api_key::create(tx, draft, Mode::Live, &grantor).await;
         let key = state.db.write(&actor, create).await;
         let (_, key) = key.unwrap_or_else(|error| panic!("the owner of {slug} gets no key: {error:?}"));

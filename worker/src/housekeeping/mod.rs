@@ -14,7 +14,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use tenon_common::Db;
 use tenon_common::storage::Storage;
+use tenon_common::tasks::Tasks;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 pub use run::{Outcome, Run, run};
 pub use task::{Batch, Task};
@@ -37,14 +39,24 @@ pub struct Means {
     pub storage: Storage,
 }
 
-/// Does the tasks, each now and every so often, for as long as it is polled.
-pub async fn keep(means: Means, tasks: Vec<Task>) {
+/// Does the tasks, each now and every so often, for as long as it is polled. Each is a task of the program too: what ends one of them ends
+/// no other.
+pub fn keep(means: Means, tasks: Vec<Task>, program: &Tasks) -> impl Future<Output = ()> + Send + use<> {
     run::describe(&tasks);
     let turns = Arc::new(Semaphore::new(AT_ONCE));
-    join_all(tasks.into_iter().map(|task| repeat(means.clone(), task, Arc::clone(&turns)))).await;
+    let repeated = tasks.into_iter().map(|task| {
+        let named = program.named(format!("housekeeping/{}", task.name));
+        let (means, task, turns) = (means.clone(), Arc::new(task), Arc::clone(&turns));
+        let begin = move || repeat(means.clone(), Arc::clone(&task), Arc::clone(&turns));
+        named.run(CancellationToken::new(), begin)
+    });
+    let repeated: Vec<_> = repeated.collect();
+    async move {
+        join_all(repeated).await;
+    }
 }
 
-async fn repeat(means: Means, task: Task, turns: Arc<Semaphore>) {
+async fn repeat(means: Means, task: Arc<Task>, turns: Arc<Semaphore>) {
     tokio::time::sleep(BEGIN_WITHIN.min(task.every).mul_f64(rand::random())).await;
     loop {
         let pause = match run(&means, &task, &turns).await.outcome {

@@ -57,6 +57,9 @@ pub fn of(cli: &Cli) -> Vec<Task> {
         Task::batches("deliveries", every, ROWS, move |at, most| async move {
             webhook::retention::remove_old(&at.db, keep.deliveries(), most).await
         }),
+        Task::batches("webhook-states", every, ROWS, |at, most| async move {
+            webhook::retention::remove_old_states(&at.db, most).await
+        }),
         Task::batches("exports", every, EXPORTS, |at, most| async move {
             export::job::remove_expired(&at.db, &at.storage, most).await.map(u64::cast_signed)
         }),

@@ -11,16 +11,18 @@ use tenon_common::webhook::acknowledge::Turn;
 use tenon_common::webhook::delivery::DeliverWebhook;
 use tenon_common::webhook::health::{self, DisabledReason};
 use tenon_common::webhook::sending::{self, Attempted, Sending};
-use tenon_common::{Actor, TenantTx};
 
 use crate::context::{Context, Target};
 use crate::webhook::breaker::Decision;
-use crate::webhook::concurrency::{Full, Wanted};
+use crate::webhook::concurrency::{Address, Full, Wanted};
 use crate::webhook::message::Attempt;
 use crate::webhook::{AttemptResult, Request};
 
 /// How long a delivery is put off for which its tenant, or this process, has no slot.
 const PUT_OFF: Duration = Duration::from_secs(1);
+
+/// A delivery that is to wait longer than this for a pause looks first whether the pause is still about its webhook's address.
+const LONG: Duration = Duration::from_secs(5);
 
 /// Sends.
 pub struct Deliver(pub Context);
@@ -90,19 +92,22 @@ fn unwanted(sending: &Sending, job: &str) -> Option<&'static str> {
 
 impl Deliver {
     async fn deliver(&self, sending: &Sending, turn: &Turn, traceparent: Option<&str>) -> Outcome {
-        if let Decision::SnoozeUntil(until) = self.0.breaker.may_send(sending.webhook_id.0) {
-            return Outcome::snooze(until.saturating_duration_since(Instant::now()));
+        let address = Address { webhook: sending.webhook_id.0, version: sending.address_version };
+        if let Decision::SnoozeUntil(until) = self.0.breaker.may_send(address) {
+            let wait = until.saturating_duration_since(Instant::now());
+            let read_anew = wait > LONG && !self.is_same_address(sending).await;
+            return Outcome::snooze(if read_anew { Duration::ZERO } else { wait });
         }
         let wanted = Wanted {
             tenant: sending.tenant_id.0,
-            webhook: sending.webhook_id.0,
+            address,
             max_concurrency: None,
             is_retry: sending.schedule_attempts > 0,
         };
         let slot = match self.0.turns.take(wanted).await {
             Ok(slot) => slot,
             Err(Full::Webhook) => {
-                let put_off = self.0.turns.come_back_in(sending.webhook_id.0);
+                let put_off = self.0.turns.come_back_in(address);
                 return Outcome::snooze(put_off.mul_f64(0.5 + rand::random::<f64>() / 2.0));
             }
             Err(Full::Tenant | Full::Process) => {
@@ -114,25 +119,32 @@ impl Deliver {
             Err(error) => return Outcome::kill(error),
         };
         let started_at = Utc::now();
-        let result = match send(&self.0, sending, &target, traceparent, self.0.timeout).await {
+        let mut result = match send(&self.0, sending, &target, traceparent, self.0.timeout).await {
             Ok(result) => result,
             Err(error) => return Outcome::kill(error),
         };
         slot.took(result.duration);
         drop(slot);
-        self.0.breaker.record(sending.webhook_id.0, &result);
+        self.0.breaker.record(address, &result);
+        if result.retry_after.is_some() && !self.is_same_address(sending).await {
+            result.retry_after = None;
+        }
         if result.disable_requested {
             self.disable(sending).await;
         }
         self.decide(sending, turn, started_at, &result)
     }
 
-    /// The receiver wants no more: the webhook is disabled, and what is pending for it is paused, this delivery too.
+    /// Whether what the address asks for still counts. Where the database does not say, it does.
+    async fn is_same_address(&self, sending: &Sending) -> bool {
+        sending::is_same_address(&self.0.db, sending).await.unwrap_or(true)
+    }
+
+    /// The receiver wants no more: the webhook is disabled, and what is pending for it is paused, this delivery too unless it has taken it.
     async fn disable(&self, sending: &Sending) {
-        let disable = async |tx: &mut TenantTx<'_>| {
-            health::disable(tx, sending.webhook_id, DisabledReason::ReceiverAsked).await
-        };
-        if let Err(error) = self.0.db.write(&Actor::system(sending.tenant_id), disable).await {
+        let Sending { tenant_id, webhook_id, .. } = *sending;
+        let asked = DisabledReason::ReceiverAsked;
+        if let Err(error) = health::disable(&self.0.db, tenant_id, webhook_id, asked).await {
             // The next attempt gets the same answer.
             tracing::warn!(%error, webhook_id = %sending.webhook_id, "a webhook could not be disabled");
         }

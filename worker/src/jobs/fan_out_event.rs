@@ -6,6 +6,7 @@ use std::time::Duration;
 use tenon_common::change::FanOutEvent;
 use tenon_common::queue::{BatchHandler, Claimed, Outcome};
 use tenon_common::webhook::fan_out::{self, Waiting};
+use tenon_common::webhook::switching;
 use tenon_common::{Actor, Error, TenantTx};
 
 use crate::context::Context;
@@ -81,7 +82,7 @@ impl FanOut {
         let work = async |tx: &mut TenantTx<'_>| {
             fan_out::fan_out(tx, &first.job.worker, &self.0.injector, &waiting).await
         };
-        let made = self.0.db.write(&actor, work).await?;
+        let made = switching::write_beside_none(&self.0.db, &actor, work).await?;
         for sending in made.claimed() {
             self.0.fresh.put(Arc::new(sending.clone()));
         }

@@ -175,10 +175,14 @@ async fn ended(context: &Context, tenant: TenantId, import: ImportId, done: Resu
         }
     };
     let fail = async |tx: &mut TenantTx<'_>| import::fail(tx, import, code, &message).await;
-    match context.db.write(&Actor::system(tenant), fail).await {
-        Ok(()) => Outcome::Done,
-        Err(error) => Outcome::retry(error),
+    if let Err(error) = context.db.write(&Actor::system(tenant), fail).await {
+        return Outcome::retry(error);
     }
+    if let Err(error) = import::leftovers::remove_refused(&context.db, &context.storage, tenant, import).await
+    {
+        tracing::warn!(%error, import_id = %import, "the file of a refused import could not be removed; will be once its time is over");
+    }
+    Outcome::Done
 }
 
 /// Whether it is the database or the storage that is away or slow, and not the import.

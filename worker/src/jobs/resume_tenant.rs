@@ -12,8 +12,8 @@ pub struct Resume(pub Context);
 
 impl Handler<ResumeTenant> for Resume {
     async fn run(&self, job: Claimed<ResumeTenant>) -> Outcome {
-        let resume = async |tx: &mut TenantTx<'_>| delivery::resume_all(tx).await;
-        match self.0.db.write(&Actor::system(job.args.tenant_id), resume).await {
+        let resume = || async |tx: &mut TenantTx<'_>| delivery::resume_all(tx).await;
+        match self.0.db.write_again(&Actor::system(job.args.tenant_id), resume).await {
             Ok(()) => Outcome::Done,
             Err(error) => Outcome::retry(error),
         }

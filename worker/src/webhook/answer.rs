@@ -1,4 +1,4 @@
-//! What is taken from a receiver's answer: its status, three headers, and a little of its body.
+//! What is taken from a receiver's answer: its status, two headers where they are there, and a little of its body. The status decides.
 
 use std::time::Duration;
 
@@ -7,11 +7,15 @@ use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use reqwest::Response;
 
+use super::http_date;
 use super::result::{AttemptResult, Outcome};
 
 /// Bytes of a body that are read so that the connection can be used again. A longer one is dropped with
 /// its connection.
 const READ_AT_MOST: usize = 64 * 1024;
+/// How long a body is read, within the attempt's deadline: what has not ended by then is dropped with its connection, so that an answer
+/// without an end keeps nobody's turn.
+pub(super) const READ_FOR: Duration = Duration::from_secs(1);
 /// Bytes of a body that are kept.
 const EXCERPT: usize = 1024;
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,31 +44,29 @@ fn explain(status: u16) -> String {
     }
 }
 
-/// Seconds, or a date as HTTP writes it. One that is over means now.
+/// Seconds, or a date in any of the forms of HTTP. One that is over means now.
 fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         // Too many digits for a number are a long time.
         text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
-        let date = DateTime::parse_from_rfc2822(text).ok()?;
-        (date.to_utc() - now).to_std().unwrap_or_default()
+        (http_date::parse(text, now)? - now).to_std().unwrap_or_default()
     };
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
-/// Reads the body to its end, or until it has been more than [`READ_AT_MOST`]. What is kept of it is in
-/// `excerpt` even if this fails or is dropped half-way.
-pub(super) async fn read(mut response: Response, excerpt: &mut Vec<u8>) -> Result<(), reqwest::Error> {
+/// Reads the body to its end, until it breaks off, or until it has been more than [`READ_AT_MOST`]. What is kept of it is in `excerpt`
+/// even if this is dropped half-way.
+pub(super) async fn read(mut response: Response, excerpt: &mut Vec<u8>) {
     let mut read = 0;
     while read <= READ_AT_MOST
-        && let Some(chunk) = response.chunk().await?
+        && let Ok(Some(chunk)) = response.chunk().await
     {
         read += chunk.len();
         let wanted = (EXCERPT - excerpt.len()).min(chunk.len());
         excerpt.extend_from_slice(&chunk[..wanted]);
     }
-    Ok(())
 }
 
 /// The excerpt as text that PostgreSQL can keep.
@@ -93,11 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_in_both_forms() {
+    fn retry_after_in_seconds_and_in_dates_of_all_forms() {
         assert_eq!(waits(429, "7"), Some(7));
         assert_eq!(waits(503, " 120 "), Some(120));
         assert_eq!(waits(503, "Sun, 02 Nov 2025 10:01:30 GMT"), Some(90));
+        assert_eq!(waits(503, "Sunday, 02-Nov-25 10:01:30 GMT"), Some(90));
+        assert_eq!(waits(503, "Sun Nov  2 10:01:30 2025"), Some(90));
         assert_eq!(waits(503, "Sun, 02 Nov 2025 09:00:00 GMT"), Some(0));
+        assert_eq!(waits(503, "Saturday, 02-Nov-85 09:00:00 GMT"), Some(0));
         assert_eq!(waits(503, "Sun, 01 Nov 2026 10:00:00 GMT"), Some(86_400));
         assert_eq!(waits(502, "999999"), Some(86_400));
         assert_eq!(waits(504, "99999999999999999999999"), Some(86_400));

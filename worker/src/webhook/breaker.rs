@@ -4,6 +4,8 @@
 //! as a probe, and the pause grows with every probe that fails. An answer with `Retry-After` pauses at
 //! once, for as long as it says. Deliveries that meet a pause are put off, uncounted. Whether a webhook is
 //! disabled is not decided here: that is durable, and this is not.
+//!
+//! All of it is about an address: the first delivery that was read with a later version of it finds nothing remembered, in each process.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::concurrency::Address;
 use super::result::AttemptResult;
 
 /// When to pause, and for how long.
@@ -72,6 +75,8 @@ pub struct Breaker {
 
 #[derive(Debug)]
 struct Webhook {
+    /// Of the address that this is known of.
+    version: i64,
     state: State,
     /// Pauses in a row; with each the next one grows.
     pauses: u32,
@@ -93,19 +98,14 @@ impl Breaker {
         Self { settings, webhooks: Mutex::default() }
     }
 
-    /// Whether a delivery to the webhook may be sent now. The first `Go` after a pause is the probe.
-    pub fn may_send(&self, webhook: Uuid) -> Decision {
-        self.may_send_at(webhook, Instant::now())
+    /// Whether a delivery to the address may be sent now. The first `Go` after a pause is the probe.
+    pub fn may_send(&self, address: Address) -> Decision {
+        self.may_send_at(address, Instant::now())
     }
 
-    /// Learns from a finished attempt.
-    pub fn record(&self, webhook: Uuid, result: &AttemptResult) {
-        self.record_at(webhook, result, Instant::now());
-    }
-
-    /// Forgets what is known of the webhook: it was changed or enabled.
-    pub fn forget(&self, webhook: Uuid) {
-        self.lock().remove(&webhook);
+    /// Learns from a finished attempt; nothing, if the webhook has another address by now.
+    pub fn record(&self, address: Address, result: &AttemptResult) {
+        self.record_at(address, result, Instant::now());
     }
 
     /// How many webhooks are paused.
@@ -113,9 +113,15 @@ impl Breaker {
         self.lock().values().filter(|webhook| !matches!(webhook.state, State::Closed { .. })).count()
     }
 
-    fn may_send_at(&self, webhook: Uuid, now: Instant) -> Decision {
+    fn may_send_at(&self, address: Address, now: Instant) -> Decision {
         let mut webhooks = self.lock();
-        let Some(webhook) = webhooks.get_mut(&webhook) else { return Decision::Go };
+        let Some(webhook) = webhooks.get_mut(&address.webhook) else { return Decision::Go };
+        if webhook.version != address.version {
+            if webhook.version < address.version {
+                webhooks.remove(&address.webhook);
+            }
+            return Decision::Go;
+        }
         match webhook.state {
             State::Closed { .. } => Decision::Go,
             State::Paused { until } if now < until => webhook.put_off(until),
@@ -129,8 +135,14 @@ impl Breaker {
         }
     }
 
-    fn record_at(&self, id: Uuid, result: &AttemptResult, now: Instant) {
+    fn record_at(&self, address: Address, result: &AttemptResult, now: Instant) {
+        let id = address.webhook;
         let mut webhooks = self.lock();
+        match webhooks.get(&id).map(|webhook| webhook.version) {
+            Some(version) if version > address.version => return,
+            Some(version) if version < address.version => drop(webhooks.remove(&id)),
+            _ => {}
+        }
         if !result.receiver_is_unwell() {
             // It answered, if only to refuse this message.
             webhooks.remove(&id);
@@ -139,7 +151,7 @@ impl Breaker {
         if !webhooks.contains_key(&id) && !self.has_room(&mut webhooks, now) {
             return;
         }
-        let webhook = webhooks.entry(id).or_insert_with(|| Webhook::new(now));
+        let webhook = webhooks.entry(id).or_insert_with(|| Webhook::new(address.version, now));
         let asked = result.retry_after.unwrap_or_default().min(self.settings.longest_retry_after);
         match webhook.state {
             State::Closed { failures } if failures + 1 < self.settings.failures && asked.is_zero() => {
@@ -180,8 +192,8 @@ impl Breaker {
 }
 
 impl Webhook {
-    fn new(now: Instant) -> Self {
-        Self { state: State::Closed { failures: 0 }, pauses: 0, put_off: 0, changed: now }
+    fn new(version: i64, now: Instant) -> Self {
+        Self { version, state: State::Closed { failures: 0 }, pauses: 0, put_off: 0, changed: now }
     }
 
     fn enter(&mut self, state: State, now: Instant) {

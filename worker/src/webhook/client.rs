@@ -16,6 +16,8 @@ const IDLE_PER_HOST: usize = 128;
 /// Shorter than a minute, after which many load balancers close; servers that close sooner (Node: 5 s) are
 /// noticed when they do.
 const IDLE_FOR: Duration = Duration::from_secs(30);
+/// Headers of an answer, which are counted by nobody who writes a receiver. All of them together may be 400 KiB, the client's own bound.
+const MAX_HEADERS: usize = 1024;
 
 /// What an operator may change about the client.
 #[derive(Clone)]
@@ -58,6 +60,11 @@ impl Sender {
             // HTTP/2 would put all tenants that share a host on one connection: a request that hangs there
             // takes a stream from the others, and an answer too long to read cannot be dropped by closing.
             .http1_only()
+            // Nothing depends on the headers of an answer: a receiver that writes them badly has taken the event all the same.
+            .http1_max_headers(MAX_HEADERS)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .pool_idle_timeout(IDLE_FOR)
             .build()?;

@@ -29,13 +29,23 @@ impl Default for Limits {
     }
 }
 
+/// A webhook's address. Whatever is learned of one is not held against the next, nor against the same one after the webhook was disabled
+/// and enabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// Whose it is.
+    pub webhook: Uuid,
+    /// Grows when the address changes and when the webhook is enabled.
+    pub version: i64,
+}
+
 /// A delivery that wants to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
     /// Whose it is.
     pub tenant: Uuid,
     /// Where it goes.
-    pub webhook: Uuid,
+    pub address: Address,
     /// The webhook's own `maxConcurrency`.
     pub max_concurrency: Option<u32>,
     /// Whether it was attempted before.
@@ -64,7 +74,7 @@ pub struct Slots {
 struct Taken {
     total: Count,
     tenants: HashMap<Uuid, Count>,
-    webhooks: HashMap<Uuid, Count>,
+    addresses: HashMap<Address, Count>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,7 +103,7 @@ impl Slots {
         let mut guard = lock(&self.taken);
         let taken = &mut *guard;
         let (tenant, webhook) =
-            (count(&taken.tenants, wanted.tenant), count(&taken.webhooks, wanted.webhook));
+            (count(&taken.tenants, wanted.tenant), count(&taken.addresses, wanted.address));
         // A webhook's slots are the same to retries: the receiver is the same.
         if webhook.all >= per_webhook {
             return Err(Full::Webhook);
@@ -106,7 +116,7 @@ impl Slots {
         }
         taken.total.add(wanted.is_retry);
         taken.tenants.entry(wanted.tenant).or_default().add(wanted.is_retry);
-        taken.webhooks.entry(wanted.webhook).or_default().add(wanted.is_retry);
+        taken.addresses.entry(wanted.address).or_default().add(wanted.is_retry);
         drop(guard);
         Ok(Permit { taken: self.taken.clone(), wanted })
     }
@@ -116,9 +126,9 @@ impl Slots {
         lock(&self.taken).total.all
     }
 
-    /// How many are in flight to this webhook.
-    pub fn in_flight_to(&self, webhook: Uuid) -> u32 {
-        count(&lock(&self.taken).webhooks, webhook).all
+    /// How many are in flight to this address.
+    pub fn in_flight_to(&self, address: Address) -> u32 {
+        count(&lock(&self.taken).addresses, address).all
     }
 }
 
@@ -127,7 +137,7 @@ impl Drop for Permit {
         let mut taken = lock(&self.taken);
         taken.total.subtract(self.wanted.is_retry);
         give_back(&mut taken.tenants, self.wanted.tenant, self.wanted.is_retry);
-        give_back(&mut taken.webhooks, self.wanted.webhook, self.wanted.is_retry);
+        give_back(&mut taken.addresses, self.wanted.address, self.wanted.is_retry);
     }
 }
 
@@ -172,10 +182,14 @@ mod tests {
 
     use super::*;
 
+    fn address(webhook: u128) -> Address {
+        Address { webhook: Uuid::from_u128(webhook), version: 1 }
+    }
+
     fn to(tenant: u128, webhook: u128) -> Wanted {
         Wanted {
             tenant: Uuid::from_u128(tenant),
-            webhook: Uuid::from_u128(webhook),
+            address: address(webhook),
             max_concurrency: None,
             is_retry: false,
         }
@@ -191,7 +205,7 @@ mod tests {
         let _held = [slots.try_acquire(to(1, 1)).expect("free"), slots.try_acquire(to(1, 1)).expect("free")];
         assert_eq!(slots.try_acquire(to(1, 1)).expect_err("full"), Full::Webhook);
         let _other = slots.try_acquire(to(1, 2)).expect("another webhook");
-        assert_eq!((slots.in_flight(), slots.in_flight_to(Uuid::from_u128(1))), (3, 2));
+        assert_eq!((slots.in_flight(), slots.in_flight_to(address(1))), (3, 2));
     }
 
     #[test]
@@ -200,6 +214,15 @@ mod tests {
         let _held = [slots.try_acquire(to(1, 1)).expect("free"), slots.try_acquire(to(1, 2)).expect("free")];
         assert_eq!(slots.try_acquire(to(1, 3)).expect_err("full"), Full::Tenant);
         let _other = slots.try_acquire(to(2, 4)).expect("another tenant");
+    }
+
+    #[test]
+    fn an_address_that_hangs_holds_up_no_deliveries_to_the_next() {
+        let slots = slots(100, 100, 1);
+        let _hangs = slots.try_acquire(to(1, 1)).expect("free");
+        assert_eq!(slots.try_acquire(to(1, 1)).expect_err("full"), Full::Webhook);
+        let next = Wanted { address: Address { version: 2, ..address(1) }, ..to(1, 1) };
+        let _sent = slots.try_acquire(next).expect("another address");
     }
 
     #[test]
@@ -239,13 +262,13 @@ mod tests {
                 }
                 prop_assert_eq!(slots.in_flight() as usize, held.len());
                 prop_assert!(held.len() <= 6);
-                let to_webhook = held.iter().filter(|permit| permit.wanted.webhook == Uuid::from_u128(webhook)).count();
+                let to_webhook = held.iter().filter(|permit| permit.wanted.address == address(webhook)).count();
                 let of_tenant = held.iter().filter(|permit| permit.wanted.tenant == Uuid::from_u128(tenant)).count();
                 prop_assert!(to_webhook <= 2 && of_tenant <= 4);
             }
             drop(held);
             let taken = lock(&slots.taken);
-            prop_assert!(taken.webhooks.is_empty() && taken.tenants.is_empty() && taken.total.all == 0);
+            prop_assert!(taken.addresses.is_empty() && taken.tenants.is_empty() && taken.total.all == 0);
         }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn explain(error: &reqwest::Error) -> (Outcome, String) {
 /// What the address guard refused, in the same terms.
 pub(super) fn refused(rejected: &Rejected) -> (Outcome, String) {
     let outcome = match rejected {
-        Rejected::DnsFailure(_) => Outcome::Dns,
+        Rejected::DnsFailure => Outcome::Dns,
         _ => Outcome::SsrfBlocked,
     };
     (outcome, rejected.to_string())

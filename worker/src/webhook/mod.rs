@@ -16,6 +16,7 @@ pub mod turns;
 mod answer;
 mod client;
 mod failure;
+mod http_date;
 mod resolve;
 mod result;
 mod reuse;

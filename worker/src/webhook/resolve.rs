@@ -19,8 +19,6 @@ pub type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr
 /// anyone moves a host. An address is checked each time it is handed out, so this opens nothing.
 const KEEP: Duration = Duration::from_secs(5);
 const KEEP_AT_MOST: u64 = 10_000;
-/// Less than the time for a connection, so that a silent name server counts as that.
-const TIMEOUT: Duration = Duration::from_secs(4);
 /// Each lookup holds a thread of the runtime's blocking pool (512) until the system gives up on it.
 const AT_ONCE: usize = 128;
 
@@ -39,28 +37,25 @@ impl Resolver {
         Self { policy, lookup, found, slots: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
+    /// Fails as if no name server knew it where it resolves to addresses alone to which nothing may be sent.
     async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Rejected> {
-        // Connections that want the same name at the same time share one lookup.
-        let found = self.found.try_get_with_by_ref(name, self.look_up(name.to_owned())).await;
-        self.policy.admit(found.map_err(Arc::unwrap_or_clone)?.iter().copied())
+        let lookup = async {
+            // Connections that want the same name at the same time share one lookup.
+            let found = self.found.try_get_with_by_ref(name, self.look_up(name.to_owned())).await;
+            found.map(|found| found.to_vec()).map_err(|error| io::Error::other(error.to_string()))
+        };
+        self.policy.admit_name(name, lookup).await
     }
 
-    async fn look_up(&self, name: String) -> Result<Arc<[IpAddr]>, Rejected> {
-        let (lookup, slots) = (self.lookup.clone(), self.slots.clone());
-        let looked_up = async {
-            let slot = slots.acquire_owned().await.map_err(io::Error::other)?;
-            // A task of its own, because the slot stays taken as long as the thread, whoever still waits.
-            let task = tokio::spawn(async move {
-                let _slot = slot;
-                lookup(name).await
-            });
-            task.await.map_err(io::Error::other)?
-        };
-        match tokio::time::timeout(TIMEOUT, looked_up).await {
-            Ok(Ok(found)) => Ok(found.into()),
-            Ok(Err(error)) => Err(Rejected::DnsFailure(error.to_string())),
-            Err(_) => Err(Rejected::DnsFailure(format!("no answer within {} s", TIMEOUT.as_secs()))),
-        }
+    async fn look_up(&self, name: String) -> io::Result<Arc<[IpAddr]>> {
+        let slot = self.slots.clone().acquire_owned().await.map_err(io::Error::other)?;
+        let lookup = self.lookup.clone();
+        // A task of its own, because the slot stays taken as long as the thread, whoever still waits.
+        let task = tokio::spawn(async move {
+            let _slot = slot;
+            lookup(name).await
+        });
+        Ok(task.await.map_err(io::Error::other)??.into())
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The outcome of an attempt, in the words of `tenon_webhook_attempts_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// A 2xx, read to its end (or to the limit of what is read) within the deadline.
+    /// The head of a 2xx came within the deadline, whatever became of its body.
     Success,
     /// A redirection; it is never followed.
     Http3xx,
@@ -13,15 +13,15 @@ pub enum Outcome {
     Http4xx,
     /// A 5xx, or a status that is none of the others.
     Http5xx,
-    /// The deadline passed before the answer ended.
+    /// The deadline passed before the head of an answer had come.
     Timeout,
-    /// No connection, or no intact HTTP answer on it.
+    /// No connection, or nothing on it that is the head of an HTTP answer.
     Connect,
-    /// The name does not resolve.
+    /// The name does not resolve, or to addresses alone that the address guard refuses: nobody is to find out which names there are inside.
     Dns,
     /// The TLS handshake failed: most often the certificate.
     Tls,
-    /// The address guard refused the URL or every address of the host.
+    /// The address guard refused the URL as it is written.
     SsrfBlocked,
 }
 
@@ -57,7 +57,7 @@ impl Outcome {
 pub struct AttemptResult {
     /// What it counts as.
     pub outcome: Outcome,
-    /// The status of the answer, where one came; a `Timeout` or `Connect` may have one too.
+    /// The status of the answer, where one came.
     pub status: Option<u16>,
     /// From the start of `send` to its end.
     pub duration: Duration,

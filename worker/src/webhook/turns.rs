@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
-use super::concurrency::{Full, Permit, Slots, Wanted};
+use super::concurrency::{Address, Full, Permit, Slots, Wanted};
 
 /// How long a delivery waits for its turn at most.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -26,10 +25,10 @@ const LATE: Duration = Duration::from_secs(2);
 pub struct Turns {
     slots: Slots,
     per_webhook: u32,
-    lines: Cache<Uuid, Arc<Line>>,
+    lines: Cache<Address, Arc<Line>>,
 }
 
-/// Those who wait for one webhook.
+/// Those who wait for one webhook, at one address.
 #[derive(Debug)]
 struct Line {
     freed: Notify,
@@ -61,7 +60,7 @@ impl Turns {
 
     /// Waits for a turn, or says that it is not worth waiting.
     pub async fn take(&self, wanted: Wanted) -> Result<Turn, Full> {
-        let line = self.lines.get_with(wanted.webhook, Arc::default);
+        let line = self.lines.get_with(wanted.address, Arc::default);
         match self.slots.try_acquire(wanted) {
             Ok(permit) => return Ok(Turn { permit: Some(permit), line }),
             Err(Full::Webhook) if line.waiting.load(Ordering::Relaxed) < self.worth_waiting(&line) => {}
@@ -87,8 +86,8 @@ impl Turns {
     }
 
     /// When a delivery should come back that did not get its webhook's turn: after a few answers of it, at most two seconds.
-    pub fn come_back_in(&self, webhook: Uuid) -> Duration {
-        let line = self.lines.get_with(webhook, Arc::default);
+    pub fn come_back_in(&self, address: Address) -> Duration {
+        let line = self.lines.get_with(address, Arc::default);
         let typical = Duration::from_micros(line.typical_us.load(Ordering::Relaxed).into());
         (typical * 4).clamp(SOON, LATE)
     }
@@ -151,12 +150,14 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::super::concurrency::Limits;
     use super::*;
 
     fn wanted(webhook: u128) -> Wanted {
-        let (tenant, webhook) = (Uuid::from_u128(1), Uuid::from_u128(webhook));
-        Wanted { tenant, webhook, max_concurrency: None, is_retry: false }
+        let address = Address { webhook: Uuid::from_u128(webhook), version: 1 };
+        Wanted { tenant: Uuid::from_u128(1), address, max_concurrency: None, is_retry: false }
     }
 
     fn turns() -> Turns {
@@ -184,8 +185,8 @@ mod tests {
         assert_eq!(turns.worth_waiting(&first.line), 1, "one that has answered nothing is known to be slow");
         first.took(Duration::from_secs(30));
         assert_eq!(turns.worth_waiting(&first.line), 0);
-        assert_eq!(turns.come_back_in(wanted(7).webhook), LATE);
-        assert_eq!(turns.come_back_in(wanted(9).webhook), SOON, "nothing is known of it");
+        assert_eq!(turns.come_back_in(wanted(7).address), LATE);
+        assert_eq!(turns.come_back_in(wanted(9).address), SOON, "nothing is known of it");
         assert!(turns.take(wanted(8)).await.is_ok(), "another webhook is not held up");
     }
 }

@@ -12,11 +12,12 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registr
 use poem_openapi::types::Type;
 use tenon_common::audit::AuditEntry;
 use tenon_common::audit::read::{self, AuditFilter};
-use tenon_common::{Actor, Result, TenantTx};
+use tenon_common::{Result, TenantTx};
 use uuid::Uuid;
 
-use super::AuditEventBody;
 use crate::app::App;
+use crate::http::caller::Identity;
+use crate::shown::audit_event::AuditEventBody;
 
 /// Entries that are read at once.
 const PART: usize = 1_000;
@@ -57,15 +58,15 @@ enum Next {
 
 /// The entries, part by part: nothing is held while the client reads. The first part is read before anything is answered, so that what is
 /// wrong is refused.
-pub(super) async fn export(app: Arc<App>, actor: Actor, filter: AuditFilter) -> Result<ExportedEvents> {
-    let first = part(&app, &actor, &filter, None).await?;
+pub(super) async fn export(app: Arc<App>, caller: Identity, filter: AuditFilter) -> Result<ExportedEvents> {
+    let first = part(&app, &caller, &filter, None).await?;
     let rest = stream::try_unfold(first.1, move |next| {
-        let (app, actor, filter) = (app.clone(), actor.clone(), filter.clone());
+        let (app, caller, filter) = (app.clone(), caller.clone(), filter.clone());
         async move {
             match next {
                 Next::Nothing => Ok(None),
                 Next::Before(before) => {
-                    part(&app, &actor, &filter, before).await.map(Some).map_err(io::Error::other)
+                    part(&app, &caller, &filter, before).await.map(Some).map_err(io::Error::other)
                 }
             }
         }
@@ -77,17 +78,22 @@ pub(super) async fn export(app: Arc<App>, actor: Actor, filter: AuditFilter) -> 
     Ok(ExportedEvents(response.header(header::CONTENT_DISPOSITION, name).body(body)))
 }
 
-async fn part(app: &App, actor: &Actor, filter: &AuditFilter, before: Option<Uuid>) -> Result<(Bytes, Next)> {
+async fn part(
+    app: &App,
+    caller: &Identity,
+    filter: &AuditFilter,
+    before: Option<Uuid>,
+) -> Result<(Bytes, Next)> {
     let most = i64::try_from(PART).unwrap_or(i64::MAX);
     let read = async |tx: &mut TenantTx<'_>| read::part(tx, filter, before, most).await;
-    let entries: Vec<AuditEntry> = app.db.read(actor, read).await?;
+    let entries: Vec<AuditEntry> = app.db.read(&caller.actor, read).await?;
     let next = match entries.last() {
         Some(last) if entries.len() == PART => Next::Before(Some(last.id)),
         _ => Next::Nothing,
     };
     let mut lines = Vec::new();
     for entry in entries {
-        serde_json::to_writer(&mut lines, &AuditEventBody::from(entry))
+        serde_json::to_writer(&mut lines, &AuditEventBody::from(entry).seen_by(caller))
             .map_err(tenon_common::Error::internal)?;
         lines.push(b'\n');
     }

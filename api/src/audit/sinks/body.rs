@@ -80,7 +80,7 @@ pub struct AuditSinkBody {
     /// When it is tried again, where it has failed.
     #[oai(nullable)]
     pub next_attempt_at: Option<Timestamp>,
-    /// What to look at: a name that does not resolve yet, …
+    /// What to look at: a name that does not resolve to a public address yet, …
     pub warnings: Vec<String>,
     /// Counts changes, from 1; deliveries are none. The `ETag` is made of it.
     pub version: i64,
@@ -102,7 +102,7 @@ pub struct AuditSinkInput {
     pub name: String,
     /// How entries are sent; it cannot be changed.
     pub kind: AuditSinkKind,
-    /// Of http an https URL that resolves to public addresses; of syslog `tls://host:port`, or `tcp://host:port` where the installation
+    /// Of http an https URL of a public host; of syslog `tls://host:port`, or `tcp://host:port` where the installation
     /// allows it; a file has none.
     pub url: Option<String>,
     /// Of a file: the folder of its objects, such as `audit/daily`.

@@ -114,8 +114,8 @@ impl ExportsApi {
     ///
     /// All of it, once the export has `succeeded`; before that, and of one that failed or was cancelled, 409 `STATE_CONFLICT`. It can
     /// be fetched until `expiresAt`, as often as you like; then the answer is 410 `EXPIRED`. An answer that is shorter than its
-    /// `Content-Length` is not whole; ask again. What is exported needs its own permission too, such as `contacts:read`. Needs
-    /// `exports:read`.
+    /// `Content-Length` is not whole; ask again. A file that was made with a higher role than you have now is refused, your own too.
+    /// What is exported needs its own permission too, such as `contacts:read`. Needs `exports:read`.
     #[oai(path = "/:id/download", method = "get", operation_id = "download_export")]
     async fn file(
         &self,
@@ -127,6 +127,7 @@ impl ExportsApi {
         let get = async |tx: &mut TenantTx<'_>| job::get(tx, ExportId(id.0)).await;
         let export = app.db.read(&caller.actor, get).await?;
         caller.require(export.object().reading())?;
+        export.check_reach(&caller.actor)?;
         Ok(ExportFile::of(&app, &export).await?)
     }
 

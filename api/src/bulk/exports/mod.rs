@@ -1,48 +1,5 @@
-//! Exports that are streamed to who asks for them: how many there may be at once, what they are asked for, and how pages become an
-//! answer that takes no more memory than two of them, however long it is and however slowly it is read. And `jobs`: those that a
-//! worker writes into a file.
+//! Exports that a worker writes into a file.
 
-mod answer;
-mod asked;
 mod jobs;
-mod slots;
-mod stream;
 
-use std::time::Duration;
-
-use tenon_common::id::TenantId;
-
-use crate::http::refusal::Refusal;
-use slots::Slots;
-
-pub use answer::ExportAnswer;
-pub use asked::{ExportQuery, parameters};
 pub use jobs::ExportsApi;
-pub use slots::Slot;
-pub use stream::Streamed;
-
-/// What bounds the exports of this process.
-#[derive(Debug)]
-pub struct Exports {
-    slots: Slots,
-    /// How long a client may take for a page.
-    pub stall_deadline: Duration,
-}
-
-impl Exports {
-    /// So many at once at most, so many of them for one organization.
-    pub fn new(at_once: usize, of_tenant: usize, stall_deadline: Duration) -> Self {
-        Self { slots: Slots::new(at_once, of_tenant), stall_deadline }
-    }
-
-    /// A place for an export, until it is dropped.
-    pub fn begin(&self, tenant: TenantId) -> Result<Slot, Refusal> {
-        self.slots.take(tenant)
-    }
-}
-
-impl Default for Exports {
-    fn default() -> Self {
-        Self::new(8, 2, Duration::from_secs(60))
-    }
-}

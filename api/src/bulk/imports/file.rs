@@ -10,8 +10,7 @@ use poem::{Body, IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::Type;
-use tenon_common::id::ImportId;
-use tenon_common::import::errors;
+use tenon_common::import::{Import, errors};
 use tenon_common::{Actor, Result, TenantTx};
 
 use crate::app::App;
@@ -42,8 +41,9 @@ impl ApiResponse for ErrorsFile {
 }
 
 /// The file, page by page: nothing is held while the client reads.
-pub(super) async fn errors(app: Arc<App>, actor: Actor, import: ImportId) -> Result<ErrorsFile> {
-    let header = app.db.read(&actor, async |tx| errors::header(tx, import).await).await?;
+pub(super) fn errors(app: Arc<App>, actor: Actor, import: &Import) -> Result<ErrorsFile> {
+    let header = errors::header(&actor, import)?;
+    let import = import.id;
     let first = stream::iter([Ok::<_, io::Error>(Bytes::from(header))]);
     let rest = stream::try_unfold(Some(0), move |after| {
         let (app, actor) = (app.clone(), actor.clone());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use poem::web::Multipart;
 use tenon_common::TenantTx;
+use tenon_common::crm::rules;
 use tenon_common::error::FieldError;
 use tenon_common::id::{ImportId, ImportTemplateId, UploadId};
 use tenon_common::import::format::HEAD;
@@ -179,7 +180,10 @@ async fn receive_parts(
                 options = Body::<OptionsInput>::from_bytes(&text, lenient).map_err(Refusal::from)?;
             }
             "file" if sent.is_none() => {
-                let file_name = part.file_name().map(|name| name.chars().take(255).collect());
+                let file_name: Option<String> = part.file_name().map(|name| name.chars().take(255).collect());
+                if let Some(Err((_, message))) = file_name.as_deref().map(rules::file_name) {
+                    return Err(Refusal::new(Code::ValidationError).detail("file", message).into());
+                }
                 let (bytes, head) = store(app, part, key, digest.part(&name)).await?;
                 sent = Some(Sent { name: file_name, bytes, head });
             }

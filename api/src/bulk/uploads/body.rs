@@ -77,7 +77,7 @@ impl From<Upload> for UploadBody {
 #[derive(Object, Debug)]
 #[oai(rename = "UploadInput", rename_all = "camelCase", example)]
 pub struct UploadInput {
-    /// The file's name.
+    /// The file's name, without control characters.
     #[oai(validator(min_length = 1, max_length = 255))]
     pub file_name: Option<String>,
     /// How many bytes it has.

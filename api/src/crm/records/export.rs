@@ -9,10 +9,10 @@ use poem_openapi::OpenApi;
 use tenon_common::crm::record::Record;
 
 use crate::app::App;
-use crate::bulk::exports::{ExportAnswer, ExportQuery, Streamed};
 use crate::crm::records::Resource;
 use crate::http::caller::{Caller, Needs};
 use crate::http::error::ApiError;
+use crate::http::export::{ExportAnswer, ExportQuery, Streamed};
 
 /// The operation.
 #[derive(Debug, Default)]

@@ -15,11 +15,11 @@ use tenon_common::page::{DEFAULT_PAGE, PageQuery};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::audit::entries::AuditEventBody;
 use crate::crm::records::Resource;
 use crate::http::caller::Caller;
 use crate::http::error::ApiError;
 use crate::http::response::{Listed, Paging};
+use crate::shown::audit_event::AuditEventBody;
 
 /// The operations.
 #[derive(Debug, Default)]

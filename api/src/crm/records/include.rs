@@ -14,13 +14,13 @@ use tenon_common::crm::record::{Record, batch};
 use tenon_common::id::UserId;
 use uuid::Uuid;
 
-use crate::account::auth::UserSummary;
 use crate::crm::companies::CompanyBody;
 use crate::crm::contacts::ContactBody;
 use crate::crm::pipelines::PipelineBody;
 use crate::http::caller::Identity;
 use crate::http::code::Code;
 use crate::http::refusal::Refusal;
+use crate::shown::user::UserSummary;
 
 /// What an answer's records name: each record once, and only what the caller sees and is not deleted. A kind that was not asked for is
 /// absent.

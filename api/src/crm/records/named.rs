@@ -10,9 +10,9 @@ use poem_openapi::registry::{MetaApi, MetaOperation, MetaPath, MetaSchema, Regis
 use poem_openapi::{OpenApi, Tags};
 use tenon_common::crm::record::Record;
 
-use crate::bulk::exports;
 use crate::crm::records::Resource;
 use crate::http::caller::Needs;
+use crate::http::export;
 use crate::http::lists;
 
 /// The operations `A` of the resource `R`: `{record}`, `{records}`, `{a record}`, `{read}`, `{write}`, `{delete}`, `{keys}`, `{unique}`,
@@ -37,7 +37,7 @@ impl<R: Resource, A: OpenApi> OpenApi for Named<R, A> {
                 operation.params.push(lists::parameter("include", INCLUDE, MetaSchema::new("string")));
             }
             if operation.operation_id == Some("export_{records}") {
-                operation.params.extend(exports::parameters(R::Record::listing()));
+                operation.params.extend(export::parameters(R::Record::listing()));
             }
             operation.params.retain(|parameter| parameter.name != "include" || !R::RELATIONS.is_empty());
             operation.tags = vec![R::TAG.name()];

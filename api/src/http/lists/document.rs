@@ -49,7 +49,8 @@ pub fn parameters(listing: &Listing) -> Vec<MetaOperationParam> {
         ),
         parameter(
             "count",
-            "How `pagination.total` is told. If absent: with `page` counted up to 100,000 and estimated beyond, with `cursor` not at all.",
+            "How `pagination.total` is told: `exact` counts all, `estimated` up to 10,000, beyond which `pagination.totalIsMinimum` is true. If \
+             absent: with `page` counted up to 100,000 in the same way, with `cursor` not at all.",
             one_of(["none", "estimated", "exact"]),
         ),
         parameter(

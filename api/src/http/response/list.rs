@@ -29,6 +29,8 @@ pub struct Pagination {
     /// How many records there are in all; null when paging by cursor, unless `count` asks for it.
     #[oai(nullable)]
     pub total: Option<i64>,
+    /// Whether counting ended at `total`, beyond which there are more.
+    pub total_is_minimum: bool,
     /// The page's number, from 1; null when paging by cursor.
     #[oai(nullable)]
     pub page: Option<u32>,
@@ -131,7 +133,7 @@ impl Pagination {
         has_more: bool,
     ) -> Self {
         let pages = total.filter(|_| page.is_some()).map(|total| pages(total, size));
-        Self { total, page, page_size: size, pages, next_cursor, has_more }
+        Self { total, total_is_minimum: false, page, page_size: size, pages, next_cursor, has_more }
     }
 }
 

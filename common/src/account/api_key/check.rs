@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ipnet::IpNet;
@@ -34,6 +34,17 @@ pub struct Checked {
     pub allowance: Allowance,
     /// The tenant's setting [`REQUIRE_IF_MATCH`](crate::account::tenant::REQUIRE_IF_MATCH).
     pub require_if_match: bool,
+    /// Until when and from where it may be used.
+    pub bounds: Bounds,
+}
+
+/// What bounds a credential beside its role and scopes.
+#[derive(Clone, Debug, Default)]
+pub struct Bounds {
+    /// When it ends by itself; never where there is none.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The networks it may be used from; all where there is none.
+    pub networks: Arc<[IpNet]>,
 }
 
 /// Why a key is not accepted.
@@ -72,8 +83,6 @@ struct Known {
     hash: Vec<u8>,
     ended: bool,
     suspended: bool,
-    expires_at: Option<DateTime<Utc>>,
-    networks: Vec<IpNet>,
     checked: Checked,
 }
 
@@ -119,13 +128,14 @@ impl KeyCheck {
         else {
             return Ok(Err(KeyRefused::Unknown));
         };
-        if known.expires_at.is_some_and(|at| at <= Utc::now()) {
+        let bounds = &known.checked.bounds;
+        if bounds.expires_at.is_some_and(|at| at <= Utc::now()) {
             return Ok(Err(KeyRefused::Expired));
         }
         if known.suspended {
             return Ok(Err(KeyRefused::Suspended(known.checked.clone())));
         }
-        if !known.networks.is_empty() && !known.networks.iter().any(|network| network.contains(&from)) {
+        if !bounds.networks.is_empty() && !bounds.networks.iter().any(|network| network.contains(&from)) {
             return Ok(Err(KeyRefused::Address(known.checked.clone())));
         }
         self.note(&known.checked, from);
@@ -134,27 +144,26 @@ impl KeyCheck {
 
     fn note(&self, key: &Checked, ip: IpAddr) {
         let at = Utc::now().duration_trunc(TimeDelta::minutes(1)).unwrap_or_default();
-        let mut used = self.used.lock().expect("nothing panics while it holds the lock");
+        let mut used = self.used();
         match used.get_mut(&key.id) {
             Some(last) if last.at == at => {}
             _ => drop(used.insert(key.id, Use { tenant: key.tenant, at, ip, written: false })),
         }
     }
 
-    /// Writes the last uses that were noted since the last time; called every few seconds.
+    /// Writes the last uses that were noted and are not written; called every few seconds.
     pub async fn flush(&self) -> Result<()> {
         let (mut tenants, mut keys, mut times, mut addresses) = (vec![], vec![], vec![], vec![]);
         {
-            let mut used = self.used.lock().expect("nothing panics while it holds the lock");
+            let mut used = self.used();
             // What was written and is older than a minute is not needed to tell a minute from the next.
             let recent = Utc::now() - TimeDelta::minutes(2);
             used.retain(|_, last| !last.written || last.at > recent);
-            for (key, last) in used.iter_mut().filter(|(_, last)| !last.written) {
+            for (key, last) in used.iter().filter(|(_, last)| !last.written) {
                 tenants.push(last.tenant);
                 keys.push(*key);
                 times.push(last.at);
                 addresses.push(last.ip.to_string());
-                last.written = true;
             }
         }
         if keys.is_empty() {
@@ -163,12 +172,23 @@ impl KeyCheck {
         let mut connection = self.db.lookup().await?;
         sqlx::query("select tenon.touch_api_keys($1, $2, $3, $4)")
             .bind(tenants)
-            .bind(keys)
-            .bind(times)
+            .bind(&keys)
+            .bind(&times)
             .bind(addresses)
             .execute(&mut *connection)
             .await?;
+        let mut used = self.used();
+        for (key, at) in keys.iter().zip(times) {
+            // A later use is not written yet.
+            if let Some(last) = used.get_mut(key).filter(|last| last.at == at) {
+                last.written = true;
+            }
+        }
         Ok(())
+    }
+
+    fn used(&self) -> MutexGuard<'_, HashMap<ApiKeyId, Use>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -183,16 +203,12 @@ async fn find(db: &Db, public_id: &str) -> Result<Option<Known>> {
 
 fn known(row: Row) -> Result<Known> {
     let role = effective_role(&row)?;
+    let networks = row.ip_allowlist.iter().map(|text| text.parse().map_err(Error::internal));
+    let bounds = Bounds { expires_at: row.expires_at, networks: networks.collect::<Result<_>>()? };
     Ok(Known {
         hash: row.secret_hash,
         ended: row.revoked_at.is_some() || row.tenant_deleted,
         suspended: !row.member_active,
-        expires_at: row.expires_at,
-        networks: row
-            .ip_allowlist
-            .iter()
-            .map(|text| text.parse().map_err(Error::internal))
-            .collect::<Result<_>>()?,
         checked: Checked {
             tenant: row.tenant_id,
             id: row.id,
@@ -204,6 +220,7 @@ fn known(row: Row) -> Result<Known> {
                 epoch: row.limit_epoch,
             },
             require_if_match: row.require_if_match,
+            bounds,
         },
     })
 }

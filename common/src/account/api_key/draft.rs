@@ -1,5 +1,7 @@
 //! What a caller says of a key, and what it may say.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
@@ -7,6 +9,10 @@ use crate::account::api_key::ApiKey;
 use crate::account::role::{self, Role};
 use crate::crm::rules;
 use crate::error::{Error, FieldError, Result};
+use crate::wire;
+
+/// Networks of a key at most.
+const MAX_NETWORKS: usize = 100;
 
 /// A key to be, not checked yet.
 #[derive(Clone, Debug, Default)]
@@ -17,10 +23,20 @@ pub struct ApiKeyDraft {
     pub scopes: Option<Vec<String>>,
     /// Defaults to the caller's; never above it.
     pub role: Option<Role>,
-    /// In the future.
+    /// In the future, and not after the caller's own.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Addresses or networks in CIDR form.
+    /// Addresses or networks in CIDR form, within the caller's own.
     pub ip_allowlist: Vec<String>,
+}
+
+impl ApiKeyDraft {
+    /// The same with the caller's own end and networks where it says none: a key that nothing is said of is as wide as who makes it.
+    #[must_use]
+    pub fn within(self, grantor: &Grantor) -> Self {
+        let networks = || grantor.networks.iter().map(IpNet::to_string).collect();
+        let ip_allowlist = if self.ip_allowlist.is_empty() { networks() } else { self.ip_allowlist };
+        Self { expires_at: self.expires_at.or(grantor.expires_at), ip_allowlist, ..self }
+    }
 }
 
 /// The same, checked.
@@ -40,13 +56,65 @@ impl Fields {
     }
 }
 
-/// What the caller may hand on: nobody grants what they do not hold.
+/// What the caller may hand on: nobody grants, changes or renews what is wider than they are themselves.
 #[derive(Clone, Debug)]
 pub struct Grantor {
     /// The caller's role.
     pub role: Role,
     /// The caller's scopes, where it is a key itself.
     pub scopes: Option<Vec<String>>,
+    /// When the caller itself ends, where it is a key that does.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The networks that the caller itself may be used from; all where there is none.
+    pub networks: Arc<[IpNet]>,
+}
+
+impl Grantor {
+    /// A person with a role, whom nothing else bounds.
+    pub fn of_role(role: Role) -> Self {
+        Self { role, scopes: None, expires_at: None, networks: Arc::default() }
+    }
+
+    /// All in which a key would be wider than the caller, with the fields. Nobody hands out, keeps or renews such a key.
+    pub(super) fn wider(&self, key: &Fields) -> Vec<FieldError> {
+        let mut wider = Vec::new();
+        for (at, scope) in key.scopes.iter().enumerate() {
+            if let Err((code, message)) = check_scope(scope, self) {
+                wider.push(FieldError { pointer: format!("/scopes/{at}"), code, message });
+            }
+        }
+        if key.role > self.role {
+            wider.push(FieldError::new("role", "ROLE_TOO_HIGH", "A key's role must not be above your own"));
+        }
+        if let Some(end) = self.expires_at
+            && key.expires_at.is_none_or(|at| at > end)
+        {
+            let message = format!("Your own key ends at {}: this one must not end later", wire::instant(end));
+            wider.push(FieldError::new("expiresAt", "EXPIRY_NOT_HELD", message));
+        }
+        wider.extend(self.wider_networks(&key.ip_allowlist));
+        wider
+    }
+
+    fn wider_networks(&self, allowlist: &[String]) -> Vec<FieldError> {
+        const MESSAGE: &str = "Your own key may not be used from there";
+        if self.networks.is_empty() {
+            return Vec::new();
+        }
+        if allowlist.is_empty() {
+            return vec![FieldError::new("ipAllowlist", "NETWORK_NOT_HELD", MESSAGE)];
+        }
+        let held = |text: &String| {
+            let network = parse_network(text);
+            network.is_some_and(|network| self.networks.iter().any(|held| held.contains(&network)))
+        };
+        let refuse = |(at, _)| FieldError {
+            pointer: format!("/ipAllowlist/{at}"),
+            code: "NETWORK_NOT_HELD",
+            message: MESSAGE.to_owned(),
+        };
+        allowlist.iter().enumerate().filter(|(_, network)| !held(network)).map(refuse).collect()
+    }
 }
 
 impl ApiKeyDraft {
@@ -65,28 +133,28 @@ impl ApiKeyDraft {
             errors.push(FieldError::new("scopes", "REQUIRED", "At least one scope is required"));
         }
         for (at, scope) in scopes.iter().enumerate() {
-            if let Err((code, message)) = check_scope(scope, grantor) {
+            if scopes[..at].contains(scope) {
+                let (code, message) = ("DUPLICATE_SCOPE", "The same scope stands before it".to_owned());
                 errors.push(FieldError { pointer: format!("/scopes/{at}"), code, message });
             }
         }
         let role = self.role.unwrap_or(grantor.role);
-        if role > grantor.role {
-            errors.push(FieldError::new("role", "ROLE_TOO_HIGH", "A key's role must not be above your own"));
-        }
         if self.expires_at != kept && self.expires_at.is_some_and(|at| at <= Utc::now()) {
             errors.push(FieldError::new("expiresAt", "IN_THE_PAST", "Must be in the future"));
         }
-        let ip_allowlist = networks(&self.ip_allowlist, &mut errors);
-        if errors.is_empty() {
-            Ok(Fields { name, scopes, role, expires_at: self.expires_at, ip_allowlist })
-        } else {
-            Err(Error::Invalid(errors))
+        if self.ip_allowlist.len() > MAX_NETWORKS {
+            let message = format!("At most {MAX_NETWORKS} networks");
+            errors.push(FieldError::new("ipAllowlist", "TOO_MANY", message));
         }
+        let ip_allowlist = networks(&self.ip_allowlist, &mut errors);
+        let fields = Fields { name, scopes, role, expires_at: self.expires_at, ip_allowlist };
+        errors.extend(grantor.wider(&fields));
+        if errors.is_empty() { Ok(fields) } else { Err(Error::Invalid(errors)) }
     }
 }
 
 /// A scope that there is, and that the grantor holds.
-pub(super) fn check_scope(scope: &str, grantor: &Grantor) -> Result<(), rules::Broken> {
+fn check_scope(scope: &str, grantor: &Grantor) -> Result<(), rules::Broken> {
     if !role::is_scope(scope) {
         return Err((
             "UNKNOWN_SCOPE",

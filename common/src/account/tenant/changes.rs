@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use super::{Plan, Tenant, TenantDraft, changed, collision, restoration};
+use crate::account::quota::{self, Quota};
 use crate::change;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
@@ -29,6 +30,9 @@ pub async fn update(
     }
     let mut after = before.clone();
     draft.apply(&mut after);
+    if after.slug != before.slug {
+        quota::claim(tx, Quota::SlugsOfDay, 1).await?;
+    }
     let event = match after.settings == before.settings {
         false => EventType::TENANT_SETTINGS_UPDATED,
         true => EventType::TENANT_UPDATED,

@@ -61,7 +61,8 @@ pub(super) struct Fields {
 }
 
 impl SinkDraft {
-    pub(super) fn check(self, policy: &AddressPolicy) -> Result<Fields> {
+    /// `kept` is the address that the sink has already: it is not asked again whether one like it would be taken today.
+    pub(super) fn check(self, policy: &AddressPolicy, kept: Option<&str>) -> Result<Fields> {
         let mut errors = Vec::new();
         let mut wrong = |field, code, message: String| errors.push(FieldError::new(field, code, message));
         let name = match rules::text(self.name.as_deref().unwrap_or_default(), "Name", 100) {
@@ -112,19 +113,20 @@ impl SinkDraft {
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
-        let url = self.url.map(|url| checked_url(kind, &url, policy)).transpose();
-        let url = url.map_err(|rejected| Error::AddressRejected {
-            reason: rejected.reason(),
-            message: rejected.to_string(),
-        })?;
-        Ok(Fields { name, kind, url, prefix, active: self.active.unwrap_or(true), secret })
+        if let Some(url) = self.url.as_deref().filter(|url| Some(*url) != kept) {
+            check_url(kind, url, policy).map_err(|rejected| Error::AddressRejected {
+                reason: rejected.reason(),
+                message: rejected.to_string(),
+            })?;
+        }
+        Ok(Fields { name, kind, url: self.url, prefix, active: self.active.unwrap_or(true), secret })
     }
 }
 
-fn checked_url(kind: SinkKind, url: &str, policy: &AddressPolicy) -> std::result::Result<String, Rejected> {
+fn check_url(kind: SinkKind, url: &str, policy: &AddressPolicy) -> std::result::Result<(), Rejected> {
     match kind {
-        SinkKind::Syslog => policy.stream_target(url).map(|target| target.to_string()),
-        SinkKind::Http | SinkKind::File => policy.check_url(url).map(|url| url.to_string()),
+        SinkKind::Syslog => policy.stream_target(url).map(drop),
+        SinkKind::Http | SinkKind::File => policy.check_url(url).map(drop),
     }
 }
 
@@ -172,7 +174,7 @@ mod tests {
         ) {
             let kind = SinkKind::ALL[kind];
             let draft = SinkDraft { name, kind: Some(kind), url, prefix, active: None, secret };
-            if let Ok(fields) = draft.check(&AddressPolicy::strict()) {
+            if let Ok(fields) = draft.check(&AddressPolicy::strict(), None) {
                 prop_assert_eq!(fields.url.is_none(), kind == SinkKind::File);
                 prop_assert_eq!(fields.prefix.is_some(), kind == SinkKind::File);
             }

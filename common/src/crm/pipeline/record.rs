@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use uuid::Uuid;
 
+use crate::account::quota::{self, Quota};
 use crate::change::Change;
 use crate::crm::pipeline::{self, LIST, Pipeline, PipelineDraft, PipelineFields, stage};
 use crate::crm::record::{
@@ -88,6 +89,10 @@ impl Record for Pipeline {
     }
 
     async fn written(tx: &mut TenantTx<'_>, plans: &[&Plan<Self>]) -> Result<()> {
+        if plans.iter().any(|plan| plan.before.is_none()) {
+            // They are counted with those that are there by now.
+            quota::claim(tx, Quota::Pipelines, 0).await?;
+        }
         pipeline::write_stages(tx, plans, None).await
     }
 

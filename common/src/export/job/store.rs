@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 
 use super::{RunExport, State};
+use crate::account::quota::{self, Quota};
 use crate::account::role::Role;
 use crate::actor::{Actor, ActorKind, ActorReference, Origin, Principal};
 use crate::crm::record::Record;
@@ -169,6 +170,11 @@ impl ExportJob {
         Ok(Actor { tenant: self.tenant_id, principal, role: Role::parse(&self.role)?, origin })
     }
 
+    /// Refuses its file to who sees less than whom it was written for.
+    pub fn check_reach(&self, caller: &Actor) -> Result<()> {
+        caller.reach(Role::parse(&self.role)?, self.owner_id)
+    }
+
     /// Writes the event of its end.
     pub(super) async fn tell(&self, tx: &mut TenantTx<'_>, aborted: Option<Aborted>) -> Result<()> {
         let told = Told {
@@ -212,6 +218,8 @@ pub async fn create(tx: &mut TenantTx<'_>, new: NewExport) -> Result<ExportJob> 
     if actor.role < Role::Admin && actor.principal.user().is_none() {
         return Err(Error::Forbidden("A key of this role has to act on behalf of a user".to_owned()));
     }
+    quota::claim(tx, Quota::Exports, 1).await?;
+    quota::claim(tx, Quota::ExportBytes, 1).await?;
     let id = ExportId::new();
     let made: ExportJob = sqlx::query_as(concat!(
         "insert into tenon.exports (tenant_id, id, object, format, state, options, role, owner_id, origin,

@@ -240,6 +240,17 @@ impl Import {
         Some(seconds)
     }
 
+    /// Whether somebody may go on with it, one that failed too: its rows were counted, or it was not the file's fault.
+    pub(in crate::import) fn can_be_resumed(&self) -> bool {
+        let not_the_files = matches!(self.failure.as_deref(), Some("GIVEN_UP" | "INTERNAL"));
+        self.state() != State::Failed || self.total.is_some() || not_the_files
+    }
+
+    /// Refuses who sees less than whom its records are made as: its rows may be of records that the caller does not see.
+    pub(in crate::import) fn check_reach(&self, caller: &Actor) -> Result<()> {
+        caller.reach(Role::parse(&self.role)?, self.user_id)
+    }
+
     /// Refuses what is asked of its rows once they are kept no longer.
     pub(in crate::import) fn check_kept(&self) -> Result<()> {
         match self.expired_at {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::{AddressPolicy, AllowedPorts, MAX_URL_LENGTH, Rejected};
+use super::{AddressPolicy, AllowedPorts, MAX_URL_LENGTH, Rejected, resolve, sent};
 
 /// Ports of syslog.
 const PORTS: [u16; 3] = [514, 601, 6514];
@@ -43,8 +43,12 @@ impl AddressPolicy {
         if rest.chars().any(|character| character.is_whitespace() || character.is_control()) {
             return Err(Rejected::InvalidUrl);
         }
+        if rest.contains(['{', '}', '<', '>']) {
+            return Err(Rejected::Placeholder);
+        }
         // The parser knows addresses as hosts of its own schemes alone.
-        let url = Url::parse(&format!("https://{rest}")).map_err(|_| Rejected::InvalidUrl)?;
+        let text = format!("https://{rest}");
+        let url = Url::parse(&text).map_err(|_| Rejected::InvalidUrl)?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Rejected::CredentialsInUrl);
         }
@@ -60,11 +64,14 @@ impl AddressPolicy {
         let target = StreamTarget { tls, host: host.to_owned(), port };
         match &target.host {
             Host::Domain(name) if name.is_empty() => Err(Rejected::InvalidUrl),
-            Host::Domain(_) => Ok(()),
+            Host::Domain(name) => self.check_localhost(name).and_then(|()| self.check_name(name)),
             Host::Ipv4(address) => self.admit_stream(&target, [IpAddr::V4(*address)]).map(drop),
             Host::Ipv6(address) => self.admit_stream(&target, [IpAddr::V6(*address)]).map(drop),
         }?;
-        Ok(target)
+        match sent::check(&text, &url) {
+            Err(Rejected::WouldBeRewritten(_)) => Err(Rejected::WouldBeRewritten(target.to_string())),
+            checked => checked.map(|()| target),
+        }
     }
 
     /// Resolves the target's host through the system's resolver and admits what it finds.
@@ -73,9 +80,8 @@ impl AddressPolicy {
             Host::Ipv4(address) => self.admit_stream(target, [IpAddr::V4(*address)]),
             Host::Ipv6(address) => self.admit_stream(target, [IpAddr::V6(*address)]),
             Host::Domain(name) => {
-                let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-                let found = found.map_err(|error| Rejected::DnsFailure(error.to_string()))?;
-                self.admit_stream(target, found.map(|address| address.ip()))
+                let admitted = self.admit_name(name, resolve::system(name)).await?;
+                self.admit_stream(target, admitted)
             }
         }
     }
@@ -121,6 +127,14 @@ mod tests {
             ("tls://[::ffff:127.0.0.1]:6514", "private_address"),
             ("tls://:6514", "invalid_url"),
             ("tls:// a:6514", "invalid_url"),
+            ("tls://{tenant}.example.com:6514", "placeholder_in_url"),
+            ("tls://logs..example.com:6514", "invalid_host_name"),
+            ("tls://logs:6514", "invalid_host_name"),
+            ("tls://logs.invalid:6514", "reserved_name"),
+            ("tls://localhost:6514", "private_address"),
+            ("tls://0x08080808:6514", "would_be_rewritten"),
+            ("tls:///logs.example.com:6514", "would_be_rewritten"),
+            ("tls://logs.example.com:06514", "would_be_rewritten"),
             ("tcp://logs.example.com:514", "not_tls"),
             ("https://logs.example.com:6514", "not_tls"),
         ] {

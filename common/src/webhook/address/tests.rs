@@ -20,7 +20,7 @@ fn strict_policy_on_urls() {
         ("HTTPS://EXAMPLE.COM", "accepted"),
         ("https://93.184.216.34/", "accepted"),
         ("https://[2606:4700::1111]/", "accepted"),
-        ("https://bücher.example/", "accepted"),
+        ("https://bücher.de/", "accepted"),
         ("http://example.com/", "not_https"),
         ("ftp://example.com/", "not_https"),
         ("file:///etc/passwd", "not_https"),
@@ -226,14 +226,120 @@ fn of_a_mixed_answer_only_the_public_addresses_are_admitted() {
     assert_eq!(policy.admit([]).expect_err("nothing found").reason(), "dns_failure");
 }
 
+#[test]
+fn names_that_can_never_work_are_refused() {
+    let label = "a".repeat(63);
+    let longest = format!("{0}.{0}.{0}.{1}", label, "a".repeat(61));
+    let name = |name: &str| reason(&AddressPolicy::strict(), &format!("https://{name}/hook"));
+    for good in [
+        "example.com",
+        "EXAMPLE.com.",
+        "a_b.example.com",
+        "xn--bcher-kva.de",
+        "bücher.de",
+        "BÜCHER.de",
+        "8.8.8.8",
+        &format!("{label}.com"),
+        &longest,
+    ] {
+        assert_eq!(name(good), "accepted", "{good}");
+    }
+    for (bad, expected) in [
+        ("a..b.com", "invalid_host_name"),
+        (".example.com", "invalid_host_name"),
+        ("example.com..", "invalid_host_name"),
+        (".", "invalid_host_name"),
+        (&format!("a{label}.com"), "invalid_host_name"),
+        (&format!("a{longest}"), "invalid_host_name"),
+        ("exam!ple.com", "invalid_host_name"),
+        ("a,b.com", "invalid_host_name"),
+        ("*.example.com", "invalid_host_name"),
+        ("$HOST", "invalid_host_name"),
+        ("intranet", "invalid_host_name"),
+        ("{tenant}.invalid", "placeholder_in_url"),
+        ("{{host}}", "placeholder_in_url"),
+        ("<your-host>", "placeholder_in_url"),
+        ("tenant.invalid", "reserved_name"),
+        ("INVALID.", "invalid_host_name"),
+        ("a.INVALID.", "reserved_name"),
+        ("a.example", "reserved_name"),
+        ("a.test", "reserved_name"),
+        ("printer.local", "reserved_name"),
+        ("metadata.google.internal", "reserved_name"),
+        ("router.home.arpa", "reserved_name"),
+        ("abc.onion", "reserved_name"),
+        ("localhost", "private_address"),
+        ("a.LocalHost.", "private_address"),
+    ] {
+        assert_eq!(name(bad), expected, "{bad}");
+    }
+}
+
+#[test]
+fn an_operator_who_lets_webhooks_into_a_network_has_names_of_that_network() {
+    let inside = AddressPolicy {
+        allowed_subnets: vec!["10.1.0.0/16".parse().expect("a network")],
+        ..AddressPolicy::strict()
+    };
+    for (name, expected) in [
+        ("intranet", "accepted"),
+        ("hooks.internal", "accepted"),
+        ("a.test", "accepted"),
+        ("a.invalid", "reserved_name"),
+        ("a..b", "invalid_host_name"),
+        ("localhost", "private_address"),
+    ] {
+        assert_eq!(reason(&inside, &format!("https://{name}/")), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_would_be_rewritten_is_refused_and_what_it_would_be_is_said() {
+    for (url, read_as) in [
+        ("https:example.com", "https://example.com/"),
+        ("https:/example.com/hook", "https://example.com/hook"),
+        ("https:///example.com/hook", "https://example.com/hook"),
+        ("https:\\\\example.com\\hook", "https://example.com/hook"),
+        ("https://example.com\\hook", "https://example.com/hook"),
+        ("https://example.com/a/../hook", "https://example.com/hook"),
+        ("https://example.com/./hook", "https://example.com/hook"),
+        ("https://example.com/a/%2E%2e/hook", "https://example.com/hook"),
+        ("https://example.com:/hook", "https://example.com/hook"),
+        ("https://example.com:08443/hook", "https://example.com:8443/hook"),
+        ("https://ex%61mple.com/hook", "https://example.com/hook"),
+        ("https://ｅxample.com/hook", "https://example.com/hook"),
+        ("https://exam\u{ad}ple.com/hook", "https://example.com/hook"),
+        ("https://example。com/hook", "https://example.com/hook"),
+        ("https://0x08080808/hook", "https://8.8.8.8/hook"),
+        ("https://8.8.2056/hook", "https://8.8.8.8/hook"),
+    ] {
+        let refused = AddressPolicy::strict().check_url(url).expect_err(url);
+        assert_eq!(refused, Rejected::WouldBeRewritten(read_as.to_owned()), "{url}");
+    }
+    assert_eq!(reason(&AddressPolicy::local(), "http:host"), "would_be_rewritten");
+    for url in [
+        "https://example.com",
+        "HTTPS://Example.COM:443",
+        "https://example.com?a=b",
+        "https://example.com/ä?ö=%C3%BC&x=a|b",
+        "https://example.com/%7Btenant%7D/%2F//x;y=1/",
+        "https://[2606:4700:0::1111]:8443/",
+        "https://bu\u{308}cher.de/",
+    ] {
+        assert_eq!(reason(&AddressPolicy::strict(), url), "accepted", "{url}");
+    }
+    assert_eq!(reason(&AddressPolicy::strict(), "https://@example.com/"), "credentials_in_url");
+    assert_eq!(reason(&AddressPolicy::strict(), "https://example.com/@a:b"), "accepted");
+}
+
 #[tokio::test]
 async fn names_are_judged_by_what_they_resolve_to() {
     let url = "https://localhost/".parse().expect("a URL");
-    assert_eq!(AddressPolicy::strict().resolve(&url).await, Err(Rejected::PrivateAddress));
+    assert_eq!(AddressPolicy::strict().resolve(&url).await, Err(Rejected::DnsFailure));
     let admitted = AddressPolicy::local().resolve(&url).await.expect("this machine");
     assert!(admitted.iter().all(IpAddr::is_loopback));
     let unknown = "https://does-not-exist.invalid/".parse().expect("a URL");
-    assert_eq!(AddressPolicy::strict().resolve(&unknown).await.expect_err("unknown").reason(), "dns_failure");
+    assert_eq!(AddressPolicy::strict().resolve(&unknown).await, Err(Rejected::DnsFailure));
 }
 
 proptest! {
@@ -269,11 +375,29 @@ proptest! {
         }
     }
 
+    /// What is accepted is requested as it is written: nothing that a person reads in it means something else.
     #[test]
-    fn every_notation_of_an_address_gets_the_same_answer(bits in any::<u32>()) {
+    fn what_is_accepted_is_what_was_sent(
+        text in "(https?|HTTPS|ftp)?:?/{0,3}\\\\?(a@)?([a-z]{1,3}|é|\\.|\\.\\.|%61|0x|[0-9]{1,3}|\\{x\\}|-|_|\\u{ad}|ａ|\\[::1\\]){1,5}(\\.com|\\.invalid|\\.de\\.)?(:[0-9]{0,5})?(/(a|\\.|\\.\\.|%2e|é|\\|| ){0,3}){0,3}(\\?[a-z%=&é]{0,5})?(#[a-z]{0,2})?"
+    ) {
+        for policy in [AddressPolicy::strict(), AddressPolicy::local()] {
+            let Ok(url) = policy.check_url(&text) else { continue };
+            prop_assert!(text.to_lowercase().starts_with("http"), "{}", text);
+            prop_assert!(!text.contains(['@', '{', '\\', '#', '\u{ad}', 'ａ', ' ']), "{}", text);
+            let name = url.host_str().expect("a host").trim_end_matches('.');
+            prop_assert!(name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len())), "{}", text);
+            prop_assert!(!name.ends_with(".invalid"));
+            prop_assert_eq!(policy.check_url(url.as_str()), Ok(url));
+        }
+    }
+
+    /// Private ones are refused as such in every notation, public ones because they are not written as addresses are.
+    #[test]
+    fn no_other_notation_of_an_address_is_accepted(bits in any::<u32>()) {
         let policy = AddressPolicy::strict();
         let address = Ipv4Addr::from_bits(bits);
-        let expected = reason(&policy, &format!("https://{address}/"));
+        let dotted = reason(&policy, &format!("https://{address}/"));
+        let expected = if dotted == "accepted" { "would_be_rewritten" } else { dotted };
         for host in [format!("{bits}"), format!("{bits:#x}"), format!("0{bits:o}")] {
             prop_assert_eq!(reason(&policy, &format!("https://{host}/")), expected);
         }

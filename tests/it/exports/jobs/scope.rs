@@ -80,3 +80,28 @@ async fn what_is_exported_needs_its_own_permission() {
     let refused = leads.get(&format!("{}/download", path(&export))).await.refused(403, "INSUFFICIENT_SCOPE");
     assert_eq!(refused.json()["details"], json!({"required": "contacts:read"}));
 }
+
+#[tokio::test]
+async fn a_file_is_not_for_who_may_do_less_than_whom_it_was_made_for() {
+    let setting = Setting::start().await;
+    let (acme, admin) = (&setting.acme, &setting.admin);
+    factory::contacts(admin, 2).await;
+    let (export, _) = exported(admin, json!({"object": "contacts"})).await;
+    let download = format!("{}/download", path(&export));
+    // A key of the same user with a lower role, and the user after being given one.
+    let narrow = json!({"name": "A", "scopes": ["*"], "role": "AGENT"});
+    let narrow: Value = admin.post("/api-keys", narrow).await.created();
+    let narrow = setting.app.with(narrow["key"].as_str().expect("a key"));
+    narrow.get(&download).await.refused(403, "FORBIDDEN");
+    // As it stands once who made it was given another role.
+    let demoted = acme.agent().await;
+    sqlx::query("update tenon.exports set owner_id = $1 where id = $2::uuid")
+        .bind(demoted.id.0)
+        .bind(factory::id(&export))
+        .execute(&mut setting.app.connect().await)
+        .await
+        .expect("an owner");
+    demoted.get(&path(&export)).await.status(200);
+    demoted.get(&download).await.refused(403, "FORBIDDEN");
+    admin.get(&download).await.status(200);
+}

@@ -1,8 +1,12 @@
 use super::*;
 use crate::webhook::Outcome;
 
-const ONE: Uuid = Uuid::from_u128(1);
-const TWO: Uuid = Uuid::from_u128(2);
+const ONE: Address = address(1);
+const TWO: Address = address(2);
+
+const fn address(webhook: u128) -> Address {
+    Address { webhook: Uuid::from_u128(webhook), version: 1 }
+}
 
 fn failure() -> AttemptResult {
     AttemptResult::failed(Outcome::Connect, "connection refused")
@@ -21,7 +25,7 @@ fn breaker() -> Breaker {
 }
 
 /// Seconds from `now` to the time that a delivery is put off to; `None` if it may go.
-fn wait(breaker: &Breaker, webhook: Uuid, now: Instant) -> Option<f64> {
+fn wait(breaker: &Breaker, webhook: Address, now: Instant) -> Option<f64> {
     match breaker.may_send_at(webhook, now) {
         Decision::Go => None,
         Decision::SnoozeUntil(until) => Some((until - now).as_secs_f64()),
@@ -109,7 +113,7 @@ fn retry_after_pauses_at_once_and_within_bounds() {
     breaker.record_at(TWO, &answered(503, Some(86_400)), now);
     assert_eq!(wait(&breaker, TWO, now), Some(900.0));
     // The receiver knows best, when it asks for less than the usual pause too.
-    let three = Uuid::from_u128(3);
+    let three = address(3);
     breaker.record_at(three, &answered(429, Some(1)), now);
     assert_eq!(wait(&breaker, three, now), Some(1.0));
 }
@@ -130,20 +134,34 @@ fn what_is_remembered_is_bounded() {
     // Ten that are paused stay; single failures of a hundred others are forgotten in their favour.
     for webhook in 0..110 {
         for _ in 0..if webhook < 10 { 2 } else { 1 } {
-            breaker.record_at(Uuid::from_u128(webhook), &failure(), now);
+            breaker.record_at(address(webhook), &failure(), now);
         }
         assert!(breaker.lock().len() <= 10);
     }
     assert_eq!(breaker.paused(), 10);
     // An hour without news later there is room again.
-    breaker.record_at(Uuid::from_u128(500), &failure(), now + STALE);
+    breaker.record_at(address(500), &failure(), now + STALE);
     assert_eq!(breaker.lock().len(), 1);
 }
 
 #[test]
-fn a_changed_webhook_starts_afresh() {
+fn a_changed_or_enabled_webhook_starts_afresh() {
     let (breaker, now) = (breaker(), Instant::now());
+    let next = Address { version: 2, ..ONE };
+    breaker.record_at(ONE, &answered(503, Some(120)), now);
+    assert_eq!(wait(&breaker, ONE, now), Some(120.0));
+    assert_eq!(wait(&breaker, next, now), None);
+    // What was under way to the one before says nothing of this one.
+    fail(&breaker, 2, now);
+    breaker.record_at(next, &failure(), now);
     fail(&breaker, 3, now);
-    breaker.forget(ONE);
-    assert_eq!(wait(&breaker, ONE, now), None);
+    breaker.record_at(ONE, &answered(503, Some(120)), now);
+    assert_eq!(wait(&breaker, next, now), None);
+    assert_eq!(breaker.paused(), 0);
+    breaker.record_at(ONE, &answered(204, None), now);
+    for _ in 0..2 {
+        breaker.record_at(next, &failure(), now);
+    }
+    assert_eq!(wait(&breaker, next, now), Some(5.0), "three failures of its own");
+    assert_eq!(wait(&breaker, ONE, now), None, "read before the change: it goes where it went");
 }

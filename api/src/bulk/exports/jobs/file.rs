@@ -15,9 +15,8 @@ use tenon_common::export::Format;
 use tenon_common::export::job::{ExportJob, State};
 
 use crate::app::App;
-use crate::bulk::exports::answer::{attachment, content_type};
-use crate::bulk::exports::stream::break_off;
 use crate::http::code::Code;
+use crate::http::export::{attachment, break_off, content_type};
 use crate::http::refusal::Refusal;
 use crate::http::response::documented_header;
 

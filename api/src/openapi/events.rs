@@ -1,24 +1,11 @@
-//! The OpenAPI document of this API: poem's, made whole by `openapi`.
+//! The types of events in the document: what `data` is, with an example.
 
 use poem_openapi::types::ToJSON;
 use serde_json::json;
 use tenon_common::entity::EntityKind;
 use tenon_common::event::{CATALOGUE, EventType};
 
-use crate::http::body::parse_strict;
-use crate::http::limits;
-use crate::openapi::{DocumentError, Documents, EventDescription, documents};
-use crate::routes;
-
-/// Both documents. Needs no server and no database. Fails where an operation has no class of rate limits, so that none is served
-/// without a limit.
-pub fn spec() -> Result<Documents, DocumentError> {
-    let documents = documents(&routes::service().spec(), &events())?;
-    let document =
-        parse_strict(documents.v31.as_bytes()).map_err(|error| DocumentError(vec![error.to_string()]))?;
-    let problems = limits::class::problems(&document);
-    if problems.is_empty() { Ok(documents) } else { Err(DocumentError(problems)) }
-}
+use super::EventDescription;
 
 /// The schema of the document that describes `data` of a kind's events.
 pub fn schema_of(kind: EntityKind) -> &'static str {
@@ -44,7 +31,8 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
     }
 }
 
-fn events() -> Vec<EventDescription> {
+/// All types of events, described.
+pub fn events() -> Vec<EventDescription> {
     let describe = |event: &EventType| EventDescription {
         name: event.name,
         summary: event.description.trim_end_matches('.'),

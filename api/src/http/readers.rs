@@ -7,6 +7,7 @@ use std::time::Duration;
 use tenon_common::Db;
 use tenon_common::feed::Tail;
 use tenon_common::id::TenantId;
+use tenon_common::tasks::Tasks;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::code::Code;
@@ -47,16 +48,16 @@ struct Waiting(Mutex<HashMap<TenantId, u32>>);
 
 /// The right to wait, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub struct Seat {
     waiting: Arc<Waiting>,
     tenant: TenantId,
 }
 
 impl Changes {
     /// Nobody reads yet.
-    pub fn new(db: Db) -> Self {
+    pub fn new(db: Db, tasks: &Tasks) -> Self {
         Self {
-            tail: Tail::new(db),
+            tail: Tail::new(db, tasks),
             most: Most::default(),
             heartbeat: Duration::from_secs(5),
             ended: CancellationToken::new(),
@@ -65,7 +66,7 @@ impl Changes {
     }
 
     /// A seat for a reader of a tenant, or why there is none.
-    pub(super) fn seat(&self, tenant: TenantId) -> Result<Seat, Refusal> {
+    pub fn seat(&self, tenant: TenantId) -> Result<Seat, Refusal> {
         let mut waiting = self.waiting.lock();
         if waiting.get(&tenant).is_some_and(|readers| *readers >= self.most.of_tenant) {
             let words = format!(
@@ -119,7 +120,7 @@ mod tests {
             acquire_timeout: Duration::from_secs(1),
             application_name: "test",
         };
-        let mut changes = Changes::new(Db::connect_lazy(&config).expect("a pool"));
+        let mut changes = Changes::new(Db::connect_lazy(&config).expect("a pool"), &Tasks::default());
         changes.most = Most { of_tenant: 2, in_all: 3 };
         let [one, two, three] = [TenantId::new(), TenantId::new(), TenantId::new()];
         let seats = [changes.seat(one).expect("free"), changes.seat(one).expect("free")];

@@ -7,10 +7,12 @@ use serde_json::Value;
 use tenon_common::actor::ActorReference;
 use tenon_common::audit::verify::{Broken, Head, Verified};
 use tenon_common::audit::{self, AuditEntry, hex};
+use tenon_common::entity::EntityKind;
 use tenon_common::id::EventId;
 use uuid::Uuid;
 
 use crate::http::actor::ActorBody;
+use crate::http::caller::Identity;
 use crate::http::timestamp::Timestamp;
 
 /// A kind of action.
@@ -81,7 +83,7 @@ pub struct AuditEventBody {
     pub resource: Option<AuditResource>,
     /// How it ended: `succeeded`, `refused` or `failed`.
     pub outcome: String,
-    /// What changed; null where nothing did.
+    /// What changed; null where nothing did, and where you may not read what it was done to.
     #[oai(nullable)]
     pub changes: Option<AuditChanges>,
     /// The `X-Request-Id` of the request.
@@ -149,6 +151,15 @@ impl AuditChanges {
 }
 
 impl AuditEventBody {
+    /// As the caller may see it: without what changed, where it may not read such a thing.
+    pub fn seen_by(self, caller: &Identity) -> Self {
+        let kind = self.resource.as_ref().and_then(|resource| EntityKind::parse(&resource.kind));
+        match kind {
+            Some(kind) if !caller.reads(kind) => Self { changes: None, ..self },
+            _ => self,
+        }
+    }
+
     /// Without what tells of the person rather than of the record.
     pub fn without_origin(self) -> Self {
         Self { ip: None, user_agent: None, ..self }

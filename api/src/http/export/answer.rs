@@ -28,7 +28,7 @@ impl IntoResponse for ExportAnswer {
 }
 
 /// The media type with its parameters.
-pub(super) fn content_type(format: Format) -> &'static str {
+pub fn content_type(format: Format) -> &'static str {
     match format {
         Format::Csv => "text/csv; charset=utf-8; header=present",
         Format::Ndjson | Format::Xlsx => format.media_type(),
@@ -36,7 +36,7 @@ pub(super) fn content_type(format: Format) -> &'static str {
 }
 
 /// `Content-Disposition` of a file of this name.
-pub(super) fn attachment(name: &str) -> String {
+pub fn attachment(name: &str) -> String {
     format!("attachment; filename=\"{name}\"")
 }
 

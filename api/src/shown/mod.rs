@@ -1,0 +1,4 @@
+//! What several rooms of the domain show.
+
+pub mod audit_event;
+pub mod user;

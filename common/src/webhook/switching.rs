@@ -1,0 +1,83 @@
+//! Switching webhooks on and off, and to other events, beside all that goes on with them.
+//!
+//! What a webhook gets is decided by its state when the event was committed. The database keeps each state with the snapshots that it
+//! began and ended with (`migrations/0120_expand_webhook_switches.sql`), so that fan-outs decide the same whenever they come. A lock keeps
+//! switches of a tenant's webhooks apart from fan-outs and from ends of attempts: what those have read of a webhook still holds when they
+//! write, and a switch sees all that they have written. Switches take it alone, before any row; the others share it.
+
+use crate::actor::Actor;
+use crate::db::{Db, TenantTx};
+use crate::error::Result;
+use crate::event;
+use crate::id::{TenantId, WebhookId};
+
+/// Events that are looked at when those are counted that were not gathered: what a second is enough for.
+const LOOKED_AT: i64 = 200_000;
+
+/// Events that were not gathered, for the webhook was not active when they were committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NotGathered {
+    /// How many, of the types that it had subscribed to at the time, and of the events that are still kept.
+    pub events: i64,
+    /// Whether there may be more: so many events were looked at, and not all.
+    pub or_more: bool,
+}
+
+/// Keeps fan-outs and ends of attempts of the tenant waiting until the end of the transaction, and waits for those under way. What is read
+/// afterwards is what they have left.
+pub(crate) async fn alone(tx: &mut TenantTx<'_>) -> Result<()> {
+    // A large fan-out takes longer than others are waited for.
+    let statement =
+        "select set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(120, tenon.switch_lock($1))";
+    sqlx::query(statement).bind(tx.actor().tenant).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// Keeps switches of the tenant's webhooks waiting until the end of the transaction.
+pub(crate) async fn beside_none(tx: &mut TenantTx<'_>) -> Result<()> {
+    let statement = "select pg_advisory_xact_lock_shared(120, tenon.switch_lock($1))";
+    sqlx::query(statement).bind(tx.actor().tenant).execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// Runs `work` in a transaction of the actor's tenant, in which none of its webhooks is switched. Costs no round trip.
+pub async fn write_beside_none<T>(
+    db: &Db,
+    actor: &Actor,
+    work: impl AsyncFnOnce(&mut TenantTx<'_>) -> Result<T>,
+) -> Result<T> {
+    db.write_after(actor, &shared_lock(actor.tenant), work).await
+}
+
+/// An id: the text cannot inject.
+fn shared_lock(tenant: TenantId) -> String {
+    format!("SELECT pg_advisory_xact_lock_shared(120, tenon.switch_lock('{tenant}'))")
+}
+
+/// What a webhook did not gather between its last active state and this one, which has just begun.
+pub(crate) async fn not_gathered(tx: &mut TenantTx<'_>, id: WebhookId) -> Result<NotGathered> {
+    let statement = "with silent as (
+                         select s.* from tenon.webhook_states s
+                         where s.tenant_id = $1 and s.webhook_id = $2 and not s.active
+                           and s.version > coalesce((select max(a.version) from tenon.webhook_states a
+                                                     where a.tenant_id = $1 and a.webhook_id = $2 and a.active), 0)
+                     )
+                     select coalesce(sum(counted.events)::bigint, 0), coalesce(bool_or(counted.looked_at >= $4), false)
+                     from silent s
+                     cross join lateral (
+                         select count(*) as looked_at,
+                                count(*) filter (where e.type = any ($3) and s.events && array['*', e.type]
+                                                   and not tenon.is_before(e.xid, s.begun, s.begun_by)
+                                                   and tenon.is_before(e.xid, s.ended, s.ended_by)) as events
+                         from (select l.type, l.xid from tenon.events l where l.tenant_id = $1 and l.id >= s.begun_from
+                               order by l.id limit $4) e
+                     ) as counted";
+    let (events, or_more) = sqlx::query_as(statement)
+        .bind(tx.actor().tenant)
+        .bind(id)
+        .bind(event::subscribable())
+        .bind(LOOKED_AT)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(NotGathered { events, or_more })
+}

@@ -1,0 +1,108 @@
+//! What an organization can pile up is bounded by its plan.
+
+use serde_json::{Value, json};
+use tenon_api::http::limits::{Limits, Mode};
+use tenon_tests::{Client, TestApp};
+
+async fn on_plan(plan: &'static str) -> (TestApp, Client) {
+    // Rate limits are not what this is about.
+    let limits = Limits::new(Mode::Off, None).expect("no limits");
+    let app = TestApp::start_with(limits).await;
+    let acme = app.tenant("acme").await;
+    sqlx::query("update tenon.tenants set plan = $2 where id = $1")
+        .bind(acme.id.0)
+        .bind(plan)
+        .execute(&mut app.connect().await)
+        .await
+        .expect("a plan");
+    (app, (*acme.admin()).clone())
+}
+
+/// Asks for more and more until it is refused; how often that was granted, and the refusal.
+async fn until_refused(client: &Client, path: &str, body: impl Fn(i64) -> Value) -> (i64, Value) {
+    for number in 0..100 {
+        let answer = client.post(path, body(number)).await;
+        if answer.status == 429 {
+            return (number, answer.refused(429, "QUOTA_EXCEEDED").json());
+        }
+        assert!(answer.status.is_success(), "{answer}");
+    }
+    panic!("{path} is never refused");
+}
+
+#[tokio::test]
+async fn what_is_piled_up_is_refused_at_the_plans_bound_and_shown_before() {
+    let (_app, admin) = on_plan("free").await;
+    let template = |number| json!({"name": format!("T{number}"), "options": {"object": "contacts"}});
+    let (made, refused) = until_refused(&admin, "/import-templates", template).await;
+    assert_eq!((made, &refused["details"]), (50, &json!({"quota": "importTemplates", "limit": "50"})));
+    let (made, refused) = until_refused(&admin, "/exports", |_| json!({"object": "contacts"})).await;
+    assert_eq!((made, &refused["details"]["quota"]), (20, &json!("exports")));
+    let (made, refused) = until_refused(&admin, "/uploads", |_| json!({"bytes": 1_u64 << 30})).await;
+    assert_eq!((made, &refused["details"]["quota"]), (2, &json!("uploadBytes")));
+    let (made, refused) = until_refused(&admin, "/uploads", |_| json!({"bytes": 1})).await;
+    assert_eq!(refused["details"]["quota"], if made == 0 { json!("uploadBytes") } else { json!("uploads") });
+    let (made, refused) =
+        until_refused(&admin, "/connection/pipelines", |number| json!({"name": format!("P{number}")})).await;
+    assert_eq!((made, &refused["details"]["quota"]), (50, &json!("pipelines")));
+    let (made, refused) =
+        until_refused(&admin, "/webhooks", |_| json!({"url": "http://127.0.0.1:9/", "events": ["*"]})).await;
+    assert_eq!((made, &refused["details"]["quota"]), (50, &json!("webhooks")));
+    let limits: Value = admin.get("/limits").await.ok();
+    let quota = |name: &str| {
+        limits["quotas"]
+            .as_array()
+            .expect("quotas")
+            .iter()
+            .find(|quota| quota["quota"] == name)
+            .cloned()
+            .expect(name)
+    };
+    assert_eq!(quota("webhooks"), json!({"quota": "webhooks", "limit": 50, "used": 50}));
+    assert_eq!(quota("importTemplates")["used"], 50);
+}
+
+#[tokio::test]
+async fn no_race_goes_over_a_quota() {
+    let (_app, admin) = on_plan("free").await;
+    let key = |number: i64| json!({"name": format!("K{number}"), "scopes": ["contacts:read"]});
+    let answers = futures::future::join_all((0..70).map(|number| admin.post("/api-keys", key(number)))).await;
+    // One is the owner's own.
+    let made = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(made, 49);
+    // What is revoked makes room.
+    let keys: Vec<Value> = admin.get("/api-keys?pageSize=1").await.ok();
+    admin.delete(&format!("/api-keys/{}", tenon_tests::factory::id(&keys[0]))).await.no_content();
+    admin.post("/api-keys", key(99)).await.status(201);
+    admin.post("/api-keys", key(99)).await.refused(429, "QUOTA_EXCEEDED");
+}
+
+#[tokio::test]
+async fn slugs_are_not_changed_in_a_row() {
+    let (app, admin) = on_plan("free").await;
+    let organizations: Vec<Value> = admin.get("/organizations").await.ok();
+    let path = format!("/organizations/{}", tenon_tests::factory::id(&organizations[0]));
+    let mut taken = 0;
+    let refused = loop {
+        let answer = admin.patch(&path, json!({"slug": format!("acme-{taken}")})).await;
+        if answer.status != 200 {
+            break answer.refused(429, "QUOTA_EXCEEDED").json();
+        }
+        taken += 1;
+    };
+    // Its first one was taken today too.
+    assert_eq!((taken, &refused["details"]["quota"]), (4, &json!("slugsOfDay")));
+    admin.patch(&path, json!({"name": "Another name"})).await.status(200);
+    drop(app);
+}
+
+#[tokio::test]
+async fn the_plan_unlimited_and_lower_roles() {
+    let (app, admin) = on_plan("unlimited").await;
+    let limits: Value = admin.get("/limits").await.ok();
+    assert_eq!(limits["quotas"][0], json!({"quota": "apiKeys", "limit": null, "used": 1}));
+    drop(app);
+    let app = TestApp::start().await;
+    let limits: Value = app.tenant("acme").await.agent().await.get("/limits").await.ok();
+    assert!(limits["quotas"].as_array().expect("quotas").iter().all(|quota| quota["used"].is_null()));
+}

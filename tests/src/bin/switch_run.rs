@@ -1,0 +1,27 @@
+//! `cargo switch-run`: webhooks are switched at random, and no event may be lost in silence.
+#![expect(clippy::print_stdout, reason = "the account is this program's answer")]
+
+use clap::Parser;
+use tenon_tests::process::{Build, build};
+use tenon_tests::switch_run::{Options, run};
+
+#[tokio::main]
+async fn main() {
+    // The alias ends in `--`, so that of `cargo switch-run -- --seed 7` is the program's to skip.
+    let arguments = std::env::args().enumerate().filter(|(index, text)| *index != 1 || text != "--");
+    let options = Options::parse_from(arguments.map(|(_, text)| text));
+    let account = async {
+        build(Build { shown: true, ..Build::own() }).await?;
+        run(&options).await
+    };
+    match account.await {
+        Ok(account) => {
+            print!("{account}");
+            std::process::exit(i32::from(!account.is_clean()));
+        }
+        Err(error) => {
+            eprintln!("cargo switch-run: {error:#}");
+            std::process::exit(2);
+        }
+    }
+}
