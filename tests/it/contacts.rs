@@ -132,6 +132,16 @@ async fn values_are_kept_in_their_normal_form() {
     assert_eq!(contact["email"], "Zoe@Example.com");
     assert_eq!(contact["phone"], "+14155550123");
     assert_eq!(contact["phoneOriginal"], "+1 (415) 555-0123");
+    let london: Value =
+        admin.patch(&path(&contact), json!({"phone": "+44 (0)20 7946 0958 ext. 5"})).await.ok();
+    assert_eq!(
+        (&london["phone"], &london["phoneOriginal"]),
+        (&json!("+442079460958"), &json!("+44 (0)20 7946 0958 ext. 5"))
+    );
+    let renamed: Value = admin.patch(&path(&contact), json!({"title": "Dr"})).await.ok();
+    assert_eq!(renamed["phoneOriginal"], london["phoneOriginal"]);
+    let plain: Value = admin.patch(&path(&contact), json!({"phone": "+442079460958"})).await.ok();
+    assert_eq!(plain["phoneOriginal"], "+442079460958");
 }
 
 #[tokio::test]

@@ -49,12 +49,12 @@ async fn ended(client: &Client, import: &Value) -> Value {
 }
 
 /// The rows of an import with an outcome.
-async fn rows(client: &Client, import: &Value, outcome: &str) -> Vec<Value> {
+pub(crate) async fn rows(client: &Client, import: &Value, outcome: &str) -> Vec<Value> {
     client.get(&format!("/imports/{}/rows?outcome={outcome}&limit=200", text(import, "id"))).await.ok()
 }
 
 /// Counts, in short.
-fn counts(import: &Value) -> Value {
+pub(crate) fn counts(import: &Value) -> Value {
     let all = ["created", "updated", "unchanged", "skipped", "failed"];
     Value::Array(all.map(|count| import[count].clone()).to_vec())
 }
@@ -77,7 +77,10 @@ async fn a_file_becomes_contacts_and_bad_rows_are_named() {
                 Ada Again,ADA@example.com,,\n";
     let sent = send(owner, json!({"object": "contacts"}), file).await;
     assert_eq!((text(&sent, "state"), text(&sent, "fileName")), ("validating", "contacts.csv"));
-    assert_eq!(sent["columns"][1], json!({"name": "E-Mail", "field": "email", "guessed": true}));
+    assert_eq!(
+        sent["columns"][1],
+        json!({"name": "E-Mail", "field": "email", "guessed": true, "decimalSign": null, "dateFormat": null})
+    );
     assert_eq!(sent["columns"][3]["field"], Value::Null);
 
     let import = ended(owner, &sent).await;

@@ -122,6 +122,32 @@ async fn a_value_is_kept_exactly_or_refused() {
 }
 
 #[tokio::test]
+async fn a_value_keeps_its_currency_until_another_is_named() {
+    let (_app, admin) = start().await;
+    let body = |currency: &str| json!({"title": "A", "status": "new", "value": 12.5, "currency": currency});
+    let lead: Value = admin.post(LEADS, body("EUR")).await.created();
+    let bare = json!({"title": "A", "status": "new", "value": 12.5});
+    for refused in [
+        admin.patch(&path(&lead), json!({"currency": null})).await,
+        admin.patch(&path(&lead), json!({"currency": null, "value": 20})).await,
+        admin.put(&path(&lead), bare.clone()).await,
+    ] {
+        assert_eq!(pointers(&refused.refused(400, "VALIDATION_ERROR")), one("/currency", "REQUIRED"));
+    }
+    assert_eq!(admin.get(&path(&lead)).await.ok::<Value>(), lead);
+    let cleared: Value = admin.patch(&path(&lead), json!({"currency": null, "value": null})).await.ok();
+    assert_eq!((&cleared["value"], &cleared["currency"]), (&Value::Null, &Value::Null));
+    let dollars: Value = admin.post(LEADS, bare.clone()).await.created();
+    let replaced: Value = admin.put(&path(&dollars), bare).await.ok();
+    assert_eq!(replaced["currency"], "USD");
+    for day in ["0026-11-28", "1899-12-31", "2200-01-01"] {
+        let refused = admin.patch(&path(&lead), json!({"expectedCloseDate": day})).await;
+        let refused = refused.refused(400, "VALIDATION_ERROR");
+        assert_eq!(pointers(&refused), one("/expectedCloseDate", "OUT_OF_RANGE"), "{day}");
+    }
+}
+
+#[tokio::test]
 async fn everything_that_is_wrong_is_said_at_once() {
     let (_app, admin) = start().await;
     let wrong = json!({

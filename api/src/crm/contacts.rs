@@ -83,7 +83,8 @@ pub struct ContactInput {
     /// An e-mail address.
     #[oai(nullable)]
     pub email: Option<String>,
-    /// An international phone number; blanks, dots, dashes and brackets are taken out.
+    /// An international phone number; blanks, dots, dashes and brackets are taken out, and so are a zero that is dialled within the
+    /// country only, and an extension.
     #[oai(nullable)]
     pub phone: Option<String>,
     /// The company's name as text, 1 to 100 characters.
@@ -191,6 +192,7 @@ impl From<ContactInput> for ContactDraft {
             external_id: input.external_id,
             email: input.email,
             phone: input.phone,
+            phone_original: None,
             company: input.company,
             company_id: input.company_id.map(CompanyId),
             title: input.title,
@@ -206,6 +208,9 @@ impl Patch<ContactDraft> for ContactPatch {
         draft.name = self.name.or(draft.name);
         self.external_id.update_to(&mut draft.external_id);
         self.email.update_to(&mut draft.email);
+        if !self.phone.is_undefined() {
+            draft.phone_original = None;
+        }
         self.phone.update_to(&mut draft.phone);
         self.company.update_to(&mut draft.company);
         self.company_id.map_value(CompanyId).update_to(&mut draft.company_id);
@@ -230,11 +235,9 @@ impl Rules for ContactRules {
             email: text("email"),
             phone: text("phone"),
             company: text("company"),
-            company_id: None,
             title: text("title"),
             lifecycle: text("lifecycle"),
-            owner_id: None,
-            user_id: None,
+            ..ContactDraft::default()
         };
         let errors = draft.check().err().unwrap_or_default();
         errors.into_iter().map(FieldError::from).collect()

@@ -126,7 +126,7 @@ pub struct LeadInput {
     /// What it is worth: 0 or more, with at most as many digits after the point as the currency has. Kept exactly.
     #[oai(nullable)]
     pub value: Option<f64>,
-    /// The value's currency, as ISO 4217 names it; USD if a value comes without one.
+    /// The value's currency, as ISO 4217 names it; USD if a value comes without one, but not for a lead that has another currency.
     #[oai(nullable)]
     pub currency: Option<String>,
     /// The user who is responsible. What an AGENT creates is its own.
@@ -181,7 +181,7 @@ pub struct LeadPatch {
     /// What it is worth: 0 or more, with at most as many digits after the point as the currency has. Kept exactly.
     #[oai(nullable)]
     pub value: MaybeUndefined<f64>,
-    /// The value's currency, as ISO 4217 names it; USD if a value comes without one.
+    /// The value's currency, as ISO 4217 names it; USD for a value of a lead that has none. Cannot be cleared while there is a value.
     #[oai(nullable)]
     pub currency: MaybeUndefined<String>,
     /// The user who is responsible. Another one: giving a lead away.
@@ -245,6 +245,7 @@ impl From<LeadInput> for LeadDraft {
             pipeline_id: input.pipeline_id.map(PipelineId),
             stage_id: input.stage_id.map(StageId),
             expected_close_date: input.expected_close_date,
+            names_currency: false,
         }
     }
 }
@@ -255,6 +256,7 @@ impl Patch<LeadDraft> for LeadPatch {
         draft.status = self.status.map(Status::from).or(draft.status);
         self.external_id.update_to(&mut draft.external_id);
         self.value.update_to(&mut draft.value);
+        draft.names_currency |= self.currency.is_null();
         self.currency.update_to(&mut draft.currency);
         self.owner_id.map_value(UserId).update_to(&mut draft.owner_id);
         self.contact_id.map_value(ContactId).update_to(&mut draft.contact_id);

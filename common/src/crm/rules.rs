@@ -1,7 +1,7 @@
 //! What a value must be, the same for the API, batches and imports. Each rule answers the value as it is kept, or the code and
 //! the words of what is wrong.
 
-use chrono::{DateTime, Datelike, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
 
@@ -52,8 +52,17 @@ pub fn lines(value: &str, what: &str, max: usize) -> Result<String, Broken> {
 
 /// An instant of the years 1900 to 2199, to the millisecond: what is stored is what is shown.
 pub fn instant(at: DateTime<Utc>) -> Result<DateTime<Utc>, Broken> {
+    in_range(at.trunc_subsecs(3))
+}
+
+/// A day of the years 1900 to 2199.
+pub fn day(day: NaiveDate) -> Result<NaiveDate, Broken> {
+    in_range(day)
+}
+
+fn in_range<T: Datelike>(at: T) -> Result<T, Broken> {
     match (1900..2200).contains(&at.year()) {
-        true => Ok(at.trunc_subsecs(3)),
+        true => Ok(at),
         false => Err(("OUT_OF_RANGE", "Must be in the years 1900 to 2199".to_owned())),
     }
 }
@@ -80,32 +89,6 @@ pub fn email(value: &str) -> Result<(String, String), Broken> {
     let address = email_address::EmailAddress::parse_with_options(&value, options).map_err(|_| invalid())?;
     let key = address.as_str().to_lowercase();
     Ok((value, key))
-}
-
-/// A phone number in E.164: a plus, a country code that does not begin with 0, at most 15 digits. Blanks, dots, dashes,
-/// slashes and brackets between the digits are taken out; 00 stands for the plus.
-pub fn phone(value: &str) -> Result<String, Broken> {
-    let invalid =
-        || ("INVALID_PHONE", "Phone must be an international number such as +14155550123".to_owned());
-    let value = value.trim();
-    let mut digits = String::with_capacity(value.len());
-    for (at, c) in value.chars().enumerate() {
-        match c {
-            '0'..='9' => digits.push(c),
-            '+' if at == 0 => {}
-            ' ' | '.' | '-' | '/' | '(' | ')' | '\u{a0}' | '\u{2011}' | '\u{2013}' => {}
-            _ => return Err(invalid()),
-        }
-    }
-    let digits = match (value.starts_with('+'), digits.strip_prefix("00")) {
-        (true, _) => digits.as_str(),
-        (false, Some(international)) => international,
-        (false, None) => return Err(invalid()),
-    };
-    if digits.starts_with('0') || !(7..=15).contains(&digits.len()) {
-        return Err(invalid());
-    }
-    Ok(format!("+{digits}"))
 }
 
 /// An http or https address of at most 2,048 characters.
@@ -156,18 +139,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn phones_become_e164() {
-        assert_eq!(phone("+1 (415) 555-0123").as_deref(), Ok("+14155550123"));
-        assert_eq!(phone("0049 30 901820").as_deref(), Ok("+4930901820"));
-        assert_eq!(phone("+1234567890").as_deref(), Ok("+1234567890"));
-        for wrong in
-            ["", "+", "12345678", "+0123456789", "+12345", "+1234567890123456", "+1 415 CALL", "1+4155550123"]
-        {
-            assert!(phone(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn emails_are_checked_and_folded() {
@@ -240,7 +211,7 @@ mod tests {
     proptest! {
         #[test]
         fn rules_never_panic_and_are_stable(value in "\\PC{0,60}") {
-            for rule in [phone, website, external_id, domain] {
+            for rule in [website, external_id, domain] {
                 if let Ok(kept) = rule(&value) {
                     prop_assert_eq!(rule(&kept), Ok(kept.clone()));
                 }

@@ -1,5 +1,7 @@
 //! `tenon-api migrate`: apalis-postgres's migrations, then ours, under one advisory lock.
 
+use std::time::Duration;
+
 use sqlx::migrate::{Migrate, Migrator};
 use sqlx::{Connection, PgConnection};
 
@@ -10,6 +12,9 @@ const ROLES: &str = include_str!("../../../migrations/roles.sql");
 const HISTORY: &str = "public.tenon_migrations";
 /// `tenon` in ASCII: the lock that keeps two `migrate` from running at once.
 const LOCK: i64 = 0x74_65_6e_6f_6e;
+
+/// How often is asked for the lock.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// What a run did.
 #[derive(Debug)]
@@ -61,7 +66,7 @@ pub enum MigrateError {
 /// roles, missing ones are created first.
 pub async fn migrate(url: &str) -> Result<MigrationReport, MigrateError> {
     let mut connection = PgConnection::connect(url).await?;
-    sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut connection).await?;
+    lock(&mut connection).await?;
     ensure_roles(&mut connection).await?;
     become_owner(&mut connection).await?;
     for extension in ["hstore", "pgcrypto", "pg_trgm", "btree_gin"] {
@@ -88,6 +93,15 @@ pub async fn migrate(url: &str) -> Result<MigrationReport, MigrateError> {
         applied: after - before,
         version: OURS.iter().map(|m| m.version).max().unwrap_or_default(),
     })
+}
+
+/// Waits until no other `migrate` runs. Not within a statement: an index that is made concurrently would wait for it, and it for the index.
+async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let is_taken = "select not pg_try_advisory_lock($1)";
+    while sqlx::query_scalar(is_taken).bind(LOCK).fetch_one(&mut *connection).await? {
+        tokio::time::sleep(AGAIN).await;
+    }
+    Ok(())
 }
 
 /// The migrations of this program that the database does not have: none, when a server may start.

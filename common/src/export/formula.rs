@@ -29,7 +29,8 @@ pub(super) fn is_formula(text: &str) -> bool {
     before.contains(['\t', '\r', '\n']) || (rest.starts_with(SIGNS) && !is_number(rest))
 }
 
-/// Those of OWASP, and their wide forms, which some spreadsheets take for the same.
+/// Those of OWASP, and their wide forms, which some spreadsheets take for the same. A bar names a program only within a formula, behind
+/// one of these.
 const SIGNS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
 /// The apostrophe is one of these: a formula with one before it counts as a formula still, so that each apostrophe that is put before a
@@ -40,7 +41,8 @@ fn is_passed_over(character: char) -> bool {
         || matches!(character, '"' | GUARD | '\u{200b}'..='\u{200f}' | '\u{feff}')
 }
 
-/// `+49 151 0000`, `-12.5`: digits, blanks and dots behind one sign.
+/// `+49 151 0000`, `-12.5`, `+1`: digits, blanks and dots behind one sign. A spreadsheet has nothing to run there, and programs would
+/// read no number any more.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     digits.bytes().any(|byte| byte.is_ascii_digit())
@@ -78,9 +80,22 @@ mod tests {
         ] {
             assert_eq!(guarded(formula), format!("'{formula}"), "{formula:?}");
         }
-        for text in
-            ["", " ", "Ada", "+4915100000500", "-12.5", "+49 30 123", "a=b", "'tis", "{\"a\":1}", "ä", "1-2"]
-        {
+        for text in [
+            "",
+            " ",
+            "Ada",
+            "+1",
+            "-1",
+            "|calc",
+            "+4915100000500",
+            "-12.5",
+            "+49 30 123",
+            "a=b",
+            "'tis",
+            "{\"a\":1}",
+            "ä",
+            "1-2",
+        ] {
             assert_eq!(guarded(text), text, "{text:?}");
         }
     }

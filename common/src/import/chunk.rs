@@ -5,13 +5,15 @@ mod preview;
 mod said;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
 
 use crate::crm::record::batch::{self, Missing, Upsert};
 use crate::crm::record::{Draft, Key, Plan};
 use crate::db::{Bulk, TenantTx};
 use crate::error::{Error, Result};
-use crate::import::fields::Importable;
+use crate::import::fields::{self, Importable};
 use crate::import::object::dispatch;
 use crate::import::reader::{Chunk, Row};
 use crate::import::run::{self, Run};
@@ -161,18 +163,21 @@ impl<'c, R: Importable> Rows<'c, R> {
         Ok(taken)
     }
 
-    /// Finds the records of rows by the first unique value that each has, and creates or refuses those that have none.
+    /// Finds the records of rows by the id or the first unique value that each has, and creates or refuses those that have none.
     async fn match_and_change(
         &mut self,
         tx: &mut TenantTx<'_>,
         places: Vec<usize>,
         mode: Mode,
     ) -> Result<()> {
+        let there = self.there(tx, &places).await?;
         let mut keyed = Vec::with_capacity(places.len());
+        let mut by_id = Vec::new();
         let mut keyless = Vec::new();
         for place in places {
             let Some(said) = &self.said[place] else { continue };
-            match self.reading.key(said) {
+            match self.reading.key(said, &there) {
+                Some(Ok(key)) if key.field() == fields::ID => by_id.push((place, key)),
                 Some(Ok(key)) => keyed.push((place, key)),
                 Some(Err(error)) => self.refuse(place, error)?,
                 None if mode == Mode::Upsert => keyless.push(place),
@@ -185,9 +190,21 @@ impl<'c, R: Importable> Rows<'c, R> {
             }
         }
         let missing = if mode == Mode::Upsert { Missing::Create } else { Missing::Refuse };
+        self.change(tx, by_id, Missing::Refuse).await?;
         self.change(tx, keyed, missing).await?;
         let taken = self.create(tx, keyless).await?;
         self.change(tx, taken, Missing::Refuse).await
+    }
+
+    /// Those of the records that rows name by their ids that are there.
+    async fn there(&self, tx: &mut TenantTx<'_>, places: &[usize]) -> Result<HashSet<Uuid>> {
+        let said = places.iter().filter_map(|place| self.said[*place].as_ref());
+        let ids: Vec<Uuid> = said.filter_map(|said| self.reading.id(said)).collect();
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let found = batch::get_each::<R>(tx, &ids).await?;
+        Ok(found.into_iter().flatten().map(|record| record.id()).collect())
     }
 
     /// Changes the records that have these values. Rows that mean the same record do so one after the other, as if they stood in

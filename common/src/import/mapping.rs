@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::crm::phone::Country;
 use crate::error::{Error, FieldError, Result};
 use crate::import::fields::{self, FieldName};
 use crate::import::{Mode, Object, Options};
@@ -32,7 +33,7 @@ pub fn of(columns: &[String], options: &Options) -> Result<Vec<Column>> {
         ));
     }
     let said: Vec<Column> = columns.iter().map(|name| said(name, options, &known, &mut errors)).collect();
-    let mapped = guess(said, &known);
+    let mapped = guess(said, options, &known);
     let mut taken: HashMap<&str, &str> = HashMap::new();
     for column in &mapped {
         if let Some(field) = column.field
@@ -69,7 +70,7 @@ fn said(name: &str, options: &Options, known: &[FieldName], errors: &mut Vec<Fie
 
 /// Columns of which nothing was said are for the field that their names mean most, if no other column is: the first of several. A field
 /// whose parts have columns needs none.
-fn guess(mut columns: Vec<Column>, known: &[FieldName]) -> Vec<Column> {
+fn guess(mut columns: Vec<Column>, options: &Options, known: &[FieldName]) -> Vec<Column> {
     let is_said = |columns: &[Column], name: &str| columns.iter().any(|column| column.field == Some(name));
     let (parts, wholes): (Vec<&FieldName>, Vec<&FieldName>) =
         known.iter().partition(|field| field.part_of.is_some());
@@ -77,7 +78,9 @@ fn guess(mut columns: Vec<Column>, known: &[FieldName]) -> Vec<Column> {
         let is_in_parts =
             known.iter().any(|part| part.part_of == Some(field.name) && is_said(&columns, part.name));
         let is_whole = field.part_of.is_some_and(|whole| is_said(&columns, whole));
-        if is_said(&columns, field.name) || is_in_parts || is_whole {
+        // New records get ids of their own, whatever another system calls its own.
+        let is_new = field.name == fields::ID && options.mode == Mode::Create;
+        if is_said(&columns, field.name) || is_in_parts || is_whole || is_new {
             continue;
         }
         let free =
@@ -106,6 +109,10 @@ fn complete(columns: &[Column], options: &Options, known: &[FieldName], errors: 
         return;
     }
     if options.mode == Mode::Create {
+        for column in columns.iter().filter(|column| column.field == Some(fields::ID)) {
+            let message = "New records get ids of their own; rows name those that are there in the modes update and upsert";
+            errors.push(wrong(&column.name, "UNKNOWN_FIELD", message.to_owned()));
+        }
         for field in required(options.object).iter().filter(|field| !has(field)) {
             let message = format!("No column is for {field}, which every new record needs");
             errors.push(FieldError::new("mapping", "REQUIRED_FIELD", message));
@@ -146,7 +153,9 @@ pub(super) fn quoted(columns: &[String]) -> String {
 pub fn settle(options: &mut Options) -> Result<()> {
     let known = fields::of(options.object);
     let mut errors = Vec::new();
-    let unknown = |name: &String| known.iter().all(|field| field.name != name || field.part_of.is_some());
+    let unknown = |name: &String| {
+        name == fields::ID || known.iter().all(|field| field.name != name || field.part_of.is_some())
+    };
     for field in options.defaults.keys().filter(|name| unknown(name)) {
         let message = format!("Expected one of {}", names(&known));
         errors.push(FieldError::new(&format!("defaults/{field}"), "UNKNOWN_FIELD", message));
@@ -159,14 +168,14 @@ pub fn settle(options: &mut Options) -> Result<()> {
         }
     }
     if options.match_on.is_empty() {
-        // The other system's key first: an address may be one of several records' by mistake.
+        // The id, as exports have it; then the other system's key: an address may be one of several records' by mistake.
         let mut all: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        all.sort_by_key(|key| key != "externalId");
+        all.sort_by_key(|key| (key != fields::ID, key != "externalId"));
         options.match_on = all;
     }
     if let Some(country) = &mut options.phone_country {
         country.make_ascii_uppercase();
-        if fields::calling_code(country).is_none() {
+        if Country::parse(country).is_none() {
             errors.push(FieldError::new(
                 "phoneCountry",
                 "UNKNOWN_COUNTRY",
@@ -363,9 +372,17 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_matched_by_the_other_systems_key_first() {
+    fn rows_are_matched_by_the_id_and_then_by_the_other_systems_key() {
         let mut options = Options { mode: Mode::Upsert, ..Options::new(Object::Contacts) };
         settle(&mut options).expect("options");
-        assert_eq!(options.match_on, ["externalId", "email"]);
+        assert_eq!(options.match_on, ["id", "externalId", "email"]);
+        assert_eq!(mapped(&["ID", "name"], &options), [Some("id"), Some("name")]);
+        // A file without any key would add its rows again each time.
+        assert_eq!(refused(&["name", "title"], &options), [("/matchOn".to_owned(), "REQUIRED_FIELD")]);
+        let options = Options::new(Object::Contacts);
+        assert_eq!(mapped(&["id", "name"], &options), [None, Some("name")]);
+        let mut options = options;
+        options.mapping.insert("id".to_owned(), Some("id".to_owned()));
+        assert_eq!(refused(&["id", "name"], &options), [("/mapping/id".to_owned(), "UNKNOWN_FIELD")]);
     }
 }

@@ -1,4 +1,5 @@
-//! Texts that are looked for, as patterns of `ilike`.
+//! Texts that are looked for, as patterns of `like`. Both sides are folded by the database's `tenon.folded`, so that case and accents
+//! make no difference.
 //!
 //! All of a record's text is one, in which every field and every word begins with a new line: the search functions of the
 //! migrations and their trigram indexes have it as [`whole_text`] writes it here.
@@ -42,7 +43,7 @@ impl Pattern {
         Self { all: format!("%\n{}%", of_words(text)), field: format!("{}%", escaped(text)), has_trigrams }
     }
 
-    /// All of a field. Regardless of case: whether it is the same, another condition says.
+    /// All of a field. Regardless of case and accents: whether it is the same, another condition says.
     pub(super) fn equal(text: &str) -> Self {
         let has_trigrams = longest_run(text) > 0;
         Self { all: format!("%\n{}\n%", of_words(text)), field: String::new(), has_trigrams }
@@ -103,6 +104,7 @@ pub(super) fn in_place(
             (_, false) => " and ",
             (_, true) => " or ",
         });
+        statement.text("tenon.folded(");
         match field {
             Some(field) if field.nullable => {
                 statement.text("coalesce(").text(field.column).text(", '')");
@@ -112,8 +114,14 @@ pub(super) fn in_place(
             }
             None => whole_text(listing, statement),
         }
-        statement.text(if negated { " not ilike " } else { " ilike " });
+        // Folded once, and not again for each row.
+        statement.text(if negated {
+            ") not like (select tenon.folded("
+        } else {
+            ") like (select tenon.folded("
+        });
         statement.bind(if field.is_some() { pattern.field.clone() } else { pattern.all.clone() });
+        statement.text("))");
     }
     statement.text(")");
 }
@@ -133,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_means_something_to_ilike_is_escaped_and_words_begin_with_a_new_line() {
+    fn what_means_something_to_like_is_escaped_and_words_begin_with_a_new_line() {
         let pattern = Pattern::beginning("50% _a\\");
         assert_eq!(pattern.all, "%\n50\\%\n\\_a\\\\%");
         assert_eq!(pattern.field, "50\\% \\_a\\\\%");

@@ -322,3 +322,58 @@ async fn deleted_and_changed_contacts_can_be_asked_for() {
     let body = json!({"deleted": "only", "filter": {"field": "deletedAt", "op": "is not null"}});
     assert_eq!(names(&admin.post(&format!("{CONTACTS}/search"), body).await.status(200)), ["B"]);
 }
+
+#[tokio::test]
+async fn what_is_looked_for_is_found_with_and_without_its_accents() {
+    let (_app, admin) = start().await;
+    named(
+        &admin,
+        &[
+            "José",
+            "Jose",
+            "Lange Straße",
+            "Łukasz",
+            "ÅNGSTRÖM",
+            "Ad\u{131}n",
+            "\u{410}\u{440}\u{451}\u{43c}",
+            "中文",
+        ],
+    )
+    .await;
+    for (words, expected) in [
+        ("jose", &["Jose", "José"][..]),
+        ("JOSÉ", &["Jose", "José"]),
+        ("jose\u{301}", &["Jose", "José"]),
+        ("strasse", &["Lange Straße"]),
+        ("STRAẞE", &["Lange Straße"]),
+        ("la strasse", &["Lange Straße"]),
+        ("lukasz", &["Łukasz"]),
+        ("łukasz", &["Łukasz"]),
+        ("angstrom", &["ÅNGSTRÖM"]),
+        ("adin", &["Ad\u{131}n"]),
+        ("\u{430}\u{440}\u{435}\u{43c}", &["\u{410}\u{440}\u{451}\u{43c}"]),
+        ("中文", &["中文"]),
+        ("josef", &[]),
+    ] {
+        assert_eq!(found(&admin, &[("q", words), ("sort", "name")]).await, expected, "{words}");
+        if words.contains(' ') {
+            continue;
+        }
+        for filter in
+            [format!("name contains \"{words}\""), format!("company is null and name contains \"{words}\"")]
+        {
+            assert_eq!(
+                found(&admin, &[("filter", filter.as_str()), ("sort", "name")]).await,
+                expected,
+                "{filter}"
+            );
+        }
+    }
+    for (filter, expected) in [
+        ("name startsWith \"jos\u{e8}\"", &["Jose", "José"][..]),
+        ("not name startsWith jose and name startsWith l", &["Lange Straße", "Łukasz"]),
+        ("name = José", &["José"]),
+    ] {
+        assert_eq!(found(&admin, &[("filter", filter), ("sort", "name")]).await, expected, "{filter}");
+    }
+}

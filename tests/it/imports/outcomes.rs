@@ -90,7 +90,31 @@ async fn companies_leads_and_activities_are_imported_by_their_own_rules() {
         import(owner, json!({"object": "contacts", "phoneCountry": "de"}), "name,phone\nAda,030 1234567\n")
             .await;
     assert_eq!(counts(&phones), json!([1, 0, 0, 0, 0]));
-    assert_eq!(text(&contacts(owner, "").await[0], "phone"), "+49301234567");
+    let kept = &contacts(owner, "").await[0];
+    assert_eq!((text(kept, "phone"), text(kept, "phoneOriginal")), ("+49301234567", "030 1234567"));
+}
+
+#[tokio::test]
+async fn numbers_and_days_are_those_that_were_meant_or_are_refused() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let american = "name,phone\nAda,1-415-555-0123\nGrace,011 49 30 901820\nAlan,+44 (0)20 7946 0958\nKurt,(415) 555-0124 x7\n";
+    let american = import(owner, json!({"object": "contacts", "phoneCountry": "US"}), american).await;
+    assert_eq!(counts(&american), json!([4, 0, 0, 0, 0]), "{american}");
+    let phones: Vec<Value> = contacts(owner, "").await;
+    let mut phones: Vec<&str> = phones.iter().map(|contact| text(contact, "phone")).collect();
+    phones.sort_unstable();
+    assert_eq!(phones, ["+14155550123", "+14155550124", "+442079460958", "+4930901820"]);
+    let german =
+        import(owner, json!({"object": "contacts", "phoneCountry": "DE"}), "name,phone\nEmmy,491701234567\n")
+            .await;
+    assert_eq!(counts(&german), json!([0, 0, 0, 0, 1]), "{german}");
+    assert_eq!(rows(owner, &german, "failed").await[0]["errors"][0]["code"], "INVALID_PHONE");
+    let leads = "title,status,close date\nA,new,11/28/26\nB,new,11/28/0026\nC,new,26-11-28\n";
+    let leads = import(owner, json!({"object": "leads", "dateFormat": "MM-DD-YYYY"}), leads).await;
+    assert_eq!(counts(&leads), json!([1, 0, 0, 0, 2]), "{leads}");
+    let made: Vec<Value> = owner.get("/connection/leads").await.ok();
+    assert_eq!(made[0]["expectedCloseDate"], "2026-11-28");
 }
 
 #[tokio::test]

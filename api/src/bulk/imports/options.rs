@@ -142,8 +142,8 @@ pub struct OptionsInput {
     pub object: Option<ImportObject>,
     /// What rows may do; `create` if absent.
     pub mode: Option<ImportMode>,
-    /// The unique values by which a row finds its record, the first of which it has one: `externalId`, `email`. All that the object
-    /// has, if absent.
+    /// By what a row finds its record, the first of which it has one: `id`, `externalId`, `email`. All that the object has, if absent. An
+    /// `id` of no record is passed over for the next one, and refused where the row has none.
     #[oai(validator(max_items = 5))]
     pub match_on: Option<Vec<String>>,
     /// What becomes of a new record whose unique value is taken; `fail` if absent.
@@ -169,12 +169,14 @@ pub struct OptionsInput {
     /// The sheet of a workbook that is read, by its name; the first one with rows if absent.
     #[oai(validator(max_length = 100))]
     pub sheet: Option<String>,
-    /// How days are written; `auto` if absent. `YYYY-MM-DD` is always read.
+    /// How days are written; `auto` if absent. `YYYY-MM-DD` is always read. In the other orders a year of two digits is one of 1970 to
+    /// 2069. Days are of the years 1900 to 2199.
     pub date_format: Option<ImportDateFormat>,
     /// The sign for decimals in numbers; as the cells of each column tell if absent. What stands between digits beside it makes groups of
     /// thousands. A number that may mean two things then, such as `1,000`, is refused.
     pub decimal_sign: Option<ImportDecimalSign>,
-    /// The country (ISO 3166-1 alpha-2) of phone numbers that are written without one, such as `DE`.
+    /// The country (ISO 3166-1 alpha-2) of phone numbers that are written without one, such as `DE`: they are read as they are dialled
+    /// there, by its own trunk and exit prefixes. What may be one number or another is refused.
     #[oai(validator(min_length = 2, max_length = 2))]
     pub phone_country: Option<String>,
     /// What an empty cell says of a record that is there; `keep` if absent.

@@ -145,5 +145,8 @@ impl<R: Resource> RecordsApi<R> {
 
 /// What a record is replaced with. An AGENT that names no owner keeps it: it would lose the record otherwise.
 pub(super) fn replacement<D: Draft>(draft: D, role: Role) -> impl FnOnce(D) -> D {
-    move |now| if role < Role::Admin { draft.keep_owner(&now) } else { draft }
+    move |now| {
+        let draft = draft.replacing(&now);
+        if role < Role::Admin { draft.keep_owner(&now) } else { draft }
+    }
 }

@@ -21,7 +21,7 @@ pub fn parameters(listing: &Listing) -> Vec<MetaOperationParam> {
         ),
         parameter(
             "q",
-            "Words that all stand somewhere in the record's texts, regardless of case; one of one or two letters or digits at the beginning of a word.",
+            "Words that all stand somewhere in the record's texts, regardless of case and accents; one of one or two letters or digits at the beginning of a word.",
             text.clone(),
         ),
         parameter(

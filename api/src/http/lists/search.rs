@@ -18,7 +18,7 @@ use crate::http::refusal::Refusal;
 pub struct SearchInput {
     /// A condition on fields.
     pub filter: Option<FilterInput>,
-    /// Words that all stand somewhere in the record's texts, regardless of case; one of one or two letters or digits at the beginning of a word.
+    /// Words that all stand somewhere in the record's texts, regardless of case and accents; one of one or two letters or digits at the beginning of a word.
     #[oai(validator(max_length = 200))]
     pub q: Option<String>,
     /// Fields to sort by, each with `-` before it for descending: `["-createdAt", "name"]`.

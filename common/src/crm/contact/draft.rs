@@ -1,7 +1,8 @@
 //! What a caller says of a contact, before and after it was checked.
 
 use crate::crm::contact::Contact;
-use crate::crm::rules::{self, checked};
+use crate::crm::phone;
+use crate::crm::rules::{self, Broken, checked};
 use crate::error::{FieldError, Result};
 use crate::id::{CompanyId, UserId};
 
@@ -16,6 +17,8 @@ pub struct ContactDraft {
     pub email: Option<String>,
     /// See [`Contact::phone`]; any usual writing of an international number.
     pub phone: Option<String>,
+    /// See [`Contact::phone_original`]; what `phone` says where this writes another number, or none.
+    pub phone_original: Option<String>,
     /// See [`Contact::company`].
     pub company: Option<String>,
     /// See [`Contact::company_id`].
@@ -58,7 +61,7 @@ impl ContactDraft {
             external_id: checked(&mut errors, "externalId", self.external_id.as_deref(), rules::external_id),
             email: checked(&mut errors, "email", self.email.as_deref(), rules::email),
             phone: checked(&mut errors, "phone", self.phone.as_deref(), |v| {
-                Ok((rules::phone(v)?, v.trim().to_owned()))
+                phone(v, self.phone_original.as_deref())
             }),
             company: checked(&mut errors, "company", self.company.as_deref(), |v| {
                 rules::text(v, "Company", 100)
@@ -75,6 +78,14 @@ impl ContactDraft {
     }
 }
 
+/// A number, and how it was written: as the caller remembers it, if that is a way to write this number.
+fn phone(value: &str, original: Option<&str>) -> Result<(String, String), Broken> {
+    let number = phone::international(value)?;
+    let original = original.map(str::trim).filter(|original| phone::writes(original, &number));
+    let original = original.unwrap_or_else(|| value.trim()).to_owned();
+    Ok((number, original))
+}
+
 impl From<&Contact> for ContactDraft {
     /// What the contact says now, for a PATCH to change.
     fn from(contact: &Contact) -> Self {
@@ -82,7 +93,8 @@ impl From<&Contact> for ContactDraft {
             name: Some(contact.name.clone()),
             external_id: contact.external_id.clone(),
             email: contact.email.clone(),
-            phone: contact.phone_original.clone(),
+            phone: contact.phone.clone(),
+            phone_original: contact.phone_original.clone(),
             company: contact.company.clone(),
             company_id: contact.company_id,
             title: contact.title.clone(),
@@ -90,5 +102,28 @@ impl From<&Contact> for ContactDraft {
             owner_id: contact.owner_id,
             user_id: contact.user_id,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phone_of(phone: &str, original: Option<&str>) -> Option<(String, String)> {
+        let draft = ContactDraft {
+            name: Some("Ada".to_owned()),
+            phone: Some(phone.to_owned()),
+            phone_original: original.map(str::to_owned),
+            ..ContactDraft::default()
+        };
+        draft.check().expect("a contact").phone
+    }
+
+    #[test]
+    fn how_a_number_was_written_is_kept_with_that_number_alone() {
+        let of = |number: &str, original: &str| Some((number.to_owned(), original.to_owned()));
+        assert_eq!(phone_of("+4930901820", Some("030 901820")), of("+4930901820", "030 901820"));
+        assert_eq!(phone_of(" +49 40 901820 ", Some("030 901820")), of("+4940901820", "+49 40 901820"));
+        assert_eq!(phone_of("+4930901820", None), of("+4930901820", "+4930901820"));
     }
 }

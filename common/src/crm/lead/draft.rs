@@ -33,6 +33,8 @@ pub struct LeadDraft {
     pub stage_id: Option<StageId>,
     /// See [`Lead::expected_close_date`].
     pub expected_close_date: Option<NaiveDate>,
+    /// Whether a value must name its currency: none may become another one in silence.
+    pub names_currency: bool,
 }
 
 /// What a caller says of a lead, checked; whether there is what it names, the change asks.
@@ -63,6 +65,10 @@ impl LeadDraft {
             errors.push(FieldError::new("status", "REQUIRED", "Status is required"));
         }
         let external_id = checked(&mut errors, "externalId", self.external_id.as_deref(), rules::external_id);
+        if self.value.is_some() && self.currency.is_none() && self.names_currency {
+            let message = "The value's currency is required; or clear the value too";
+            errors.push(FieldError::new("currency", "REQUIRED", message));
+        }
         let named = self.currency.as_deref().or(self.value.map(|_| money::DEFAULT_CURRENCY));
         let currency = checked(&mut errors, "currency", named, money::currency);
         let value_minor = match (self.value, &currency) {
@@ -75,6 +81,11 @@ impl LeadDraft {
             },
             _ => None,
         };
+        let expected_close_date = self.expected_close_date.map(rules::day).transpose();
+        let expected_close_date = expected_close_date.unwrap_or_else(|(code, message)| {
+            errors.push(FieldError::new("expectedCloseDate", code, message));
+            None
+        });
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -89,7 +100,7 @@ impl LeadDraft {
             company_id: self.company_id,
             pipeline_id: self.pipeline_id,
             stage_id: self.stage_id,
-            expected_close_date: self.expected_close_date,
+            expected_close_date,
         })
     }
 }
@@ -109,6 +120,46 @@ impl From<&Lead> for LeadDraft {
             pipeline_id: lead.pipeline_id,
             stage_id: lead.stage_id,
             expected_close_date: lead.expected_close_date,
+            names_currency: lead.currency.is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> LeadDraft {
+        let (title, status, value) = (Some("Deal".to_owned()), Some(Status::New), Some(12.5));
+        LeadDraft { title, status, value, ..LeadDraft::default() }
+    }
+
+    fn broken(draft: LeadDraft) -> Vec<(String, &'static str)> {
+        let errors = draft.check().err().unwrap_or_default();
+        errors.into_iter().map(|error| (error.pointer, error.code)).collect()
+    }
+
+    #[test]
+    fn a_value_never_gets_another_currency_in_silence() {
+        let euros = LeadDraft { currency: Some("EUR".to_owned()), ..draft() };
+        let refused = [("/currency".to_owned(), "REQUIRED")];
+        assert_eq!(broken(LeadDraft { names_currency: true, ..draft() }), refused);
+        assert_eq!(broken(LeadDraft { names_currency: true, value: None, ..draft() }), []);
+        assert_eq!(broken(draft()), []);
+        use crate::crm::record::Draft;
+        assert_eq!(broken(draft().replacing(&euros)), refused);
+        assert_eq!(broken(draft().replacing(&LeadDraft { currency: Some("USD".to_owned()), ..draft() })), []);
+    }
+
+    #[test]
+    fn days_are_of_this_time() {
+        for (day, wanted) in
+            [((26, 11, 28), false), ((1899, 12, 31), false), ((2199, 12, 31), true), ((2200, 1, 1), false)]
+        {
+            let expected_close_date = NaiveDate::from_ymd_opt(day.0, day.1, day.2);
+            let errors = broken(LeadDraft { expected_close_date, ..draft() });
+            let refused = [("/expectedCloseDate".to_owned(), "OUT_OF_RANGE")];
+            assert_eq!(errors, if wanted { &[][..] } else { &refused }, "{day:?}");
         }
     }
 }

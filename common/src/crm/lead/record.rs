@@ -8,7 +8,7 @@ use crate::crm::record::{
     Birth, Column, Draft, Events, Link, Plan, Record, Reference, Statements, Target, Unique, changed, head,
     unknown,
 };
-use crate::crm::{linked, rules};
+use crate::crm::{linked, money, rules};
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, FieldError, Result};
@@ -25,6 +25,12 @@ impl Draft for LeadDraft {
 
     fn check(self) -> Result<LeadFields, Vec<FieldError>> {
         Self::check(self)
+    }
+
+    fn replacing(self, now: &Self) -> Self {
+        let names_currency =
+            now.currency.as_deref().is_some_and(|currency| currency != money::DEFAULT_CURRENCY);
+        Self { names_currency, ..self }
     }
 
     fn keep_owner(self, now: &Self) -> Self {

@@ -1,16 +1,19 @@
 //! Records by a unique value of theirs in place of the id: what another system knows them by.
 
+use uuid::Uuid;
+
 use super::{Draft, Unique};
 use super::{Plan, Record, not_found, read, settle, store, unique, update_locked};
 use crate::db::TenantTx;
 use crate::error::{ConflictCode, Error, FieldError, Result};
 
-/// A unique value.
+/// A unique value, or the id among rows that name their records in different ways.
 pub struct Key<R: Record> {
     place: usize,
     sent: String,
     value: String,
-    unique: &'static Unique<R>,
+    /// None for the id.
+    unique: Option<&'static Unique<R>>,
 }
 
 /// What must be so for an upsert to be made.
@@ -57,7 +60,13 @@ impl<R: Record> Key<R> {
             return Err(wrong("key", "UNKNOWN_KEY", format!("Expected {}", Self::names())));
         };
         let (sent, value) = (unique.parse)(value).map_err(|(code, message)| wrong("value", code, message))?;
-        Ok(Self { place, sent, value, unique })
+        Ok(Self { place, sent, value, unique: Some(unique) })
+    }
+
+    /// The id.
+    pub(crate) fn id(id: Uuid) -> Self {
+        let value = id.to_string();
+        Self { place: R::UNIQUE.len(), sent: value.clone(), value, unique: None }
     }
 
     /// The key of this name that a draft has; refused where it has none.
@@ -72,7 +81,7 @@ impl<R: Record> Key<R> {
 
     /// The field that has it.
     pub fn field(&self) -> &'static str {
-        self.unique.field
+        self.unique.map_or("id", |unique| unique.field)
     }
 
     /// As it is compared.
@@ -80,22 +89,26 @@ impl<R: Record> Key<R> {
         &self.value
     }
 
-    /// Which of the record's unique values it is.
+    /// Which of the record's unique values it is; the id is behind them.
     pub(super) fn place(&self) -> usize {
         self.place
     }
 
     /// The value that a record has of it.
     pub(super) fn value_of(&self, record: &R) -> Option<String> {
-        (self.unique.value)(record)
+        match self.unique {
+            Some(unique) => (unique.value)(record),
+            None => Some(record.id().to_string()),
+        }
     }
 
     /// The draft with this value, where it has none; refused where it has another one.
     pub fn complete(&self, mut draft: R::Draft) -> Result<R::Draft> {
-        let slot = (self.unique.draft)(&mut draft);
+        let Some(unique) = self.unique else { return Ok(draft) };
+        let slot = (unique.draft)(&mut draft);
         match slot {
             None => *slot = Some(self.sent.clone()),
-            Some(written) if (self.unique.parse)(written).is_ok_and(|(_, value)| value != self.value) => {
+            Some(written) if (unique.parse)(written).is_ok_and(|(_, value)| value != self.value) => {
                 return Err(wrong(self.field(), "KEY_MISMATCH", "Must be the value of the path, or absent"));
             }
             Some(_) => {}

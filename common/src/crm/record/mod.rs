@@ -66,6 +66,11 @@ pub trait Draft: Clone + Default + Send + Sync + 'static {
     /// Checks all fields; answers all that is wrong.
     fn check(self) -> Result<Self::Fields, Vec<FieldError>>;
 
+    /// What replaces a record: what it leaves out that must not be taken for the default is told by its check.
+    fn replacing(self, _now: &Self) -> Self {
+        self
+    }
+
     /// What replaces a record for a caller who sees its own ones only: where it names no owner, the record keeps the one that it
     /// has, for the caller would lose it otherwise.
     fn keep_owner(self, _now: &Self) -> Self {

@@ -16,7 +16,7 @@ pub struct Statements {
     pub(super) lock_deleted: &'static str,
     pub(super) collision: &'static str,
     pub(super) takers: &'static str,
-    /// Of each unique value.
+    /// Of each unique value, and of the id.
     pub(super) keys: Vec<KeyStatements>,
     /// Of each link.
     pub(super) links: Vec<LinkStatements>,
@@ -43,11 +43,12 @@ impl Statements {
     pub(crate) fn of<R: Record>() -> Self {
         let (table, columns) = (R::listing().table, R::listing().columns);
         let select = format!("select {columns} from {table} where tenant_id = $1");
-        let key = |column: &str| KeyStatements {
-            find: kept(format!("{select} and {column} = $2 and deleted_at is null")),
-            lock: kept(format!("{select} and {column} = $2 and deleted_at is null for no key update")),
+        let key = |column: &str, cast: &str| KeyStatements {
+            find: kept(format!("{select} and {column} = $2{cast} and deleted_at is null")),
+            lock: kept(format!("{select} and {column} = $2{cast} and deleted_at is null for no key update")),
             lock_all: kept(format!(
-                "{select} and {column} = any ($2) and deleted_at is null order by id for no key update"
+                "{select} and {column} = any ($2{many}) and deleted_at is null order by id for no key update",
+                many = if cast.is_empty() { String::new() } else { format!("{cast}[]") }
             )),
         };
         Self {
@@ -67,7 +68,11 @@ impl Statements {
             )),
             collision: kept(collision::<R>(table)),
             takers: kept(takers::<R>(table)),
-            keys: R::UNIQUE.iter().map(|unique| key(unique.column)).collect(),
+            keys: R::UNIQUE
+                .iter()
+                .map(|unique| key(unique.column, ""))
+                .chain([key("id", "::uuid")])
+                .collect(),
             links: R::LINKS.iter().map(|link| LinkStatements::of(link, table)).collect(),
         }
     }

@@ -1,15 +1,17 @@
 //! What rows say of records.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::RowError;
+use crate::crm::phone::Country;
 use crate::crm::record::{Key, Record};
 use crate::crm::rules::Broken;
-use crate::error::{Error, Result};
-use crate::import::fields::{Field, Formats, Importable, Part, calling_code, canonical, currency_agrees};
+use crate::error::{Error, FieldError, Result};
+use crate::import::fields::{self, Field, Formats, Importable, Part, canonical, currency_agrees};
 use crate::import::guess::ColumnFormat;
 use crate::import::mapping::Column;
 use crate::import::reader::{Cell, Row};
@@ -18,6 +20,8 @@ use crate::import::{EmptyCells, Import};
 /// How the rows of a file are read.
 pub(super) struct Reading<R: Record> {
     columns: Vec<(String, Option<&'static Field<R>>)>,
+    /// The column with the ids of records that are there.
+    id: Option<usize>,
     /// The columns with the parts of a field, in the order in which they are joined, and the field.
     parts: Option<(Vec<usize>, &'static Field<R>)>,
     written: BTreeMap<String, ColumnFormat>,
@@ -27,8 +31,13 @@ pub(super) struct Reading<R: Record> {
     formats: Formats,
 }
 
-/// What a row says, field by field; none clears one.
-pub(super) struct Said<'c, R: Record>(Vec<(&'static Field<R>, Option<Cow<'c, str>>)>);
+/// What a row says.
+pub(super) struct Said<'c, R: Record> {
+    /// Field by field; none clears one.
+    fields: Vec<(&'static Field<R>, Option<Cow<'c, str>>)>,
+    /// The record that it names.
+    id: Option<&'c str>,
+}
 
 /// The fields that a change has changed, as they were: a JSON object of texts. They are more than the row says where a rule fills in others.
 pub(super) fn before<R: Importable>(before: &R, after: &R) -> String {
@@ -62,6 +71,7 @@ impl<R: Importable> Reading<R> {
                 .iter()
                 .map(|column| (column.name.clone(), column.field.and_then(field)))
                 .collect(),
+            id: columns.iter().position(|column| column.field == Some(fields::ID)),
             parts: whole.map(|whole| (parts, whole)),
             written: import.reading().map(|reading| reading.formats.clone()).unwrap_or_default(),
             defaults: options.defaults.iter().filter_map(default).collect(),
@@ -69,7 +79,7 @@ impl<R: Importable> Reading<R> {
             empty_cells: options.empty_cells,
             formats: Formats {
                 date: options.date_format,
-                calling_code: options.phone_country.as_deref().and_then(calling_code),
+                country: options.phone_country.as_deref().and_then(Country::parse),
             },
         }
     }
@@ -104,8 +114,10 @@ impl<R: Importable> Reading<R> {
             said.push(whole);
         }
         errors.extend(self.money(row, &said));
-        match (errors.is_empty(), said.is_empty()) {
-            (true, false) => Ok(Said(said)),
+        let id = self.id.and_then(|column| row.cells.get(column)).map(|cell| cell.text().trim());
+        let id = id.filter(|id| !id.is_empty());
+        match (errors.is_empty(), said.is_empty() && id.is_none()) {
+            (true, false) => Ok(Said { fields: said, id }),
             (false, _) => Err(errors),
             (true, true) => {
                 let message = "The row says nothing".to_owned();
@@ -164,7 +176,7 @@ impl<R: Importable> Reading<R> {
     /// A new record as the row says it, with the defaults for what it does not say.
     pub(super) fn draft(&self, said: &Said<'_, R>) -> R::Draft {
         let mut draft = R::Draft::default();
-        let unsaid = |field: &Field<R>| said.0.iter().all(|(other, _)| other.name != field.name);
+        let unsaid = |field: &Field<R>| said.fields.iter().all(|(other, _)| other.name != field.name);
         for (field, value) in self.defaults.iter().filter(|(field, _)| unsaid(field)) {
             // A default that cannot be read says nothing: options are refused for it.
             let _ = (field.set)(&mut draft, Some(value), &self.formats);
@@ -174,26 +186,43 @@ impl<R: Importable> Reading<R> {
 
     /// A draft with what the row says.
     pub(super) fn edited(&self, said: &Said<'_, R>, mut draft: R::Draft) -> R::Draft {
-        for (field, says) in &said.0 {
+        for (field, says) in &said.fields {
             // What cannot be read was found out when the row was.
             let _ = (field.set)(&mut draft, says.as_deref(), &self.formats);
         }
         draft
     }
 
-    /// The first unique value that the row has; none where it has none.
-    pub(super) fn key(&self, said: &Said<'_, R>) -> Option<Result<Key<R>>> {
+    /// The record that the row names, if rows are matched by that.
+    pub(super) fn id(&self, said: &Said<'_, R>) -> Option<Uuid> {
+        let id = said.id.filter(|_| self.match_on.iter().any(|name| name == fields::ID))?;
+        Uuid::try_parse(id).ok()
+    }
+
+    /// The first unique value that the row has, or the id of a record that is there; none where it has none. An id of no record is
+    /// a refusal, unless the row has another value: it may come from elsewhere.
+    pub(super) fn key(&self, said: &Said<'_, R>, there: &HashSet<Uuid>) -> Option<Result<Key<R>>> {
+        if let Some(id) = self.id(said).filter(|id| there.contains(id)) {
+            return Some(Ok(Key::id(id)));
+        }
         let value = |name: &str| {
-            said.0.iter().find(|(field, _)| field.name == name).and_then(|(_, says)| says.as_deref())
+            said.fields.iter().find(|(field, _)| field.name == name).and_then(|(_, says)| says.as_deref())
         };
-        let (name, value) = self.match_on.iter().find_map(|name| Some((name, value(name)?)))?;
-        Some(Key::parse(name, value).map_err(|error| named(error, name)))
+        let mut others = self.match_on.iter().filter(|name| *name != fields::ID);
+        match others.find_map(|name| Some((name, value(name)?))) {
+            Some((name, value)) => Some(Key::parse(name, value).map_err(|error| named(error, name))),
+            None if self.match_on.iter().any(|name| name == fields::ID) => said.id.map(|id| Err(nobodys(id))),
+            None => None,
+        }
     }
 
     /// An error as a row's, where it is about the row and not about everything.
     pub(super) fn errors(&self, row: &Row, error: Error) -> Result<Vec<RowError>> {
         let of = |field: &str, code: &str, message: String| {
-            let column = self.columns.iter().position(|(_, of)| of.is_some_and(|of| of.name == field));
+            let named =
+                |name: &str| self.columns.iter().position(|(_, of)| of.is_some_and(|of| of.name == name));
+            let within = || field.split('.').next().and_then(named);
+            let column = if field == fields::ID { self.id } else { named(field).or_else(within) };
             let parts = self.parts.as_ref().filter(|(_, whole)| whole.name == field);
             let column = column.or_else(|| parts.and_then(|(parts, _)| parts.first().copied()));
             let cell = column.and_then(|column| row.cells.get(column));
@@ -222,14 +251,20 @@ impl<R: Importable> Reading<R> {
     }
 }
 
+/// The refusal of an id of no record.
+fn nobodys(id: &str) -> Error {
+    let (code, message) = match Uuid::try_parse(id) {
+        Ok(_) => ("NOT_FOUND", "There is no such record"),
+        Err(_) => ("INVALID_ID", "Must be a UUID"),
+    };
+    Error::Invalid(vec![FieldError::new(fields::ID, code, message)])
+}
+
 /// The refusal of a key, about the field that has it.
 fn named(error: Error, field: &str) -> Error {
     match error {
         Error::Invalid(errors) => Error::Invalid(
-            errors
-                .into_iter()
-                .map(|error| crate::error::FieldError { pointer: format!("/{field}"), ..error })
-                .collect(),
+            errors.into_iter().map(|error| FieldError { pointer: format!("/{field}"), ..error }).collect(),
         ),
         other => other,
     }

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use super::outcome::{Outcome, RowError};
+use crate::crm::record::Key;
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
-use crate::import::fields;
+use crate::import::fields::Importable;
+use crate::import::object::dispatch;
 use crate::import::reader::{Cell, Chunk};
 use crate::import::{Counts, Import};
 
@@ -100,23 +102,14 @@ pub(super) async fn claim_keys(
     chunk: &Chunk,
     outcomes: &mut [Outcome],
 ) -> Result<()> {
-    let columns = import.mapping();
-    let keys: Vec<(usize, &'static str)> = fields::of(import.options().object)
-        .into_iter()
-        .filter(|field| field.is_key)
-        .filter_map(|field| {
-            Some((columns.iter().position(|column| column.field == Some(field.name))?, field.name))
-        })
-        .collect();
+    let keys: Vec<(usize, &'static str)> = dispatch!(import.options().object, R => keys::<R>(import));
     let (mut names, mut values, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
     for (row, outcome) in chunk.rows.iter().zip(outcomes.iter()) {
         if matches!(outcome, Outcome::Created { .. }) {
             for (column, field) in &keys {
                 if let Some(Cell::Text(text) | Cell::Number(text)) = row.cells.get(*column) {
                     names.push(*field);
-                    // Ids of other systems are as they are written; addresses and domains are not.
-                    let text = text.trim();
-                    values.push(if *field == "externalId" { text.to_owned() } else { text.to_lowercase() });
+                    values.push(dispatch!(import.options().object, R => compared::<R>(field, text)));
                     numbers.push(row.number);
                 }
             }
@@ -153,6 +146,21 @@ pub(super) async fn claim_keys(
         }
     }
     Ok(())
+}
+
+/// The columns of unique values, and which.
+fn keys<R: Importable>(import: &Import) -> Vec<(usize, &'static str)> {
+    let columns = import.mapping();
+    let column = |field: &'static str| columns.iter().position(|column| column.field == Some(field));
+    R::UNIQUE.iter().filter_map(|unique| Some((column(unique.field)?, unique.field))).collect()
+}
+
+/// A unique value as records are compared by it.
+fn compared<R: Importable>(field: &str, text: &str) -> String {
+    match Key::<R>::parse(field, text) {
+        Ok(key) => key.value().to_owned(),
+        Err(_) => text.to_owned(),
+    }
 }
 
 /// What becomes of a row whose unique value an earlier row would have taken.

@@ -1,5 +1,8 @@
 //! Columns of activities.
 
+use serde::Deserialize;
+use uuid::Uuid;
+
 use super::{Field, Importable, field, id, text};
 use crate::crm::activity::{Activity, ActivityDraft};
 use crate::crm::linked::{Linked, LinkedKind};
@@ -58,11 +61,44 @@ impl Importable for Activity {
             |at| wire::instant(*at),
             ["completed", "done", "doneat"]
         ),
+        Field {
+            name: "links",
+            also: &[],
+            set: |draft, value, _| set_all_links(draft, value),
+            get: all_links,
+        },
         links!("contactIds", Contact, ["contactid", "contacts"]),
         links!("companyIds", Company, ["companyid", "companies"]),
         links!("leadIds", Lead, ["leadid", "leads"]),
         id!("ownerId", owner_id, []),
     ];
+}
+
+/// As exports write them.
+#[derive(Deserialize)]
+struct Named {
+    r#type: String,
+    id: Uuid,
+}
+
+fn set_all_links(draft: &mut ActivityDraft, value: Option<&str>) -> Result<(), Broken> {
+    let invalid = || {
+        let message =
+            "Must be links such as [{\"type\":\"contact\",\"id\":\"0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f\"}]";
+        ("INVALID_LINKS", message.to_owned())
+    };
+    let named: Vec<Named> = serde_json::from_str(value.unwrap_or("[]")).map_err(|_| invalid())?;
+    let linked = |named: Named| {
+        let kind = LinkedKind::ALL.into_iter().find(|kind| kind.name() == named.r#type)?;
+        Some(Linked::new(kind, named.id))
+    };
+    draft.links = named.into_iter().map(linked).collect::<Option<_>>().ok_or_else(invalid)?;
+    Ok(())
+}
+
+fn all_links(draft: &ActivityDraft) -> Option<String> {
+    // Kinds and ids: it cannot fail.
+    (!draft.links.is_empty()).then(|| serde_json::to_string(&draft.links).unwrap_or_default())
 }
 
 fn set_links(draft: &mut ActivityDraft, kind: LinkedKind, value: Option<&str>) -> Result<(), Broken> {

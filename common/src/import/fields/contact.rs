@@ -1,7 +1,8 @@
 //! Columns of contacts.
 
-use super::{Field, Importable, Part, field, id, text};
-use crate::crm::contact::Contact;
+use super::{Field, Formats, Importable, Part, id, text};
+use crate::crm::contact::{Contact, ContactDraft};
+use crate::crm::rules::Broken;
 use crate::import::Object;
 use crate::import::fields::read;
 
@@ -46,12 +47,9 @@ impl Importable for Contact {
                 "correoelectronico"
             ]
         ),
-        field!(
-            "phone",
-            phone,
-            |value, formats| Ok(read::phone(value, formats)),
-            Clone::clone,
-            [
+        Field {
+            name: "phone",
+            also: &[
                 "phonenumber",
                 "telephone",
                 "telephonenumber",
@@ -79,9 +77,16 @@ impl Importable for Contact {
                 "cellphonenumber",
                 "homephone",
                 "otherphone",
-                "phoneoriginal"
-            ]
-        ),
+            ],
+            set: set_phone,
+            get: |draft| draft.phone.clone(),
+        },
+        Field {
+            name: "phoneOriginal",
+            also: &[],
+            set: set_phone_original,
+            get: |draft| draft.phone_original.clone(),
+        },
         text!(
             "company",
             company,
@@ -136,4 +141,28 @@ impl Importable for Contact {
             also: &["surname", "familyname", "personlastname", "nachname", "nomdefamille", "apellidos"],
         },
     ];
+}
+
+/// A number that is written as it is kept, as exports write it, leaves alone how it was written before.
+fn set_phone(draft: &mut ContactDraft, value: Option<&str>, formats: &Formats) -> Result<(), Broken> {
+    let number = value.map(|value| read::phone(value, formats)).transpose()?;
+    let written = value.map(str::trim).filter(|written| number.as_deref() != Some(written));
+    if number.is_none() || written.is_some() {
+        draft.phone_original = written.map(str::to_owned);
+    }
+    draft.phone = number;
+    Ok(())
+}
+
+/// How a number was written, and the number where no other column has it.
+fn set_phone_original(
+    draft: &mut ContactDraft,
+    value: Option<&str>,
+    formats: &Formats,
+) -> Result<(), Broken> {
+    if draft.phone.is_none() {
+        draft.phone = value.map(|value| read::phone(value, formats)).transpose()?;
+    }
+    draft.phone_original = value.map(str::to_owned);
+    Ok(())
 }

@@ -16,7 +16,7 @@ use crate::import::Object;
 use crate::import::object::dispatch;
 
 pub(in crate::import) use number::sign_of;
-pub use read::{Formats, calling_code};
+pub use read::Formats;
 pub(in crate::import) use written::{canonical, currency_agrees};
 
 /// A kind of record that rows become.
@@ -89,7 +89,10 @@ fn plain(name: &str) -> String {
     bare.collect::<String>().replace('ß', "ss").replace('ø', "o").replace('ł', "l")
 }
 
-/// The fields of an object.
+/// The column by which rows name the records that are there: no field of a new one.
+pub const ID: &str = "id";
+
+/// The fields of an object, and its id.
 pub fn of(object: Object) -> Vec<FieldName> {
     fn names<R: Importable>() -> Vec<FieldName> {
         let is_key = |name: &str| R::UNIQUE.iter().any(|unique| unique.field == name);
@@ -105,7 +108,9 @@ pub fn of(object: Object) -> Vec<FieldName> {
             part_of: Some(part.of),
             also: part.also,
         };
-        R::FIELDS.iter().map(field).chain(R::PARTS.iter().map(part)).collect()
+        let id = FieldName { name: ID, is_key: true, part_of: None, also: &[] };
+        let all = std::iter::once(id).chain(R::FIELDS.iter().map(field));
+        all.chain(R::PARTS.iter().map(part)).collect()
     }
     dispatch!(object, R => names::<R>())
 }
@@ -212,13 +217,16 @@ mod tests {
             ("pipelineId", id),
             ("stageId", id),
         ];
-        check::<Contact>(&ids);
+        let phone = [("phone", "+14155550123"), ("phoneOriginal", "+1 415 555 0123")];
+        check::<Contact>(&[&ids[..], &phone].concat());
         check::<Company>(&[&ids[..], &[("employees", "250")]].concat());
         let lead = [("status", "new"), ("value", "1250.5"), ("expectedCloseDate", "2026-11-28")];
         check::<Lead>(&[&ids[..], &lead].concat());
         let at = "2026-11-28T10:00:00.000Z";
         let activity = [("kind", "call"), ("occurredAt", at), ("dueAt", at), ("completedAt", at)];
+        let linked = format!(r#"[{{"type":"lead","id":"{id}"}},{{"type":"contact","id":"{id}"}}]"#);
         let links = [
+            ("links", linked.as_str()),
             ("contactIds", id),
             ("companyIds", id),
             ("leadIds", "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f;0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60"),

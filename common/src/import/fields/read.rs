@@ -1,11 +1,14 @@
 //! Cells as values.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use uuid::Uuid;
 
 use crate::crm::activity::ActivityKind;
 use crate::crm::lead::Status;
-use crate::crm::rules::Broken;
+use crate::crm::phone::{self, Country};
+use crate::crm::rules::{self, Broken};
 use crate::import::DateFormat;
 
 /// How the cells of a file are written.
@@ -13,45 +16,16 @@ use crate::import::DateFormat;
 pub struct Formats {
     /// Days.
     pub date: DateFormat,
-    /// The calling code of phone numbers without one, such as `49`.
-    pub calling_code: Option<&'static str>,
+    /// The country of phone numbers that are written without one.
+    pub country: Option<Country>,
 }
 
-/// Calling codes (ITU-T E.164) by country (ISO 3166-1 alpha-2).
-const CALLING_CODES: &str = "AD376 AE971 AF93 AL355 AM374 AO244 AR54 AT43 AU61 AW297 AZ994 BA387 BB1 BD880 BE32 BF226 BG359 BH973 BI257 \
-    BJ229 BM1 BN673 BO591 BR55 BS1 BT975 BW267 BY375 BZ501 CA1 CD243 CF236 CG242 CH41 CI225 CL56 CM237 CN86 CO57 CR506 CU53 CV238 \
-    CW599 CY357 CZ420 DE49 DJ253 DK45 DM1 DO1 DZ213 EC593 EE372 EG20 ER291 ES34 ET251 FI358 FJ679 FO298 FR33 GA241 GB44 GD1 GE995 \
-    GF594 GG44 GH233 GI350 GL299 GM220 GN224 GP590 GQ240 GR30 GT502 GU1 GW245 GY592 HK852 HN504 HR385 HT509 HU36 ID62 IE353 IL972 \
-    IM44 IN91 IQ964 IR98 IS354 IT39 JE44 JM1 JO962 JP81 KE254 KG996 KH855 KI686 KM269 KN1 KP850 KR82 KW965 KY1 KZ7 LA856 LB961 LC1 \
-    LI423 LK94 LR231 LS266 LT370 LU352 LV371 LY218 MA212 MC377 MD373 ME382 MG261 MH692 MK389 ML223 MM95 MN976 MO853 MQ596 MR222 MS1 \
-    MT356 MU230 MV960 MW265 MX52 MY60 MZ258 NA264 NC687 NE227 NG234 NI505 NL31 NO47 NP977 NR674 NZ64 OM968 PA507 PE51 PF689 PG675 \
-    PH63 PK92 PL48 PR1 PS970 PT351 PW680 PY595 QA974 RE262 RO40 RS381 RU7 RW250 SA966 SB677 SC248 SD249 SE46 SG65 SI386 SK421 SL232 \
-    SM378 SN221 SO252 SR597 SS211 ST239 SV503 SX1 SY963 SZ268 TD235 TG228 TH66 TJ992 TL670 TM993 TN216 TO676 TR90 TT1 TV688 TW886 \
-    TZ255 UA380 UG256 US1 UY598 UZ998 VA39 VC1 VE58 VG1 VI1 VN84 VU678 WS685 XK383 YE967 YT262 ZA27 ZM260 ZW263";
-
-/// The calling codes under which the digits after the code may begin with a zero that belongs to the number.
-const KEEPS_ZERO: [&str; 3] = ["39", "378", "225"];
-
-/// The calling code of a country, whose code is in upper case.
-pub fn calling_code(country: &str) -> Option<&'static str> {
-    let known =
-        CALLING_CODES.split_whitespace().find(|known| country.len() == 2 && known.starts_with(country));
-    known.and_then(|known| known.get(2..))
-}
-
-/// A phone number with its country, where it is written without one.
-pub(super) fn phone(value: &str, formats: &Formats) -> String {
-    let value = value.trim();
-    let (Some(code), false) = (formats.calling_code, value.starts_with('+') || value.starts_with("00"))
-    else {
-        return value.to_owned();
-    };
-    let number = match KEEPS_ZERO.contains(&code) {
-        true => value,
-        // The zero that is dialled within the country only.
-        false => value.strip_prefix('0').or_else(|| value.strip_prefix("(0)")).unwrap_or(value),
-    };
-    format!("+{code} {}", number.trim())
+/// A phone number, of the country where it is written without one.
+pub(super) fn phone(value: &str, formats: &Formats) -> Result<String, Broken> {
+    match formats.country {
+        Some(country) => phone::national(value, country),
+        None => phone::international(value),
+    }
 }
 
 pub(super) fn id(value: &str) -> Result<Uuid, Broken> {
@@ -83,17 +57,38 @@ pub(super) fn kind(value: &str) -> Result<ActivityKind, Broken> {
 }
 
 pub(super) fn day(value: &str, formats: &Formats) -> Result<NaiveDate, Broken> {
+    let invalid = || ("INVALID_DATE", format!("Must be a day written as {}", example(formats.date)));
     let value = value.trim().replace(['.', '/'], "-");
-    let written = match formats.date {
-        DateFormat::Auto | DateFormat::Iso => "%Y-%m-%d",
-        DateFormat::DayFirst => "%d-%m-%Y",
-        DateFormat::MonthFirst => "%m-%d-%Y",
+    let parts: Vec<&str> = value.split('-').collect();
+    let [first, second, third] = parts[..] else { return Err(invalid()) };
+    // Days that the others do not write are looked at as ISO ones: those begin with no year.
+    let (year, month, day) = match formats.date {
+        _ if first.len() == 4 => (year(first), second, third),
+        DateFormat::Auto | DateFormat::Iso => return Err(invalid()),
+        DateFormat::DayFirst => (year(third), second, first),
+        DateFormat::MonthFirst => (year(third), first, second),
     };
-    let iso = || NaiveDate::parse_from_str(&value, "%Y-%m-%d");
-    // Days that this format does not write are looked at as ISO ones: the others begin with no year.
-    NaiveDate::parse_from_str(&value, written)
-        .or_else(|_| iso())
-        .map_err(|_| ("INVALID_DATE", format!("Must be a day written as {}", example(formats.date))))
+    let (month, day) = (digits(month, 1..=2), digits(day, 1..=2));
+    let read = year
+        .zip(month)
+        .zip(day)
+        .and_then(|((year, month), day)| NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day));
+    rules::day(read.ok_or_else(invalid)?)
+}
+
+/// A year of four digits; or of two, of the hundred years from 1970 on.
+fn year(written: &str) -> Option<u32> {
+    let year = digits(written, 2..=4)?;
+    match written.len() {
+        2 => Some(if year < 70 { 2000 + year } else { 1900 + year }),
+        3 => None,
+        _ => Some(year),
+    }
+}
+
+fn digits(written: &str, lengths: RangeInclusive<usize>) -> Option<u32> {
+    let is_digits = lengths.contains(&written.len()) && written.bytes().all(|byte| byte.is_ascii_digit());
+    written.parse().ok().filter(|_| is_digits)
 }
 
 fn example(format: DateFormat) -> &'static str {
@@ -109,7 +104,7 @@ fn example(format: DateFormat) -> &'static str {
 pub(super) fn instant(value: &str, formats: &Formats) -> Result<DateTime<Utc>, Broken> {
     let value = value.trim();
     if let Ok(at) = DateTime::parse_from_rfc3339(value) {
-        return Ok(at.to_utc());
+        return rules::instant(at.to_utc());
     }
     let invalid = || {
         let day = example(formats.date);
@@ -130,23 +125,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_national_number_gets_its_country() {
-        let germany = Formats { calling_code: calling_code("DE"), ..Formats::default() };
-        let italy = Formats { calling_code: calling_code("IT"), ..Formats::default() };
-        for (written, formats, read) in [
-            ("030 1234567", germany, "+49 30 1234567"),
-            ("(0) 30 1234567", germany, "+49 30 1234567"),
-            ("+43 1 234567", germany, "+43 1 234567"),
-            ("0043 1 234567", germany, "0043 1 234567"),
-            ("06 1234567", italy, "+39 06 1234567"),
-            ("030 1234567", Formats::default(), "030 1234567"),
-        ] {
-            assert_eq!(phone(written, &formats), read);
-        }
-        assert_eq!((calling_code("ZZ"), calling_code("D"), calling_code("")), (None, None, None));
-    }
-
-    #[test]
     fn days_and_times_are_read_as_they_are_written() {
         let with = |date| Formats { date, ..Formats::default() };
         let wanted = NaiveDate::from_ymd_opt(2026, 11, 5);
@@ -159,7 +137,20 @@ mod tests {
         ] {
             assert_eq!(day(written, &with(format)).ok(), wanted, "{written}");
         }
-        assert!(day("31.02.2026", &with(DateFormat::DayFirst)).is_err());
+        for (wrong, format) in [
+            ("31.02.2026", DateFormat::DayFirst),
+            ("26-11-28", DateFormat::Iso),
+            ("0026-11-28", DateFormat::Iso),
+            ("2200-01-01", DateFormat::Iso),
+            ("26-11-28", DateFormat::MonthFirst),
+            ("11/28/026", DateFormat::MonthFirst),
+            ("11/28/1899", DateFormat::MonthFirst),
+            ("+1/28/2026", DateFormat::MonthFirst),
+            ("11/28/2026/1", DateFormat::MonthFirst),
+        ] {
+            assert!(day(wrong, &with(format)).is_err(), "{wrong}");
+        }
+        assert!(instant("1026-11-05T10:00:00Z", &Formats::default()).is_err());
         for (written, shown) in [
             ("2026-11-05T10:00:00+02:00", "2026-11-05T08:00:00+00:00"),
             ("2026-11-05 10:00", "2026-11-05T10:00:00+00:00"),
@@ -169,6 +160,25 @@ mod tests {
             assert_eq!(instant(written, &Formats::default()).map(|at| at.to_rfc3339()).as_deref(), Ok(shown));
         }
         assert!(instant("today", &Formats::default()).is_err());
+    }
+
+    #[test]
+    fn years_of_two_digits_are_those_nearest_to_now() {
+        let with = |date| Formats { date, ..Formats::default() };
+        for (written, format, read) in [
+            ("11/28/26", DateFormat::MonthFirst, "2026-11-28"),
+            ("28.11.26", DateFormat::DayFirst, "2026-11-28"),
+            ("1.1.69", DateFormat::DayFirst, "2069-01-01"),
+            ("1.1.70", DateFormat::DayFirst, "1970-01-01"),
+        ] {
+            assert_eq!(
+                day(written, &with(format)).map(|day| day.to_string()).as_deref(),
+                Ok(read),
+                "{written}"
+            );
+        }
+        let at = instant("11/28/26 10:00", &with(DateFormat::MonthFirst)).map(|at| at.to_rfc3339());
+        assert_eq!(at.as_deref(), Ok("2026-11-28T10:00:00+00:00"));
     }
 
     #[test]
@@ -185,10 +195,10 @@ mod tests {
         #[test]
         fn no_cell_is_too_odd(cell in "\\PC{0,40}") {
             for date in [DateFormat::Iso, DateFormat::DayFirst, DateFormat::MonthFirst] {
-                let formats = Formats { date, calling_code: calling_code("AT") };
+                let formats = Formats { date, country: Country::parse("AT") };
                 let _ = (day(&cell, &formats), instant(&cell, &formats), phone(&cell, &formats));
             }
-            let _ = (id(&cell), integer(&cell), number(&cell), status(&cell), kind(&cell), calling_code(&cell));
+            let _ = (id(&cell), integer(&cell), number(&cell), status(&cell), kind(&cell));
         }
     }
 }
