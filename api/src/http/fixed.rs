@@ -181,13 +181,14 @@ mod tests {
         let mut tags = Vec::new();
         for coding in ["identity", "gzip", "br"] {
             let accept = (header::ACCEPT_ENCODING, coding);
-            let answer = fixed.answer(&asking(&[accept.clone()])).await;
+            let answer = fixed.answer(&asking(std::slice::from_ref(&accept))).await;
             let tag = answer.header("etag").expect("a tag").to_owned();
             assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
             assert_eq!(answer.header("content-encoding"), (coding != "identity").then_some(coding));
             let first = answer.into_body().into_bytes().await.expect("bytes");
             assert!(coding == "identity" || first.len() < 500, "{coding}: {}", first.len());
-            let second = fixed.answer(&asking(&[accept.clone()])).await.into_body().into_bytes().await;
+            let second =
+                fixed.answer(&asking(std::slice::from_ref(&accept))).await.into_body().into_bytes().await;
             assert_eq!(
                 second.expect("bytes").as_ptr(),
                 first.as_ptr(),

@@ -95,7 +95,7 @@ async fn a_wrong_filter_is_refused_with_its_place() {
 
 #[tokio::test]
 async fn fields_by_their_names_and_the_filter_must_all_hold() {
-    let app = tenon_tests::TestApp::start().await;
+    let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
     let (admin, agent) = (acme.admin(), acme.agent().await);
     for (name, lifecycle, owner) in [
@@ -135,7 +135,7 @@ async fn fields_by_their_names_and_the_filter_must_all_hold() {
 
 #[tokio::test]
 async fn words_are_looked_for_in_all_texts() {
-    let app = tenon_tests::TestApp::start().await;
+    let app = TestApp::start().await;
     let (acme, globex) = (app.tenant("acme").await.admin(), app.tenant("globex").await.admin());
     factory::contacts(&acme, 3).await;
     factory::contacts(&globex, 3).await;

@@ -49,12 +49,8 @@ pub(in crate::import) fn preview<R: Importable>(import: &Import, rows: &[Row]) -
 
 /// What a new record says that was made so.
 fn stored<R: Importable>(import: &Import, draft: R::Draft) -> Result<R::Draft> {
-    let birth = Birth {
-        id: Uuid::nil(),
-        tenant: import.tenant_id,
-        at: import.created_at,
-        by: import.created_by.clone(),
-    };
+    let birth =
+        Birth { id: Uuid::nil(), tenant: import.tenant_id, at: import.created_at, by: import.created_by };
     let mut record = R::blank(birth);
     record.apply(draft.check().map_err(Error::Invalid)?)?;
     Ok(R::Draft::from(&record))

@@ -180,7 +180,7 @@ impl Reader {
     }
 
     /// With the number of the line where it begins, which refusals of the file name.
-    pub(super) fn from_line(mut self, line: u64) -> Self {
+    pub(super) fn beginning_at_line(mut self, line: u64) -> Self {
         if let Parser::Csv(parser) = &mut self.parser {
             parser.set_line(line);
         }

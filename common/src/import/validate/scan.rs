@@ -50,7 +50,7 @@ pub(super) async fn scan(
     check_columns(&columns)?;
     let mapped = mapping::of(&columns, options)?;
     let reader = Reader::new(storage.clone(), key.to_owned(), bytes, &layout, &columns, (begin, 1));
-    let mut reader = reader.from_line(line);
+    let mut reader = reader.beginning_at_line(line);
     let filled = vec![0; columns.len()];
     let guess = Guess::of(&mapped);
     let mut scanned =
