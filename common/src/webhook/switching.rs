@@ -26,9 +26,11 @@ pub struct NotGathered {
 /// Keeps fan-outs and ends of attempts of the tenant waiting until the end of the transaction, and waits for those under way. What is read
 /// afterwards is what they have left.
 pub(crate) async fn alone(tx: &mut TenantTx<'_>) -> Result<()> {
-    // A large fan-out takes longer than others are waited for.
-    let statement =
-        "select set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(120, tenon.switch_lock($1))";
+    // More than others may take: a large fan-out is waited for, and what is pending may be much. A request has 30 seconds.
+    let patience =
+        "select set_config('lock_timeout', '15s', true), set_config('statement_timeout', '20s', true)";
+    sqlx::query(patience).execute(tx.conn()).await?;
+    let statement = "select pg_advisory_xact_lock(120, tenon.switch_lock($1))";
     sqlx::query(statement).bind(tx.actor().tenant).execute(tx.conn()).await?;
     Ok(())
 }
