@@ -88,7 +88,7 @@ async fn headers_that_trickle_are_cut_off_and_so_is_who_says_nothing_or_no_more(
 #[tokio::test]
 async fn a_server_that_runs_out_of_files_says_so_once_and_goes_on() {
     let database = TestDatabase::create(Cluster::shared().await).await;
-    let api = Stack::api(&database).files_at_most(26).env("TENON_CONNECTIONS_OF_ADDRESS", "0").start().await;
+    let api = Stack::api(&database).files_at_most(40).env("TENON_CONNECTIONS_OF_ADDRESS", "0").start().await;
     let clients = silent(&api, 40).await;
     eventually("it cannot accept", async || {
         match api.log().matches("connections are not accepted").count() {
