@@ -45,9 +45,10 @@ as $$
     with input as (
         select i.*,
                -- It was read as one to be paused, and may have been resumed since, when this was not there to be resumed.
-               i.status = 'paused' and exists (
-                   select from tenon.webhooks w join tenon.tenants t on t.id = w.tenant_id
-                   where w.tenant_id = i.tenant_id and w.id = i.webhook_id and w.active and w.deleted_at is null and t.deleted_at is null)
+               i.status = 'paused' and (
+                   select w.active and w.deleted_at is null and t.deleted_at is null
+                   from tenon.webhooks w join tenon.tenants t on t.id = w.tenant_id
+                   where w.tenant_id = i.tenant_id and w.id = i.webhook_id)
                as resumed,
                -- Another job has it, or nobody is to send it any more: this one need not come back.
                i.attempted and i.next_run_in is not null and not exists (
@@ -105,7 +106,8 @@ as $$
           and (h.attempted or d.job_id = h.job_id)
         -- With what the attempt's row is made of: joining the two again would compare each with each.
         returning d.tenant_id, d.webhook_id, d.event_id, d.attempts as number, h.attempted, h.started_at, h.duration_ms, h.outcome,
-                  h.status_code, h.error, h.response, case when h.status = 'delivered' and d.job_id <> h.job_id then d.job_id end as superseding
+                  h.status_code, h.error, h.response, -- In the collation of the jobs' key.
+                  case when h.status = 'delivered' and d.job_id <> h.job_id then d.job_id collate "default" end as superseding
     ),
     attempts as (
         insert into tenon.delivery_attempts
