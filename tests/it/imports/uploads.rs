@@ -186,7 +186,7 @@ async fn what_does_not_fit_is_named() {
     let rows = json!([{"name": "Ada"}]);
     for (body, field) in [
         (json!({"options": {"object": "contacts"}}), "rows"),
-        (json!({"options": {"object": "contacts"}, "rows": rows, "uploadId": upload["id"]}), "uploadId"),
+        (json!({"options": {"object": "contacts"}, "rows": rows, "uploadId": upload["id"]}), "rows"),
     ] {
         let refused = admin.post("/imports", body).await.refused(400, "VALIDATION_ERROR").json();
         assert!(refused["details"][field].is_string(), "{refused}");

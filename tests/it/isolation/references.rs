@@ -66,6 +66,7 @@ impl Operation {
             "pipelineId" => of.id("pipelines"),
             "templateId" => &of.import_template,
             "uploadId" => &of.upload,
+            "importId" => &of.import,
             "stageId" | "moveTo" => of.stage(),
             "id" if self.template.contains("/pipelines") => of.stage(),
             "id" if of.at(&self.template).is_some() => of.at(&self.template).map_or("", factory::id),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::RowError;
 use crate::crm::phone::Country;
-use crate::crm::record::{Key, Record};
+use crate::crm::record::{Draft, Key, Record};
 use crate::crm::rules::Broken;
 use crate::error::{Error, FieldError, Result};
 use crate::import::fields::{self, Field, Formats, Importable, Part, canonical, currency_agrees};
@@ -118,12 +118,29 @@ impl<R: Importable> Reading<R> {
         let id = id.filter(|id| !id.is_empty());
         match (errors.is_empty(), said.is_empty() && id.is_none()) {
             (true, false) => Ok(Said { fields: said, id }),
-            (false, _) => Err(errors),
+            (false, _) => Err(self.with_the_rest(row, draft, errors)),
             (true, true) => {
                 let message = "The row says nothing".to_owned();
                 Err(vec![RowError { code: "EMPTY_ROW".to_owned(), message, ..RowError::default() }])
             }
         }
+    }
+
+    /// Of a row with cells that cannot be read, what is wrong with the others too: all of it at once. What is missing may be in those.
+    fn with_the_rest(&self, row: &Row, draft: R::Draft, mut errors: Vec<RowError>) -> Vec<RowError> {
+        let Err(mut rest) = draft.check() else { return errors };
+        rest.retain(|error| {
+            let told = errors.iter().any(|told| told.field.as_deref() == Some(error.field().as_str()));
+            error.code != "REQUIRED" && !told
+        });
+        if !rest.is_empty() {
+            // Broken rules are about the row: there is no error of another kind.
+            errors.extend(self.errors(row, Error::Invalid(rest)).unwrap_or_default());
+            errors.sort_by_key(|error| {
+                self.columns.iter().position(|(name, _)| Some(name) == error.column.as_ref())
+            });
+        }
+        errors
     }
 
     /// What a cell says; nothing, or that there is no value, or a text.
