@@ -165,7 +165,9 @@ async fn every_operation_of_the_document_is_counted_by_its_class() {
 async fn the_limits_can_be_asked_for_and_follow_the_plan() {
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
-    let nothing: Value = acme.admin().get("/limits").await.ok();
+    let mut nothing: Value = acme.admin().get("/limits").await.ok();
+    let quotas = nothing.as_object_mut().expect("limits").remove("quotas");
+    assert!(quotas.is_some_and(|quotas| quotas.as_array().is_some_and(|quotas| !quotas.is_empty())));
     assert_eq!(nothing, json!({"plan": "unlimited", "enforced": true, "policies": []}));
 
     set_plan(app.connect().await, acme.id.0, "free").await;

@@ -137,7 +137,9 @@ pub(super) fn beside(id: &str) -> Vec<&'static str> {
     match id {
         "create_import" | "import_contacts" | "resume_import" => vec!["contacts:write"],
         "revert_import" => vec!["contacts:write", "contacts:delete"],
-        "list_import_rows" | "list_import_errors" | "download_import_errors" => vec!["contacts:read"],
+        "preview_import" | "list_import_rows" | "list_import_errors" | "download_import_errors" => {
+            vec!["contacts:read"]
+        }
         "create_export" | "download_export" => vec!["contacts:read"],
         "create_webhook" | "update_webhook" | "get_delivery" | "resend_delivery" => vec!["contacts:read"],
         // They are subscribed to all events.

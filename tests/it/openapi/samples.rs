@@ -18,11 +18,15 @@ pub(super) const RECEIVER: &str = "https://example.com/webhook";
 
 /// Samples that are refused here, and the code: nobody has the address that one names, and an organization that was deleted is
 /// restored by a person who is a member of another one.
-const REFUSED: [(&str, &str); 3] = [
+const REFUSED: [(&str, &str); 5] = [
     ("create_login", "INVALID_CREDENTIALS"),
     ("restore_organization", "NOT_FOUND"),
     // No worker has written the file.
     ("download_export", "STATE_CONFLICT"),
+    // Nor looked at this one.
+    ("preview_import", "STATE_CONFLICT"),
+    // By people, not by keys.
+    ("create_organization", "FORBIDDEN"),
 ];
 
 /// What needs a worker, which is not there.
@@ -60,7 +64,9 @@ impl Run<'_> {
 
     /// A record of the collection at this path, made by the sample that creates one; where none creates, the first that is there.
     async fn record(&self, collection: &str) -> String {
-        if let Some(create) = self.sample(collection, "post") {
+        // Organizations are founded by people, with a token of their own.
+        let founded = collection == "/api/v1/organizations";
+        if let Some(create) = self.sample(collection, "post").filter(|_| !founded) {
             let made = self.run(&create.replace(RECEIVER, "http://127.0.0.1:9/hook")).await;
             let made = made.unwrap_or_else(|error| panic!("POST {collection}: {error}"));
             return made["data"]["id"].as_str().expect("an id").to_owned();
