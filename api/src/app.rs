@@ -16,6 +16,7 @@ use tenon_common::{Db, Result};
 use crate::http::export::Exports;
 use crate::http::limits::Limits;
 use crate::http::readers::Changes;
+use crate::http::seats::Seats;
 
 /// Everything a request may need; one per process.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct App {
     pub limits: Limits,
     /// Readers of the change feed.
     pub changes: Changes,
+    /// Seats of those who watch an import.
+    pub watchers: Seats,
     /// How long a deleted organization can be restored.
     pub tenant_retention: chrono::TimeDelta,
     /// Who may found organizations.
@@ -73,6 +76,7 @@ impl App {
             imports: import::Limits::default(),
             limits: Limits::default(),
             changes: Changes::new(db.clone(), tasks),
+            watchers: Seats::new("watchers of imports", "tenon_import_watchers"),
             tenant_retention: tenant::RETENTION,
             founders: tenant::Founders::Admins,
             addresses,

@@ -1,5 +1,7 @@
 //! The command line of `tenon-api`.
 
+mod connections;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +16,9 @@ use tenon_common::config::{DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, Sec
 use crate::http::export::Exports;
 use crate::http::limits::policy::Profile;
 use crate::http::limits::{Limits, Mode};
-use crate::http::readers::Most;
+use crate::http::seats::Most;
+
+pub use connections::ConnectionArgs;
 
 /// Tenon's HTTP API, and the operator's commands.
 ///
@@ -38,6 +42,9 @@ pub struct Cli {
     /// See there.
     #[command(flatten)]
     pub http: HttpArgs,
+    /// See there.
+    #[command(flatten)]
+    pub connections: ConnectionArgs,
     /// See there.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -89,15 +96,15 @@ impl LimitArgs {
     }
 }
 
-/// How many may follow the changes.
+/// How many may follow the changes, and imports.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Changes")]
 pub struct ChangesArgs {
-    /// Readers of changes that wait or stream at once, of one organization, in this process.
+    /// Readers of changes that wait or stream at once, of one organization, in this process; and as many who watch imports.
     #[arg(long, env = "TENON_CHANGES_READERS_OF_TENANT", value_name = "COUNT", default_value_t = 20, global = true,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub changes_readers_of_tenant: u32,
-    /// Readers of changes that wait or stream at once, of all organizations, in this process.
+    /// Readers of changes that wait or stream at once, of all organizations, in this process; and as many who watch imports.
     #[arg(long, env = "TENON_CHANGES_READERS", value_name = "COUNT", default_value_t = 1000, global = true,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub changes_readers: u32,
@@ -170,11 +177,6 @@ pub struct HttpArgs {
     #[arg(long, env = "TENON_DRAIN_DEADLINE", value_name = "SECONDS", default_value = "35", global = true,
           value_parser = tenon_common::config::seconds)]
     pub drain_deadline: Duration,
-    /// How long a client may take nothing of its answer, or a page of an export (some 2 MB) at most, before it is cut off, in
-    /// seconds.
-    #[arg(long, env = "TENON_CLIENT_STALL_DEADLINE", value_name = "SECONDS", default_value = "60", global = true,
-          value_parser = tenon_common::config::seconds)]
-    pub client_stall_deadline: Duration,
     /// Allow webhooks over http, to any port and to this machine: for development and tests.
     #[arg(long, env = "TENON_ALLOW_LOCAL_WEBHOOKS", global = true)]
     pub allow_local_webhooks: bool,

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use tenon_api::cli::Cli;
-use tenon_api::commands;
+use tenon_api::cli::{Cli, Command};
+use tenon_api::{commands, serve};
 use tenon_common::config::{self, ConfigError};
 
 fn main() -> ExitCode {
@@ -13,6 +13,9 @@ fn main() -> ExitCode {
         Err(ConfigError::Arguments(error)) => error.exit(),
         Err(error) => return commands::fail(&error.to_string()),
     };
+    if matches!(cli.command, Command::Serve) {
+        serve::memory::give_back();
+    }
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(commands::run(cli)),
         Err(error) => commands::fail(&format!("the runtime cannot start: {error}")),

@@ -14,6 +14,7 @@ mod layout;
 mod media_types;
 pub mod meta;
 mod operations;
+pub mod page;
 mod parameters;
 mod reach;
 mod responses;

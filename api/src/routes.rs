@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use poem::endpoint::BoxEndpoint;
 use poem::error::{MethodNotAllowedError, NotFoundError};
-use poem::http::{Method, StatusCode, header};
+use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::middleware::Compression;
-use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route};
+use poem::web::CompressionAlgo;
+use poem::{EndpointExt, IntoEndpoint, IntoResponse, Response, Route};
 use poem_openapi::error::{ParseParamError, ParsePathError};
 use poem_openapi::types::Type;
 use poem_openapi::{OpenApiService, ServerObject};
@@ -40,12 +41,13 @@ use crate::crm::stages::StagesApi;
 use crate::crm::timelines::TimelinesApi;
 use crate::http::body::{BodyError, parse_strict};
 use crate::http::code::Code;
+use crate::http::fixed::Fixed;
 use crate::http::layers::{Outermost, Routes, UPLOAD_DEADLINE};
 use crate::http::limits;
 use crate::http::refusal::Refusal;
-use crate::http::request;
 use crate::openapi::events::events;
 use crate::openapi::meta::MetaApi;
+use crate::openapi::page::page;
 use crate::openapi::{DocumentError, Documents, documents};
 use crate::webhook::deliveries::DeliveriesApi;
 use crate::webhook::endpoints::WebhooksApi;
@@ -139,33 +141,31 @@ pub fn spec() -> Result<Documents, DocumentError> {
 /// The whole API as one endpoint, without a socket.
 pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Response> {
     let service = service();
-    let docs = service.swagger_ui();
+    let docs = Arc::new(page(service.swagger_ui_html()));
     let document: serde_json::Value = serde_json::from_str(&documents.v31).unwrap_or_default();
     let routes = Routes::of(&document);
+    let json = |text: &str| Arc::new(Fixed::new(text.to_owned(), "application/json")).served(&app);
     let inner = Route::new()
-        .at("/api/v1/openapi.json", served(&documents.v31, &app))
-        .at("/api/v1/openapi-3.0.json", served(&documents.v30, &app))
-        .nest("/docs", docs)
-        .nest("/", service)
+        .at("/api/v1/openapi.json", json(&documents.v31))
+        .at("/api/v1/openapi-3.0.json", json(&documents.v30))
+        .at("/docs", docs.served(&app))
+        .at("/docs/", docs.served(&app))
+        .nest("/", service.into_endpoint().catch_all_error(refused).with(compression()).after(varying))
         .catch_all_error(refused)
-        .with(Compression::new())
         .data(app.clone());
     Outermost::new(inner, app, routes).with_deadlines(DEADLINES).boxed()
 }
 
-fn served(text: &str, app: &Arc<App>) -> impl Endpoint + use<> {
-    let (text, app): (Arc<str>, _) = (text.into(), app.clone());
-    poem::get(poem::endpoint::make(move |_| {
-        let (text, app) = (text.clone(), app.clone());
-        async move {
-            // It is no operation of its own, and is counted as one.
-            app.limits.public(request::FACTS.get().ip).await?;
-            let document = Response::builder()
-                .content_type("application/json")
-                .header(header::CACHE_CONTROL, "public, max-age=300");
-            Ok::<_, poem::Error>(document.body(text.to_string()))
-        }
-    }))
+/// Brotli is for what is compressed once: its window and tables are some 16 MB for each answer under way, gzip's a quarter of one.
+fn compression() -> Compression {
+    Compression::new().algorithms([CompressionAlgo::GZIP, CompressionAlgo::DEFLATE])
+}
+
+/// What is compressed for one client is not for a cache to give to another.
+async fn varying(answer: poem::Result<Response>) -> poem::Result<Response> {
+    let mut response = answer?;
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    Ok(response)
 }
 
 /// What poem itself refuses, in the documented form. What handlers refused comes as a response already.

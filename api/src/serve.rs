@@ -1,12 +1,19 @@
 //! `tenon-api serve`.
 
+mod answer;
+pub mod bounds;
+mod connections;
+pub mod memory;
+mod pulse;
+mod received;
+pub mod server;
 mod watched;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use poem::listener::TcpAcceptor;
-use poem::{Endpoint, Server};
+use poem::{Endpoint, Response};
 use tenon_common::tasks::Tasks;
 use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, operations, telemetry};
@@ -16,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::cli::Cli;
 use crate::routes::{self, spec};
-use watched::Watched;
+use bounds::Bounds;
+use server::Server;
 
 /// Serves until SIGTERM or SIGINT, then finishes what it has begun.
 pub async fn serve(cli: &Cli) -> Result<(), String> {
@@ -65,8 +73,9 @@ pub async fn live(
     app.imports = cli.imports.limits();
     app.tenant_retention = cli.retention.tenants();
     app.founders = cli.organizations.organization_creation;
-    app.changes.most = cli.changes.most();
-    app.exports = cli.exports.exports(cli.http.client_stall_deadline);
+    app.changes.seats.most = cli.changes.most();
+    app.watchers.most = cli.changes.most();
+    app.exports = cli.exports.exports(cli.connections.client_stall_deadline);
     let app = Arc::new(app);
     let beside = beside(&app, tasks);
 
@@ -115,14 +124,15 @@ fn listening(
 /// Accepts connections, and answers them until the drain is over.
 async fn accept(
     listener: std::io::Result<std::net::TcpListener>,
-    endpoint: Arc<impl Endpoint + 'static>,
+    endpoint: Arc<impl Endpoint<Output = Response> + 'static>,
     cli: &Cli,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let acceptor = TcpAcceptor::from_std(listener?)?;
-    Server::new_with_acceptor(Watched::new(acceptor, cli.http.client_stall_deadline))
-        .run_with_graceful_shutdown(endpoint, stop.cancelled_owned(), Some(cli.http.drain_deadline))
-        .await
+    let bounds = Bounds::of(&cli.connections, cli.database.database_connections, &cli.http.trusted_proxies);
+    tracing::info!(connections = bounds.connections, of_address = bounds.of_address, "connections at most");
+    Server::new(acceptor, bounds).run(endpoint, stop.cancelled_owned(), cli.http.drain_deadline).await;
+    Ok(())
 }
 
 /// What the server does beside answering, until this is dropped.

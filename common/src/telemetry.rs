@@ -63,6 +63,11 @@ fn describe() {
         .set(1.0);
     histogram!("tenon_http_request_duration_seconds", "Time to answer a request.");
     gauge!("tenon_http_requests_in_flight", "Requests being answered.");
+    gauge!("tenon_http_connections", "Connections to the API.");
+    counter!("tenon_http_connections_ended_total", "Connections that the server has ended, by why.");
+    counter!("tenon_http_connections_refused_total", "Connections that there was no room for.");
+    counter!("tenon_http_accept_errors_total", "Times that a connection could not be accepted.");
+    gauge!("tenon_import_watchers", "Clients that watch an import.");
     counter!("tenon_rate_limit_decisions_total", "Decisions of the rate limits.");
     counter!("tenon_auth_attempts_total", "Attempts to authenticate.");
     counter!(

@@ -77,7 +77,10 @@ async fn a_file_becomes_contacts_and_bad_rows_are_named() {
                 Ada Again,ADA@example.com,,\n";
     let sent = send(owner, json!({"object": "contacts"}), file).await;
     assert_eq!((text(&sent, "state"), text(&sent, "fileName")), ("validating", "contacts.csv"));
-    assert_eq!(sent["columns"][1], json!({"name": "E-Mail", "field": "email", "guessed": true}));
+    assert_eq!(
+        sent["columns"][1],
+        json!({"name": "E-Mail", "field": "email", "guessed": true, "decimalSign": null, "dateFormat": null})
+    );
     assert_eq!(sent["columns"][3]["field"], Value::Null);
 
     let import = ended(owner, &sent).await;

@@ -103,7 +103,10 @@ async fn everything_that_needs_no_credential_is_counted_together() {
     let counted = ["/api/v1/errors", "/api/v1/event-types", "/.well-known/jwks.json", "/api/v1/openapi.json"];
     for (at, path) in counted.iter().chain(["/api/v1/openapi-3.0.json"].iter()).enumerate() {
         let answer = root.get(path).await.status(200);
-        assert_eq!(answer.header("ratelimit-policy"), r#""public";q=100;w=900"#);
+        assert_eq!(
+            answer.header("ratelimit-policy"),
+            r#""public";q=100;w=900, "public-network";q=1000;w=900"#
+        );
         assert_eq!(answer.header("x-ratelimit-remaining"), (99 - at).to_string());
     }
     // There is no second way to write the path of an operation.
@@ -116,7 +119,8 @@ async fn everything_that_needs_no_credential_is_counted_together() {
     let answer = app.with("x.y.z").get("/me").await.refused(401, "UNAUTHENTICATED");
     assert_eq!(answer.header("x-ratelimit-remaining"), "94");
     let answer = app.anonymous().post("/auth/login", json!({"email": "a@b.example", "password": "x"})).await;
-    assert_eq!(answer.header("ratelimit-policy"), r#""login";q=5;w=900, "login-account";q=20;w=900"#);
+    let login = r#""login";q=5;w=900, "login-account";q=20;w=900, "login-address";q=100;w=900, "login-network";q=400;w=900"#;
+    assert_eq!(answer.header("ratelimit-policy"), login);
 }
 
 #[tokio::test]

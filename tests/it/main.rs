@@ -10,6 +10,7 @@ mod companies;
 mod contacts;
 mod conventions;
 mod delivery;
+mod doors;
 mod errors;
 mod examples;
 mod exports;

@@ -3,13 +3,14 @@
 mod served;
 mod tenant;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::PgConnection;
 use tenon_api::app::App;
 use tenon_api::http::limits::Limits;
+use tenon_api::openapi::Documents;
 use tenon_common::Db;
 use tenon_common::db::DbConfig;
 use tenon_common::secret::MasterKey;
@@ -26,6 +27,10 @@ pub const SECRET_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// Enough for the most concurrent test, few enough for many tests at once.
 const CONNECTIONS: u32 = 8;
+
+/// Made once for all tests of a program: it takes as long as a database.
+static DOCUMENTS: LazyLock<Documents> =
+    LazyLock::new(|| tenon_api::spec().unwrap_or_else(|error| panic!("the API's document: {error}")));
 
 /// A database of its own and the API on it, as `tenon-api serve` puts it together. Webhooks may go to this machine.
 #[derive(Debug)]
@@ -72,8 +77,7 @@ impl TestApp {
         let mut state = state.unwrap_or_else(|error| panic!("the API does not load: {error}"));
         adjust(&mut state);
         let state = Arc::new(state);
-        let documents = tenon_api::spec().unwrap_or_else(|error| panic!("the API's document: {error}"));
-        let served = Served::start(tenon_api::build(state.clone(), &documents)).await;
+        let served = Served::start(tenon_api::build(state.clone(), &DOCUMENTS)).await;
         Self { served, state, database }
     }
 
@@ -133,8 +137,7 @@ impl TestApp {
     /// # Panics
     /// Where there is none.
     pub fn document() -> Value {
-        let documents = tenon_api::spec().unwrap_or_else(|error| panic!("the API's document: {error}"));
-        serde_json::from_str(&documents.v31).unwrap_or_else(|error| panic!("the API's document: {error}"))
+        serde_json::from_str(&DOCUMENTS.v31).unwrap_or_else(|error| panic!("the API's document: {error}"))
     }
 }
 

@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod process;
 pub mod receiver;
 pub mod redis;
+pub mod rooms;
 pub mod soak;
 pub mod stack;
 pub mod switch_run;

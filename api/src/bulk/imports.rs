@@ -53,8 +53,9 @@ impl ImportsApi {
     /// pieces. A file that is not what it says, and a
     /// mapping that does not fit its columns, are refused at once with the reason; 202 answers the import, which goes on by itself:
     /// `GET` of its `Location` follows it. With `dryRun` everything is tried and nothing kept; `POST …/resume` then does it.
-    /// Columns of which `mapping` says nothing are guessed by their names; `GET …/preview` shows how the file was read. A row that is refused is a result, not a failure: the
-    /// others are done. What is imported needs its own permission too, such as `contacts:write`. Needs `imports:write`.
+    /// Columns of which `mapping` says nothing are guessed by their names; `GET …/preview` shows how the file was read. A row that is
+    /// refused is a result, not a failure: the others are done. What is imported needs its own permission too, such as `contacts:write`.
+    /// Needs `imports:write`.
     #[oai(path = "/api/v1/imports", method = "post", operation_id = "create_import")]
     async fn create(
         &self,
@@ -124,7 +125,8 @@ impl ImportsApi {
     /// Get an import
     ///
     /// Where it stands: how many rows are done and what became of them, how fast it goes, and what each column is for. With
-    /// `Accept: text/event-stream` the same is sent whenever it has changed, as events `progress`, until the import has ended. Needs
+    /// `Accept: text/event-stream` the same is sent whenever it has changed, as events `progress`, until the import has ended: to
+    /// 20 clients of an organization at once, unless the operator chose otherwise; one more is 429 with `details.policy` `readers`. Needs
     /// `imports:read`.
     #[oai(path = "/api/v1/imports/:id", method = "get", operation_id = "get_import")]
     async fn get(
@@ -138,7 +140,7 @@ impl ImportsApi {
         let get = async |tx: &mut TenantTx<'_>| import::get(tx, ImportId(id.0)).await;
         let found = app.db.read(&caller.actor, get).await?;
         Ok(match sse::is_wanted(headers) {
-            true => Watched::events(app.0.clone(), caller.actor.clone(), found),
+            true => Watched::events(app.0.clone(), caller.actor.clone(), found)?,
             false => Watched::once(found),
         })
     }

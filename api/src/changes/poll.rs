@@ -47,7 +47,7 @@ impl Reader {
             return Ok(page);
         }
         let changes = &self.app.changes;
-        let _seat = changes.seat(caller.actor.tenant)?;
+        let _seat = changes.seats.seat(caller.actor.tenant)?;
         let mut following = changes.tail.follow(caller.actor.tenant);
         let (began, mut pause) = (Instant::now(), Pause::default());
         while page.is_empty() {

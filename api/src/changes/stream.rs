@@ -11,8 +11,8 @@ use tokio::time::{sleep, timeout};
 
 use super::poll::{Pause, Reader};
 use crate::http::caller::Identity;
-use crate::http::readers::Seat;
 use crate::http::refusal::Refusal;
+use crate::http::seats::Seat;
 use crate::http::sse;
 
 /// What is read at once. A slow client holds no more than this in memory, and what the socket takes.
@@ -27,7 +27,7 @@ const RETRY: &str = "retry: 1000\n\n";
 /// 200 with the stream, whose first portion is read before: a place that is expired is refused.
 pub(super) async fn open(reader: Reader, caller: &Identity, start: Start) -> Result<Response, Refusal> {
     let tenant = caller.actor.tenant;
-    let seat = reader.app.changes.seat(tenant)?;
+    let seat = reader.app.changes.seats.seat(tenant)?;
     let first = reader.read(caller, start, PORTION).await?;
     let (chunks, receiver) = mpsc::channel(1);
     tokio::spawn(async move {

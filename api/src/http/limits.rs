@@ -6,11 +6,12 @@ mod decisions;
 mod gcra;
 pub mod headers;
 mod local;
+mod networks;
 pub mod policy;
 mod shared;
 
 use std::array;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 use tenon_common::Actor;
@@ -24,6 +25,7 @@ use crate::http::request;
 use class::Class;
 use decisions::{Decisions, Outcome};
 use local::Local;
+use networks::Homes;
 use policy::{Demand, MOST, Policy, Profile, Standing, Standings, Subject, tightest};
 use shared::Shared;
 
@@ -59,6 +61,7 @@ pub struct Limits {
     local: Local,
     shared: Option<Shared>,
     decisions: Decisions,
+    homes: Homes,
 }
 
 impl Default for Limits {
@@ -69,6 +72,7 @@ impl Default for Limits {
             local: Local::new(),
             shared: None,
             decisions: Decisions::new(),
+            homes: Homes::new(),
         }
     }
 }
@@ -106,9 +110,12 @@ impl Limits {
         }
     }
 
-    /// A request without a good credential, counted by address.
+    /// A request without a good credential, counted by address and by network.
     pub async fn public(&self, from: IpAddr) -> Result<(), Refusal> {
-        self.take([self.demand(Policy::Public, Subject::Address(from)), None, None], self.mode).await
+        let (address, network) = networks::of(from);
+        let here = self.demand(Policy::Public, Subject::Address(address, network));
+        let around = self.demand(Policy::PublicNetwork, Subject::Network(network));
+        self.take([here, around, None, None], self.mode).await
     }
 
     /// A request with a good credential: counted for its tenant, by the tenant's plan, and for the caller, by its class.
@@ -121,16 +128,27 @@ impl Limits {
         };
         let own = own.and_then(|policy| self.allowed(policy, allowance, principal(actor)));
         let org = self.allowed(Policy::Org, allowance, Subject::Tenant(actor.tenant.0));
-        self.take([org, own, None], self.mode).await
+        self.take([org, own, None, None], self.mode).await
     }
 
-    /// An attempt to log in, counted by network and account, and by account.
+    /// An attempt to log in, counted by address and network, by network and account, and by account: that one not from a network
+    /// where the account's owner has logged in. Whoever guesses elsewhere cannot lock the owner out there.
     pub async fn login(&self, from: IpAddr, account: &str) -> Result<(), Refusal> {
-        let digest = Sha256::digest(account.trim().to_lowercase());
-        let account: [u8; 16] = array::from_fn(|at| digest[at]);
-        let here = self.demand(Policy::Login, Subject::Account(account, Some(network(from))));
-        let anywhere = self.demand(Policy::LoginAccount, Subject::Account(account, None));
-        self.take([here, anywhere, None], Mode::Enforce).await
+        let (account, (address, network)) = (digest(account), networks::of(from));
+        let here = self.demand(Policy::LoginAddress, Subject::Address(address, network));
+        let around = self.demand(Policy::LoginNetwork, Subject::Network(network));
+        self.take([here, around, None, None], Mode::Enforce).await?;
+        let own = self.demand(Policy::Login, Subject::Account(account, Some(network)));
+        let anywhere = match self.homes.knows(account, network) {
+            true => None,
+            false => self.demand(Policy::LoginAccount, Subject::Account(account, None)),
+        };
+        self.take([own, anywhere, None, None], Mode::Enforce).await
+    }
+
+    /// Somebody has logged in to an account from here.
+    pub fn logged_in(&self, from: IpAddr, account: &str) {
+        self.homes.remember(digest(account), networks::of(from).1);
     }
 
     /// Where the caller's policies stand. Takes nothing.
@@ -139,6 +157,7 @@ impl Limits {
             self.allowed(Policy::Org, allowance, Subject::Tenant(actor.tenant.0)),
             self.allowed(Policy::Read, allowance, principal(actor)),
             self.allowed(Policy::Write, allowance, principal(actor)),
+            None,
         ];
         let standings = self.ask(demands, 0).await;
         standings.into_iter().flatten().collect()
@@ -213,12 +232,10 @@ fn principal(actor: &Actor) -> Subject {
     Subject::Principal(actor.tenant.0, id)
 }
 
-/// The network of an address: /24, or /56.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() & 0xffff_ff00).into(),
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 72)).into(),
-    }
+/// An account, however its address is written.
+fn digest(account: &str) -> [u8; 16] {
+    let digest = Sha256::digest(account.trim().to_lowercase());
+    array::from_fn(|at| digest[at])
 }
 
 #[cfg(test)]
@@ -253,6 +270,59 @@ mod tests {
         }
         let refusal = limits.login(address("198.51.100.7"), "ada@example.com").await.expect_err("the 21st");
         assert_eq!(refusal.details["policy"], "login-account");
+    }
+
+    #[tokio::test]
+    async fn nobody_elsewhere_locks_the_owner_out_at_home() {
+        let limits = Limits::default();
+        limits.logged_in(address("203.0.113.1"), "ada@example.com");
+        for network in 0..30 {
+            let _ = limits.login(address(&format!("192.0.{network}.7")), "ada@example.com").await;
+        }
+        assert!(limits.login(address("198.51.100.7"), "ada@example.com").await.is_err(), "not from anywhere");
+        for _ in 0..5 {
+            assert!(limits.login(address("203.0.113.99"), "Ada@Example.com ").await.is_ok());
+        }
+        let refusal = limits.login(address("203.0.113.1"), "ada@example.com").await.expect_err("the sixth");
+        assert_eq!(refusal.details["policy"], "login");
+    }
+
+    #[tokio::test]
+    async fn many_accounts_from_one_address_and_from_one_network() {
+        let limits = Limits::default();
+        let mut tried = 0;
+        let mut login = async |from: &str| {
+            tried += 1;
+            let refused = limits.login(address(from), &format!("{tried}@example.com")).await.err();
+            refused.map(|refusal| refusal.details["policy"].clone())
+        };
+        for _ in 0..100 {
+            assert_eq!(login("192.0.2.1").await, None);
+        }
+        assert_eq!(login("192.0.2.1").await.as_deref(), Some("login-address"));
+        for at in 0..300 {
+            assert_eq!(login(&format!("192.0.2.{}", 2 + at / 50)).await, None);
+        }
+        assert_eq!(login("192.0.2.99").await.as_deref(), Some("login-network"));
+        assert_eq!(login("192.0.3.1").await, None);
+    }
+
+    #[tokio::test]
+    async fn requests_without_a_credential_are_counted_by_network_too() {
+        let limits = Limits::default();
+        let public = async |from: &str| {
+            let refused = limits.public(address(from)).await.err();
+            refused.map(|refusal| refusal.details["policy"].clone())
+        };
+        for at in 0..100 {
+            assert_eq!(public(&format!("2001:db8:0:1::{at}")).await, None);
+        }
+        assert_eq!(public("2001:db8:0:1:9:9:9:9").await.as_deref(), Some("public"));
+        for at in 0..900 {
+            assert_eq!(public(&format!("2001:db8:0:{:x}::1", 2 + at / 90)).await, None);
+        }
+        assert_eq!(public("2001:db8:0:ff::1").await.as_deref(), Some("public-network"));
+        assert_eq!(public("2001:db8:0:100::1").await, None);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use tenon_common::actor::Principal;
 use tenon_common::id::TenantId;
 
 use crate::http::limits::class::Class;
-use crate::http::limits::policy::Standings;
+use crate::http::limits::policy::{self, Standings};
 
 /// The facts of a request, for whoever answers it.
 #[derive(Clone, Debug)]
@@ -37,7 +37,10 @@ tokio::task_local! {
 
 /// Rate limits have counted the request: its answer will say so.
 pub fn counted(standings: Standings) {
-    let note = |facts: &Facts| *facts.counted.lock().unwrap_or_else(PoisonError::into_inner) = standings;
+    let note = |facts: &Facts| {
+        let mut counted = facts.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        *counted = policy::together(&counted, &standings);
+    };
     // Outside a request there is no answer to say it.
     FACTS.try_with(note).unwrap_or_default();
 }

@@ -4,55 +4,29 @@
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use poem::http::uri::Scheme;
-use poem::listener::Acceptor;
-use poem::web::{LocalAddr, RemoteAddr};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// The pause after a connection that could not be accepted.
-const AFTER_A_FAILURE: Duration = Duration::from_millis(50);
-
-/// Accepts connections that end where a client takes nothing for this long.
-pub struct Watched<A> {
-    inner: A,
-    deadline: Duration,
-}
-
-impl<A> Watched<A> {
-    /// Watches what `inner` accepts.
-    pub fn new(inner: A, deadline: Duration) -> Self {
-        Self { inner, deadline }
-    }
-}
-
-impl<A: Acceptor> Acceptor for Watched<A> {
-    type Io = Connection<A::Io>;
-
-    fn local_addr(&self) -> Vec<LocalAddr> {
-        self.inner.local_addr()
-    }
-
-    async fn accept(&mut self) -> Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
-        let accepted = self.inner.accept().await;
-        if accepted.is_err() {
-            // Out of file descriptors, as a rule: others need time to give some back, and poem asks again at once.
-            tokio::time::sleep(AFTER_A_FAILURE).await;
-        }
-        let (io, local, remote, scheme) = accepted?;
-        Ok((Connection { io, deadline: self.deadline, waiting: None }, local, remote, scheme))
-    }
-}
+use super::pulse::Pulse;
 
 /// A connection that fails where it cannot be written to for too long.
-pub struct Connection<I> {
+pub(super) struct Connection<I> {
     io: I,
     deadline: Duration,
     /// Since a write had to wait.
     waiting: Option<Pin<Box<Sleep>>>,
+    pulse: Arc<Pulse>,
+}
+
+impl<I> Connection<I> {
+    /// Watches a connection, and tells when something came on it.
+    pub(super) fn new(io: I, deadline: Duration, pulse: Arc<Pulse>) -> Self {
+        Self { io, deadline, waiting: None, pulse }
+    }
 }
 
 impl<I: AsyncWrite + Unpin> Connection<I> {
@@ -78,7 +52,12 @@ impl<I: AsyncRead + Unpin> AsyncRead for Connection<I> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
+        let filled = buffer.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(context, buffer);
+        if buffer.filled().len() > filled {
+            self.pulse.read();
+        }
+        read
     }
 }
 
@@ -116,7 +95,7 @@ mod tests {
 
     fn connection(deadline: Duration) -> (Connection<tokio::io::DuplexStream>, tokio::io::DuplexStream) {
         let (io, other) = tokio::io::duplex(4);
-        (Connection { io, deadline, waiting: None }, other)
+        (Connection::new(io, deadline, Pulse::new()), other)
     }
 
     #[tokio::test]

@@ -1,5 +1,7 @@
 //! U+0000 in whatever text a URL takes: refused with the parameter's name, never a failure.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use tenon_tests::{Client, TestApp};
 
@@ -24,7 +26,8 @@ async fn a_parameter_with_nul_is_refused_by_its_name() {
     let acme = app.tenant("acme").await;
     let records = records(&app, &acme).await;
     let client = Client::new(&app.url()).with_bearer(&acme.admin().credential);
-    let mut tried = 0;
+    // Whose extractor it is, is the same for all: each operation is tried with one of its parameters, and each name once.
+    let (mut tried, mut seen) = (0, BTreeSet::new());
     for operation in &operations() {
         let mut asked: Vec<(String, &str)> = Vec::new();
         for name in texts(operation, "query") {
@@ -40,6 +43,8 @@ async fn a_parameter_with_nul_is_refused_by_its_name() {
                 name,
             ));
         }
+        let first = asked.first().map(|(_, name)| *name);
+        asked.retain(|(_, name)| seen.insert((*name).to_owned()) || first == Some(*name));
         for (path, name) in asked {
             let path = path.replace("?page=1?", "?");
             let answer = client.send(operation.method.parse().expect("a method"), &path, None).await;
@@ -49,7 +54,7 @@ async fn a_parameter_with_nul_is_refused_by_its_name() {
             tried += 1;
         }
     }
-    assert!(tried > 200, "{tried}");
+    assert!(tried > 80, "{tried}");
     // It is the same request without it.
     client.get(&format!("/api/v1/connection/contacts/{}", records.id("contacts"))).await.status(200);
 }
@@ -75,7 +80,12 @@ async fn a_body_or_a_file_with_nul_is_refused() {
     }
     let options = serde_json::json!({"object": "contacts"});
     for (name, file) in [("a\u{1}.csv", "name\nAda\n"), ("a.csv", "name,b\0c\nAda,x\n")] {
-        let refused = admin.upload("/imports", &options, name, file.as_bytes()).await.status(400);
-        assert!(refused.json()["details"]["file"].is_string(), "{refused}");
+        let refused = admin.upload("/imports", &options, name, file.as_bytes()).await;
+        let refused = refused.refused(400, "VALIDATION_ERROR").json();
+        // A part's head with such a character cannot be read at all.
+        assert!(
+            refused["details"]["file"].is_string() || refused["details"]["body"].is_string(),
+            "{refused}"
+        );
     }
 }

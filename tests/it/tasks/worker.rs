@@ -11,7 +11,7 @@ use tenon_worker::run::live;
 use super::Program;
 
 /// All of them.
-const NAMES: [&str; 37] = [
+const NAMES: &[&str] = &[
     "acker",
     "acker/deliver-webhook",
     "acker/revert-import",
@@ -42,6 +42,7 @@ const NAMES: [&str; 37] = [
     "housekeeping/tenant-files",
     "housekeeping/tenants",
     "housekeeping/uploads",
+    "housekeeping/webhook-states",
     "keeper",
     "listener",
     "operations",
@@ -52,7 +53,7 @@ const NAMES: [&str; 37] = [
 ];
 
 /// Those that an event on its way to a receiver, its entry in the trail and its seal go through, or that say that they work.
-const ON_THE_WAY: [&str; 11] = [
+const ON_THE_WAY: &[&str] = &[
     "fetcher",
     "acker",
     "acker/deliver-webhook",
@@ -127,15 +128,15 @@ async fn every_task_of_the_worker_that_panics_is_told_of_and_begun_again_and_the
     let body = json!({"url": receiver.url("/hook"), "events": ["contact.created"]});
     let webhook: Value = owner.admin().post("/webhooks", body).await.created();
     let worker = worker(&app).await;
-    worker.assert_named(&NAMES);
+    worker.assert_named(NAMES);
     goes_on(&app, &owner, &webhook, &mut receiver).await;
 
     for name in ON_THE_WAY {
         worker.ends(name).await;
         goes_on(&app, &owner, &webhook, &mut receiver).await;
     }
-    let rest: Vec<&str> =
-        NAMES.into_iter().filter(|name| !ON_THE_WAY.contains(name) && *name != "preparing").collect();
+    let rest = NAMES.iter().copied().filter(|name| !ON_THE_WAY.contains(name) && *name != "preparing");
+    let rest: Vec<&str> = rest.collect();
     worker.end_together(&rest).await;
     goes_on(&app, &owner, &webhook, &mut receiver).await;
     worker.stop().await;
@@ -151,7 +152,7 @@ async fn a_worker_whose_tasks_panic_all_at_once_loses_nothing_that_was_under_way
     let worker = worker(&app).await;
     let contacts: Vec<Value> = (0..100).map(|n| json!({"name": format!("Grace {n}")})).collect();
     owner.admin().post("/connection/contacts/batch/create", json!({"items": contacts})).await.status(200);
-    let all: Vec<&str> = NAMES.into_iter().filter(|name| *name != "preparing").collect();
+    let all: Vec<&str> = NAMES.iter().copied().filter(|name| *name != "preparing").collect();
     worker.end_together(&all).await;
     let mut admin = app.connect().await;
     eventually("all of them are delivered, and no job is left", async || {

@@ -1,9 +1,12 @@
 //! An endpoint behind a socket.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use poem::listener::{Acceptor, Listener, TcpListener};
-use poem::{Endpoint, Server};
+use poem::{Endpoint, EndpointExt};
+use tenon_api::serve::bounds::Bounds;
+use tenon_api::serve::server::Server;
 use tokio::task::JoinHandle;
 
 /// A poem endpoint, served on a free port of 127.0.0.1 until this value is dropped.
@@ -23,10 +26,11 @@ impl Served {
         let acceptor = acceptor.unwrap_or_else(|error| panic!("no free port: {error}"));
         let address = acceptor.local_addr().first().and_then(|address| address.as_socket_addr().copied());
         let address = address.unwrap_or_else(|| panic!("the listener has no address"));
+        let endpoint = endpoint.map_to_response();
         let server = tokio::spawn(async move {
-            if let Err(error) = Server::new_with_acceptor(acceptor).run(endpoint).await {
-                eprintln!("the server ended: {error}");
-            }
+            Server::new(acceptor, Bounds::default())
+                .run(endpoint, std::future::pending(), Duration::ZERO)
+                .await;
         });
         Self { address, server }
     }

@@ -21,6 +21,7 @@ pub struct Program {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
     inherits: bool,
+    files: Option<u32>,
     pub(super) log: Option<PathBuf>,
 }
 
@@ -44,7 +45,8 @@ impl Program {
 
     fn new<'a>(binary: Binary, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         let arguments = arguments.into_iter().map(str::to_owned).collect();
-        let program = Self { binary, arguments, environment: BTreeMap::new(), inherits: false, log: None };
+        let environment = BTreeMap::new();
+        let program = Self { binary, arguments, environment, inherits: false, files: None, log: None };
         // Not in the working folder, where the default would put it.
         program.env("TENON_STORAGE_URL", &checkout::tenon_folder().join("test-files").to_string_lossy())
     }
@@ -62,6 +64,12 @@ impl Program {
     /// Lets it see our own TENON_… and REDIS_URL too, which a test would not want.
     pub fn with_our_settings(mut self) -> Self {
         self.inherits = true;
+        self
+    }
+
+    /// Lets it have so many files open at once.
+    pub fn files_at_most(mut self, files: u32) -> Self {
+        self.files = Some(files);
         self
     }
 
@@ -109,10 +117,18 @@ impl Program {
 
     pub(super) async fn command(&self) -> Result<Command> {
         let binaries = binaries().await?;
-        let mut command = Command::new(match self.binary {
+        let binary = match self.binary {
             Binary::Api => &binaries.api,
             Binary::Worker => &binaries.worker,
-        });
+        };
+        let mut command = match self.files {
+            None => Command::new(binary),
+            Some(files) => {
+                let mut command = Command::new("sh");
+                command.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\"")).arg(binary);
+                command
+            }
+        };
         if !self.inherits {
             for (name, _) in std::env::vars_os() {
                 let bytes = name.as_encoded_bytes();

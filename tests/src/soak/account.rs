@@ -132,7 +132,7 @@ impl fmt::Display for Account {
         for (task, count) in &self.restarts {
             writeln!(formatter, "restarted: {task}, {count} times")?;
         }
-        for reason in &self.first_reason {
+        if let Some(reason) = &self.first_reason {
             writeln!(formatter, "not ready: {}", reason.trim())?;
         }
         for id in self.lost.iter().take(10) {

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::ImportBody;
 use crate::app::App;
+use crate::http::refusal::Refusal;
 use crate::http::response::{Envelope, enveloped};
 use crate::http::sse;
 
@@ -34,13 +35,16 @@ impl Watched {
     }
 
     /// As it stands, and again whenever that has changed, until it has ended. No connection is held in between.
-    pub(super) fn events(app: Arc<App>, actor: Actor, import: Import) -> Self {
+    /// Nobody may watch where as many do as there are seats.
+    pub(super) fn events(app: Arc<App>, actor: Actor, import: Import) -> Result<Self, Refusal> {
+        let seat = app.watchers.seat(actor.tenant)?;
         let (events, sent) = mpsc::channel(1);
         tokio::spawn(async move {
+            let _seat = seat;
             // A client that went away, and a database that did, end it.
             let _ = follow(&app, &actor, import, &events).await;
         });
-        Self(sse::stream(sent))
+        Ok(Self(sse::stream(sent)))
     }
 }
 

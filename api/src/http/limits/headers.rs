@@ -80,6 +80,7 @@ mod tests {
             standing(Policy::Org, 100, 60, 87, 11_400_000),
             standing(Policy::Write, 1000, 900, 990, 9_000_000),
             None,
+            None,
         ];
         write_at(&mut headers, &standings, 1_000_200_000);
         let expected = [
@@ -96,7 +97,7 @@ mod tests {
     #[test]
     fn what_was_not_counted_says_nothing() {
         let mut headers = HeaderMap::new();
-        write(&mut headers, &[None; 3]);
+        write(&mut headers, &[None; 4]);
         assert!(headers.is_empty());
     }
 }

@@ -14,12 +14,18 @@ pub enum Policy {
     Read,
     /// Changing, by a user or key.
     Write,
-    /// Requests without a good credential, from an address.
+    /// Requests without a good credential, from an address: of IPv6, from a /64.
     Public,
+    /// The same from a network: a /24, of IPv6 a /56.
+    PublicNetwork,
     /// Attempts to log in, for an account and network.
     Login,
-    /// Attempts to log in to an account from anywhere.
+    /// Attempts to log in to an account from anywhere; not from networks where somebody has logged in to it.
     LoginAccount,
+    /// Attempts to log in from an address, whatever the account.
+    LoginAddress,
+    /// The same from a network.
+    LoginNetwork,
     /// Sessions that begin with a QR code, by a user or key, or from an address.
     Qr,
 }
@@ -29,8 +35,18 @@ const QUARTER: u32 = 15 * MINUTE;
 
 impl Policy {
     /// Every policy. Where a request is counted by several, they are asked in this order.
-    pub const ALL: [Self; 7] =
-        [Self::Org, Self::Read, Self::Write, Self::Public, Self::Login, Self::LoginAccount, Self::Qr];
+    pub const ALL: [Self; 10] = [
+        Self::Org,
+        Self::Read,
+        Self::Write,
+        Self::Public,
+        Self::PublicNetwork,
+        Self::Login,
+        Self::LoginAccount,
+        Self::LoginAddress,
+        Self::LoginNetwork,
+        Self::Qr,
+    ];
 
     /// The name in headers, refusals and metrics.
     pub fn name(self) -> &'static str {
@@ -39,8 +55,11 @@ impl Policy {
             Self::Read => "read",
             Self::Write => "write",
             Self::Public => "public",
+            Self::PublicNetwork => "public-network",
             Self::Login => "login",
             Self::LoginAccount => "login-account",
+            Self::LoginAddress => "login-address",
+            Self::LoginNetwork => "login-network",
             Self::Qr => "qr",
         }
     }
@@ -56,9 +75,13 @@ impl Policy {
             (Self::Read, _) if profile == Profile::PlanLiteral => (100, QUARTER),
             (Self::Read | Self::Write, _) => (1_000, QUARTER),
             (Self::Public, _) => (100, QUARTER),
+            (Self::PublicNetwork, _) => (1_000, QUARTER),
             (Self::Login, _) => (5, QUARTER),
             // Wide enough for a person, too narrow for guessing.
             (Self::LoginAccount, _) => (20, QUARTER),
+            // An office behind one address logs in; who tries one password with every account does not get far.
+            (Self::LoginAddress, _) => (100, QUARTER),
+            (Self::LoginNetwork, _) => (400, QUARTER),
             (Self::Qr, _) => (10, MINUTE),
         };
         Some(Rate { count, seconds })
@@ -114,8 +137,10 @@ pub enum Subject {
     Tenant(Uuid),
     /// A user or key of a tenant.
     Principal(Uuid, Uuid),
-    /// An address.
-    Address(IpAddr),
+    /// An address and its network.
+    Address(IpAddr, IpAddr),
+    /// A network.
+    Network(IpAddr),
     /// An account's digest, from a network or from anywhere.
     Account([u8; 16], Option<IpAddr>),
 }
@@ -134,7 +159,7 @@ pub struct Demand {
 }
 
 /// A request is counted by so many policies at most.
-pub const MOST: usize = 3;
+pub const MOST: usize = 4;
 
 /// Where a policy stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +178,18 @@ pub struct Standing {
 
 /// Where the policies of a request stand.
 pub type Standings = [Option<Standing>; MOST];
+
+/// Where the policies stand that have counted a request so far, and those that have counted it now, in the policies' order.
+pub fn together(before: &Standings, now: &Standings) -> Standings {
+    let mut all: Vec<Standing> = now.iter().flatten().copied().collect();
+    for one in before.iter().flatten() {
+        if all.iter().all(|other| other.policy != one.policy) {
+            all.push(*one);
+        }
+    }
+    all.sort_by_key(|standing| standing.policy);
+    std::array::from_fn(|at| all.get(at).copied())
+}
 
 /// The one that a client meets first: the one that refuses for longest, or the one with the fewest left.
 pub fn tightest(standings: &Standings) -> Option<Standing> {
@@ -179,7 +216,20 @@ mod tests {
     fn unlimited_lifts_what_the_tenant_pays_for() {
         let limited = |policy: &Policy| policy.rate(Plan::Unlimited, Profile::Default).is_some();
         let left: Vec<_> = Policy::ALL.into_iter().filter(limited).map(Policy::name).collect();
-        assert_eq!(left, ["public", "login", "login-account", "qr"]);
+        assert_eq!(
+            left,
+            ["public", "public-network", "login", "login-account", "login-address", "login-network", "qr"]
+        );
+    }
+
+    #[test]
+    fn what_counts_later_stands_beside_what_counted_before() {
+        let rate = Rate { count: 10, seconds: 60 };
+        let standing = |policy, remaining| Some(Standing { policy, rate, remaining, reset: 0, wait: 0 });
+        let before = [standing(Policy::LoginAddress, 4), standing(Policy::LoginNetwork, 5), None, None];
+        let now = [standing(Policy::Login, 6), standing(Policy::LoginAddress, 3), None, None];
+        let all = together(&before, &now).map(|one| one.map(|one| (one.policy.name(), one.remaining)));
+        assert_eq!(all, [Some(("login", 6)), Some(("login-address", 3)), Some(("login-network", 5)), None]);
     }
 
     #[test]
@@ -188,15 +238,15 @@ mod tests {
         let standing = |policy, remaining, wait| Some(Standing { policy, rate, remaining, reset: 0, wait });
         let first = |standings| tightest(&standings).map(|standing| standing.policy);
         assert_eq!(
-            first([standing(Policy::Org, 7, 0), standing(Policy::Write, 3, 0), None]),
+            first([standing(Policy::Org, 7, 0), standing(Policy::Write, 3, 0), None, None]),
             Some(Policy::Write)
         );
         assert_eq!(
-            first([standing(Policy::Org, 0, 5), standing(Policy::Write, 0, 9), None]),
+            first([standing(Policy::Org, 0, 5), standing(Policy::Write, 0, 9), None, None]),
             Some(Policy::Write)
         );
         assert_eq!(
-            first([standing(Policy::Org, 4, 0), standing(Policy::Write, 4, 0), None]),
+            first([standing(Policy::Org, 4, 0), standing(Policy::Write, 4, 0), None, None]),
             Some(Policy::Org)
         );
         assert_eq!(first([None; MOST]), None);

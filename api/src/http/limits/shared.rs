@@ -126,7 +126,8 @@ fn key(demand: &Demand) -> String {
     match demand.subject {
         Subject::Tenant(tenant) => format!("tenon:limit:{{{tenant}}}:{policy}:{count}{epoch}"),
         Subject::Principal(tenant, id) => format!("tenon:limit:{{{tenant}}}:{policy}:{count}{epoch}:{id}"),
-        Subject::Address(address) => format!("tenon:limit:{{{address}}}:{policy}:{count}"),
+        Subject::Address(address, network) => format!("tenon:limit:{{{network}}}:{policy}:{count}:{address}"),
+        Subject::Network(network) => format!("tenon:limit:{{{network}}}:{policy}:{count}"),
         Subject::Account(digest, from) => {
             let account = u128::from_be_bytes(digest);
             let from = from.map(|network| format!(":{network}")).unwrap_or_default();

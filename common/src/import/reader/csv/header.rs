@@ -8,8 +8,6 @@ use crate::import::file::column_names;
 pub struct Header {
     /// The names of the columns.
     pub columns: Vec<String>,
-    /// Those of which the row says no name.
-    pub nameless: Vec<String>,
     /// Where the rows begin: the byte, and the line from 1.
     pub begin: (usize, u64),
 }
@@ -48,11 +46,9 @@ pub fn header(text: &[u8], dialect: Dialect) -> Option<Header> {
     let (begin, said) = preamble(text);
     let mut parser = Parser::new(dialect, 0, 1 + u64::from(said.is_some()));
     let Parsed::Row(used, cells, _) = parser.parse(&text[begin..], true) else { return None };
-    let names: Vec<String> = cells.iter().map(|cell| cell.text().trim().to_owned()).collect();
-    let columns = column_names(names.iter().cloned());
-    let nameless = columns.iter().zip(&names).filter(|(_, name)| name.is_empty());
-    let nameless = nameless.map(|(column, _)| column.clone()).collect();
-    Some(Header { columns, nameless, begin: (begin + used, parser.line()) })
+    let names = cells.iter().map(|cell| cell.text().trim().to_owned());
+    let columns = column_names(names);
+    Some(Header { columns, begin: (begin + used, parser.line()) })
 }
 
 /// How many cells each of the first rows has, but for those of nothing.
@@ -93,7 +89,7 @@ mod tests {
         let header = header(b"\xef\xbb\xbfsep=;\r\n;;\r\nName;;Email\r\nAda", Dialect::parted_by(b';'))
             .expect("a header");
         assert_eq!(header.columns, ["Name", "Column 2", "Email"]);
-        assert_eq!((header.nameless, header.begin), (vec!["Column 2".to_owned()], (26, 4)));
+        assert_eq!(header.begin, (26, 4));
     }
 
     proptest! {

@@ -1,0 +1,24 @@
+//! Streams that last: so many at once.
+
+use serde_json::{Value, json};
+use tenon_tests::{TestApp, eventually};
+
+#[tokio::test]
+async fn so_many_may_watch_imports_at_once() {
+    let app = TestApp::start_as(|app| app.watchers.most.of_tenant = 2).await;
+    let owner = app.tenant("acme").await.admin();
+    let sent = owner.upload("/imports", &json!({"object": "contacts"}), "people.csv", b"name\nGrace\n");
+    let import: Value = sent.await.accepted();
+    let path = format!("/imports/{}", import["id"].as_str().expect("an id"));
+    let first = owner.events(&path).await.expect("a stream");
+    let _second = owner.events(&path).await.expect("a stream");
+    let refused =
+        owner.events(&path).await.map(|_| ()).expect_err("one too many").refused(429, "RATE_LIMITED");
+    assert_eq!(refused.json()["details"]["policy"], "readers");
+    owner.get(&path).await.status(200);
+    drop(first);
+    eventually("its seat is free", async || {
+        owner.events(&path).await.map(|_| ()).map_err(|answer| answer.to_string())
+    })
+    .await;
+}
