@@ -92,7 +92,11 @@ fn example(kind: EntityKind) -> serde_json::Value {
         EntityKind::Import => json!({
             "id": id, "tenantId": tenant, "object": "contacts", "mode": "upsert", "matchOn": ["externalId", "email"],
             "onDuplicate": "fail", "bulkEvents": "summary", "dryRun": false, "state": "partial", "fileName": "contacts.csv",
-            "fileBytes": 2048, "columns": [{"name": "E-Mail", "field": "email", "guessed": true}], "total": 20, "processed": 20,
+            "fileBytes": 2048, "columns": [{"name": "E-Mail", "field": "email", "guessed": true, "decimalSign": null, "dateFormat": null}],
+            "reading": {
+                "format": "csv", "encoding": "UTF-8", "delimiter": ";", "backslash": false, "sheet": null, "otherSheets": [], "ignored": []
+            },
+            "total": 20, "processed": 20,
             "created": 17, "updated": 1, "unchanged": 1, "skipped": 0, "failed": 1, "reverted": 0, "kept": 0, "failure": null,
             "failureMessage": null, "rowsPerSecond": 400.0, "secondsLeft": null, "startedAt": at, "finishedAt": at, "revertUntil": at,
             "expiredAt": null,

@@ -86,9 +86,9 @@ choice! {
     /// The sign for decimals in numbers that are texts.
     DecimalSign {
         /// `1250.50`, `1,250.50`.
-        Point = ".",
+        Point = "point",
         /// `1250,50`, `1.250,50`.
-        Comma = ",",
+        Comma = "comma",
     } default Point
 }
 

@@ -142,8 +142,11 @@ async fn so_many_readers_may_wait_and_no_more() {
 async fn a_key_that_is_revoked_waits_no_longer() {
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
-    let key: Value =
-        acme.admin().post("/api-keys", json!({"name": "A", "scopes": ["changes:read"]})).await.created();
+    let key: Value = acme
+        .admin()
+        .post("/api-keys", json!({"name": "A", "scopes": ["changes:read", "contacts:read"]}))
+        .await
+        .created();
     let reader = app.with(key["key"].as_str().expect("a key"));
     let mut stream = reader.events("/changes?after=now").await.unwrap_or_else(|answer| panic!("{answer}"));
     acme.admin().post(CONTACTS, factory::contact(1)).await.status(201);

@@ -17,7 +17,7 @@ async fn numbers_and_days_are_read_as_their_columns_tell() {
     let leads = import(owner, options, leads).await;
     assert_eq!(counts(&leads), json!([2, 0, 0, 0, 1]), "{leads}");
     let columns = &leads["columns"];
-    assert_eq!((&columns[1]["decimalSign"], &columns[2]["dateFormat"]), (&json!(","), &json!("DD-MM-YYYY")));
+    assert_eq!((&columns[1]["decimalSign"], &columns[2]["dateFormat"]), (&json!("comma"), &json!("DD-MM-YYYY")));
     let made: Vec<Value> = owner.get("/connection/leads?limit=10&sort=title").await.ok();
     let of =
         |lead: &Value| (lead["value"].clone(), lead["currency"].clone(), lead["expectedCloseDate"].clone());
@@ -34,7 +34,7 @@ async fn numbers_and_days_are_read_as_their_columns_tell() {
     let failed = rows(owner, &open, "failed").await;
     let error = &failed[0]["errors"][0];
     assert!(error["code"] == "AMBIGUOUS_NUMBER" && text(error, "message").contains("decimalSign"), "{error}");
-    let said = import(owner, json!({"object": "companies", "decimalSign": "."}), companies).await;
+    let said = import(owner, json!({"object": "companies", "decimalSign": "point"}), companies).await;
     assert_eq!(counts(&said), json!([1, 0, 0, 0, 0]), "{said}");
     let made: Vec<Value> = owner.get("/connection/companies").await.ok();
     assert_eq!(made[0]["employees"], 1000);

@@ -114,9 +114,9 @@ choice! {
     /// The sign for decimals in numbers that are texts.
     ImportDecimalSign as "ImportDecimalSign" for import::DecimalSign {
         /// `1250.50`, `1,250.50`.
-        Point = ".",
+        Point = "point",
         /// `1250,50`, `1.250,50`.
-        Comma = ",",
+        Comma = "comma",
     }
 }
 
