@@ -84,11 +84,15 @@ async fn headers_that_trickle_are_cut_off_and_so_is_who_says_nothing_or_no_more(
         .await;
 }
 
-/// So few files that the connections' half of them does not leave enough.
+/// Only four files are left when it has begun, whatever it holds by then.
 #[tokio::test]
 async fn a_server_that_runs_out_of_files_says_so_once_and_goes_on() {
     let database = TestDatabase::create(Cluster::shared().await).await;
-    let api = Stack::api(&database).files_at_most(40).env("TENON_CONNECTIONS_OF_ADDRESS", "0").start().await;
+    let api = Stack::api(&database).env("TENON_CONNECTIONS_OF_ADDRESS", "0").start().await;
+    let page = Client::new(&format!("{}/api/v1", api.url()));
+    page.get("/errors").await.status(200);
+    let open = std::fs::read_dir(format!("/proc/{}/fd", api.id())).expect("its files").count() as u64;
+    allow_files(&api, open + 4);
     let clients = silent(&api, 40).await;
     eventually("it cannot accept", async || {
         match api.log().matches("connections are not accepted").count() {
@@ -98,11 +102,17 @@ async fn a_server_that_runs_out_of_files_says_so_once_and_goes_on() {
     })
     .await;
     drop(clients);
-    let page = Client::new(&format!("{}/api/v1", api.url()));
     eventually("it answers again", async || {
         let answer = page.try_send("GET".parse().expect("GET"), "/errors", None).await;
         answer.map(|answer| assert_eq!(answer.status, 200)).map_err(|error| format!("{error:#}"))
     })
     .await;
     assert!(sample(&api, "tenon_http_accept_errors_total").await >= 1.0);
+}
+
+/// From now on it may have so many open.
+fn allow_files(process: &Process, files: u64) {
+    let pid = rustix::process::Pid::from_raw(process.id().cast_signed());
+    let limit = rustix::process::Rlimit { current: Some(files), maximum: Some(files) };
+    rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).expect("it is our child");
 }

@@ -17,7 +17,10 @@ async fn numbers_and_days_are_read_as_their_columns_tell() {
     let leads = import(owner, options, leads).await;
     assert_eq!(counts(&leads), json!([2, 0, 0, 0, 1]), "{leads}");
     let columns = &leads["columns"];
-    assert_eq!((&columns[1]["decimalSign"], &columns[2]["dateFormat"]), (&json!("comma"), &json!("DD-MM-YYYY")));
+    assert_eq!(
+        (&columns[1]["decimalSign"], &columns[2]["dateFormat"]),
+        (&json!("comma"), &json!("DD-MM-YYYY"))
+    );
     let made: Vec<Value> = owner.get("/connection/leads?limit=10&sort=title").await.ok();
     let of =
         |lead: &Value| (lead["value"].clone(), lead["currency"].clone(), lead["expectedCloseDate"].clone());

@@ -13,10 +13,11 @@ use super::Program;
 /// All of them.
 const NAMES: [&str; 7] = ["http", "operations", "recorder", "tail", "tail/listener", "upkeep", "wake"];
 
-/// A port that nobody has had for a while.
+/// A port that is free, and that no client of another test is given meanwhile: it lies below those that the system hands out.
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
+    (20_000 + std::process::id() as u16 % 8_000..)
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 /// The API of the app's database once more, as the program puts it together, and the owner's client of it.
