@@ -21,7 +21,6 @@ use stop::Stop;
 
 /// Runs Tenon on this machine: PostgreSQL, the API, the worker, a demo tenant.
 #[derive(Debug, Parser)]
-#[command(name = "cargo dev")]
 pub struct Options {
     /// Drops the development database and starts from nothing
     #[arg(long)]

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod checkout;
 pub mod client;
 pub mod compatibility;
+pub mod coverage;
 pub mod database;
 pub mod dev;
 pub mod eventually;

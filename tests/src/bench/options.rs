@@ -6,7 +6,6 @@ use std::time::Duration;
 
 /// Measures the whole system beside its yardsticks, on this machine, and prints one table.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "cargo bench-stack", bin_name = "cargo bench-stack --")]
 pub struct Options {
     /// Only these rows: get, create, page, prices, batch, lists, imports, exports, fan-out, queue, million, insert-to-start, waiting, ten, with-webhook,
     /// commit-to-receiver, memory.

@@ -4,7 +4,6 @@ use clap::Parser;
 
 /// Imports a large file while the worker is killed, imports it again, exports it, takes it back, and accounts for every row.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "cargo import-run", bin_name = "cargo import-run --")]
 pub struct Options {
     /// Rows of the file, of which five in a hundred are bad, one of each kind.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(2_000..=5_000_000))]

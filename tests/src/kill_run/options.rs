@@ -4,7 +4,6 @@ use clap::Parser;
 
 /// Kills the worker, the API and PostgreSQL at random moments while contacts are created, and accounts for every event.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "cargo kill-run", bin_name = "cargo kill-run --")]
 pub struct Options {
     /// Contacts that are created, each an event.
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]

@@ -4,7 +4,6 @@ use clap::Parser;
 
 /// Uses the real API and worker lightly and irregularly, and accounts for every event and for the worker's silences.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "cargo soak", bin_name = "cargo soak --")]
 pub struct Options {
     /// How long.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_080))]

@@ -4,7 +4,6 @@ use clap::Parser;
 
 /// Switches webhooks on, off and to other events at random beside writers and a worker that is killed, and accounts for every event.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "cargo switch-run", bin_name = "cargo switch-run --")]
 pub struct Options {
     /// Rounds: in each of them contacts are written while every webhook is switched a few times.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
