@@ -10,9 +10,9 @@ use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::account::api_key::{self, ApiKey, ApiKeyDraft, KeySecret, Mode};
-use tenon_common::account::role::Role;
 use tenon_common::actor::Principal;
 use tenon_common::id::ApiKeyId;
+use tenon_common::role::Role;
 use uuid::Uuid;
 
 use crate::app::App;

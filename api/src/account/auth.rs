@@ -12,9 +12,9 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tenon_common::account::access_token::LIFETIME;
 use tenon_common::account::login::{self, Login};
-use tenon_common::account::role::Permission;
 use tenon_common::account::{tenant, user};
 use tenon_common::actor::Principal;
+use tenon_common::role::Permission;
 use uuid::Uuid;
 
 use crate::account::api_keys::RoleName;

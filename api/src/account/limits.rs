@@ -8,8 +8,8 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::account::quota::{self, Quota};
-use tenon_common::account::role::Role;
 use tenon_common::account::tenant::Plan;
+use tenon_common::role::Role;
 
 use crate::app::App;
 use crate::http::caller::{Authenticated, Caller};

@@ -10,11 +10,11 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tenon_common::account::membership;
-use tenon_common::account::role::Role;
 use tenon_common::account::tenant::{self, Tenant, TenantDraft};
 use tenon_common::actor::Principal;
 use tenon_common::entity::EntityKind;
 use tenon_common::id::TenantId;
+use tenon_common::role::Role;
 use tenon_common::{Actor, Error, TenantTx};
 use uuid::Uuid;
 

@@ -8,9 +8,9 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tenon_common::TenantTx;
-use tenon_common::account::role::Permission;
 use tenon_common::crm::lead_conversion::{self, Conversion};
 use tenon_common::id::LeadId;
+use tenon_common::role::Permission;
 use uuid::Uuid;
 
 use crate::app::App;

@@ -2,8 +2,8 @@
 
 use poem_openapi::Enum;
 use serde::Serialize;
-use tenon_common::account::role::Permission;
 use tenon_common::crm::linked::LinkedKind;
+use tenon_common::role::Permission;
 
 use crate::crm::companies::Companies;
 use crate::crm::contacts::Contacts;

@@ -9,10 +9,10 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tenon_common::TenantTx;
-use tenon_common::account::role::Permission;
 use tenon_common::crm::pipeline::{self, Pipeline, Stage, StageDraft};
 use tenon_common::crm::record;
 use tenon_common::id::{PipelineId, StageId};
+use tenon_common::role::Permission;
 use uuid::Uuid;
 
 use crate::app::App;

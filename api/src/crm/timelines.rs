@@ -8,10 +8,10 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
-use tenon_common::account::role::Permission;
 use tenon_common::crm::linked::Linked;
 use tenon_common::crm::timeline::{self, Entry, Happened, Types, What};
 use tenon_common::page::{DEFAULT_PAGE, PageQuery};
+use tenon_common::role::Permission;
 use uuid::Uuid;
 
 use crate::app::App;

@@ -1,7 +1,7 @@
 //! Addresses that somebody is to be sent something at: looked up before the transaction that keeps them.
 
 use tenon_common::Error;
-use tenon_common::webhook::address::Rejected;
+use tenon_common::receiver::address::Rejected;
 
 use crate::http::error::ApiError;
 

@@ -8,9 +8,9 @@ use poem_openapi::types::Any;
 use poem_openapi::{Enum, Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
-use tenon_common::account::role::Permission;
 use tenon_common::event::EventType;
 use tenon_common::id::{EventId, WebhookId};
+use tenon_common::role::Permission;
 use tenon_common::webhook::delivery::{self, Attempt, Delivery};
 use uuid::Uuid;
 

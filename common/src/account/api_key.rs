@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::account::quota::{self, Quota};
-use crate::account::role::Role;
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
 use crate::db::TenantTx;
@@ -18,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::event::EventType;
 use crate::id::{ApiKeyId, TenantId, UserId};
 use crate::page::{Page, SortKey, Window};
+use crate::role::Role;
 use crate::wire;
 
 pub use check::{Bounds, Checked, KeyCheck, KeyRefused};

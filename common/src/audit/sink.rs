@@ -17,9 +17,9 @@ use crate::error::{Error, Result};
 use crate::event::EventType;
 use crate::id::{AuditSinkId, TenantId};
 use crate::page::{Page, SortKey, Window};
+use crate::receiver::address::AddressPolicy;
+use crate::receiver::signature::Secret;
 use crate::secret::{MasterKey, Purpose};
-use crate::webhook::address::AddressPolicy;
-use crate::webhook::signature::Secret;
 use crate::wire;
 
 pub use draft::{SinkDraft, SinkKind};

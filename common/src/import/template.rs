@@ -7,7 +7,6 @@ use sqlx::types::Json;
 use crate::account::quota::{self, Quota};
 use crate::actor::ActorReference;
 use crate::change::{self, Change};
-use crate::crm::rules;
 use crate::db::TenantTx;
 use crate::db::record::record;
 use crate::entity::EntityKind;
@@ -16,6 +15,7 @@ use crate::event::EventType;
 use crate::id::{ImportTemplateId, TenantId};
 use crate::import::{Options, mapping};
 use crate::page::{Page, SortKey, Window};
+use crate::rules;
 use crate::wire;
 
 /// A template.

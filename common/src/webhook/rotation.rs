@@ -8,9 +8,9 @@ use crate::entity::EntityKind;
 use crate::error::{Error, Result};
 use crate::event::EventType;
 use crate::id::WebhookId;
+use crate::receiver::signature::Secret;
 use crate::secret::MasterKey;
 use crate::webhook::endpoint::{self, Webhook};
-use crate::webhook::signature::Secret;
 use crate::wire;
 
 /// The secrets that sign for a webhook.

@@ -42,3 +42,12 @@ fn rooms_of_the_api_name_only_what_is_below_them() {
         assert!(!sideways && !upwards, "{from} names {to}");
     }
 }
+
+#[test]
+fn no_rooms_of_the_product_name_each_other_in_a_ring() {
+    for package in ["common", "worker"] {
+        let floors = super::of_package(package).expect("the sources").floors();
+        let ring = floors.iter().flatten().find(|ring| ring.len() > 1);
+        assert_eq!(ring, None, "{package}");
+    }
+}

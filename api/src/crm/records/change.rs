@@ -6,8 +6,8 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path};
-use tenon_common::account::role::Role;
 use tenon_common::crm::record::{self, Draft};
+use tenon_common::role::Role;
 use tenon_common::{Error, TenantTx};
 use uuid::Uuid;
 

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use poem_openapi::Object;
 use serde::Serialize;
 use tenon_common::TenantTx;
-use tenon_common::account::role::Permission;
 use tenon_common::account::user;
 use tenon_common::crm::company::Company;
 use tenon_common::crm::contact::Contact;
 use tenon_common::crm::pipeline::Pipeline;
 use tenon_common::crm::record::{Record, batch};
 use tenon_common::id::UserId;
+use tenon_common::role::Permission;
 use uuid::Uuid;
 
 use crate::crm::companies::CompanyBody;

@@ -66,7 +66,7 @@ impl Words {
     fn of<R: Resource>() -> Self {
         let (record, records) = (R::Record::KIND.name(), R::Record::listing().name);
         let article = if record.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        let permission = |needs: Option<tenon_common::account::role::Permission>| {
+        let permission = |needs: Option<tenon_common::role::Permission>| {
             needs.map(|permission| permission.name().to_owned()).unwrap_or_default()
         };
         let listed = |names: Vec<&str>, word: &str| {

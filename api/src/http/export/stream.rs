@@ -8,11 +8,11 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{Stream, stream};
 use poem::Body;
-use tenon_common::account::role::Permission;
 use tenon_common::crm::record::Record;
 use tenon_common::export::{Aborted, Export, Format, Told};
 use tenon_common::id::ExportId;
 use tenon_common::list::Asked;
+use tenon_common::role::Permission;
 use tenon_common::wire;
 use tokio::sync::mpsc::{self, Permit, Receiver, Sender};
 

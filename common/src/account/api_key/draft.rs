@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
 use crate::account::api_key::ApiKey;
-use crate::account::role::{self, Role};
-use crate::crm::rules;
 use crate::error::{Error, FieldError, Result};
+use crate::role::{self, Role};
+use crate::rules;
 use crate::wire;
 
 /// Networks of a key at most.

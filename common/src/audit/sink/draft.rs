@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::crm::rules;
 use crate::error::{Error, FieldError, Result};
-use crate::webhook::address::{AddressPolicy, Rejected};
-use crate::webhook::signature::Secret;
+use crate::receiver::address::{AddressPolicy, Rejected};
+use crate::receiver::signature::Secret;
+use crate::rules;
 
 /// How entries are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
