@@ -16,12 +16,12 @@ use tenon_common::role::Role;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{ApiKeysManage, Authenticated, Caller};
+use crate::calls::once::{Answered, Once};
 use crate::http::actor::ActorBody;
 use crate::http::body::Body;
-use crate::http::caller::{ApiKeysManage, Authenticated, Caller};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::refusal::Refusal;

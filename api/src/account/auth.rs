@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use crate::account::api_keys::RoleName;
 use crate::app::App;
+use crate::calls::caller::{self, Authenticated, Caller};
 use crate::http::body::Body;
-use crate::http::caller::{self, Authenticated, Caller};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::refusal::Refusal;

@@ -10,9 +10,9 @@ use tenon_common::account::tenant;
 
 use super::organizations::{OrganizationBody, object};
 use crate::app::App;
-use crate::http::caller::Identity;
+use crate::calls::caller::Identity;
+use crate::calls::once::{Answered, Once};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::prefer::Prefer;
 use crate::http::response::Created;
 

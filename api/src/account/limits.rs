@@ -12,7 +12,7 @@ use tenon_common::account::tenant::Plan;
 use tenon_common::role::Role;
 
 use crate::app::App;
-use crate::http::caller::{Authenticated, Caller};
+use crate::calls::caller::{Authenticated, Caller};
 use crate::http::error::ApiError;
 use crate::http::limits::policy::Standing;
 use crate::http::response::Shown;

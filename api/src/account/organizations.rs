@@ -21,12 +21,12 @@ use uuid::Uuid;
 use crate::account::auth::OrganizationSummary;
 use crate::account::founding::{self, FoundingInput};
 use crate::app::App;
-use crate::http::body::{Body, FieldError, Rules};
-use crate::http::caller::{
+use crate::calls::caller::{
     Authenticated, Caller, Identity, OrganizationsDelete, OrganizationsRead, OrganizationsWrite,
 };
+use crate::calls::once::{Answered, Once};
+use crate::http::body::{Body, FieldError, Rules};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::{Created, Deleted, Fetched, Shown};

@@ -14,11 +14,11 @@ use tenon_common::id::AuditSinkId;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{AuditManage, Caller, Identity};
+use crate::calls::once::{Answered, Once};
 use crate::http::addresses;
 use crate::http::body::Body;
-use crate::http::caller::{AuditManage, Caller, Identity};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::{Created, Deleted, Listed, Paging, Shown};

@@ -14,13 +14,13 @@ use tenon_common::role::Permission;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{Caller, LeadsWrite};
+use crate::calls::once::{Answered, Once};
 use crate::crm::companies::{CompanyBody, CompanyInput, CompanyRules};
 use crate::crm::contacts::{ContactBody, ContactInput, ContactRules};
 use crate::crm::leads::LeadBody;
 use crate::http::body::{Body, FieldError, Rules};
-use crate::http::caller::{Caller, LeadsWrite};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::Shown;

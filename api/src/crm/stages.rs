@@ -16,10 +16,10 @@ use tenon_common::role::Permission;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{Caller, Identity, PipelinesRead, PipelinesWrite};
+use crate::calls::once::{Answered, Once};
 use crate::http::body::{Body, FieldError, Rules};
-use crate::http::caller::{Caller, Identity, PipelinesRead, PipelinesWrite};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::refusal::Refusal;

@@ -15,10 +15,10 @@ use tenon_common::role::Permission;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::Caller;
 use crate::crm::activities::ActivityBody;
 use crate::crm::linked::LinkedResource;
 use crate::http::actor::ActorBody;
-use crate::http::caller::Caller;
 use crate::http::error::ApiError;
 use crate::http::response::{Listed, Paging};
 use crate::http::timestamp::Timestamp;

@@ -15,10 +15,10 @@ use tenon_common::webhook::delivery::{self, Attempt, Delivery};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::http::caller::{Caller, WebhooksRead, WebhooksWrite};
+use crate::calls::caller::{Caller, WebhooksRead, WebhooksWrite};
+use crate::calls::once::{Answered, Once};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::refusal::Refusal;

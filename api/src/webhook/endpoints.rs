@@ -15,12 +15,12 @@ use tenon_common::webhook::switching::NotGathered;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{Caller, WebhooksDelete, WebhooksRead, WebhooksWrite};
+use crate::calls::once::{Answered, Once};
 use crate::http::actor::ActorBody;
 use crate::http::addresses;
 use crate::http::body::Body;
-use crate::http::caller::{Caller, WebhooksDelete, WebhooksRead, WebhooksWrite};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::{Created, Deleted, Fetched, Listed, Paging, Shown};

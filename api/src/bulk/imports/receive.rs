@@ -21,11 +21,11 @@ use super::options::OptionsInput;
 use super::request::{Accepted, ImportRequest, Row, RowsInput};
 use super::uploaded;
 use crate::app::App;
+use crate::calls::caller::{Caller, ImportsWrite};
+use crate::calls::once::{Answered, OnceStreamed};
 use crate::http::body::Body;
-use crate::http::caller::{Caller, ImportsWrite};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, OnceStreamed};
 use crate::http::prefer::Prefer;
 use crate::http::refusal::Refusal;
 

@@ -18,12 +18,12 @@ use super::options::{
     ImportObject, ImportOnDuplicate, OptionsInput,
 };
 use crate::app::App;
+use crate::calls::caller::{Caller, ImportsRead, ImportsWrite};
+use crate::calls::once::{Answered, Once};
 use crate::http::actor::ActorBody;
 use crate::http::body::Body;
-use crate::http::caller::{Caller, ImportsRead, ImportsWrite};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::refusal::Refusal;

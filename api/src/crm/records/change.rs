@@ -12,12 +12,12 @@ use tenon_common::{Error, TenantTx};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::Caller;
+use crate::calls::once::{Answered, Once};
 use crate::crm::records::answers::{created, shown};
 use crate::crm::records::{DraftOf, Patch, Resource};
 use crate::http::body::Body;
-use crate::http::caller::Caller;
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::{Created, Deleted, Shown};

@@ -15,8 +15,8 @@ use tenon_common::role::Role;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::Caller;
 use crate::crm::records::Resource;
-use crate::http::caller::Caller;
 use crate::http::error::ApiError;
 use crate::http::response::{Listed, Paging};
 use crate::shown::audit_event::AuditEventBody;

@@ -14,10 +14,10 @@ use tenon_common::id::UserId;
 use tenon_common::role::Permission;
 use uuid::Uuid;
 
+use crate::calls::caller::Identity;
 use crate::crm::companies::CompanyBody;
 use crate::crm::contacts::ContactBody;
 use crate::crm::pipelines::PipelineBody;
-use crate::http::caller::Identity;
 use crate::http::code::Code;
 use crate::http::refusal::Refusal;
 use crate::shown::user::UserSummary;

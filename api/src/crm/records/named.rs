@@ -10,8 +10,8 @@ use poem_openapi::registry::{MetaApi, MetaOperation, MetaPath, MetaSchema, Regis
 use poem_openapi::{OpenApi, Tags};
 use tenon_common::crm::record::Record;
 
+use crate::calls::caller::Needs;
 use crate::crm::records::Resource;
-use crate::http::caller::Needs;
 use crate::http::export;
 use crate::http::lists;
 
