@@ -2,6 +2,5 @@
 
 pub mod api_keys;
 pub mod auth;
-mod founding;
 pub mod limits;
 pub mod organizations;

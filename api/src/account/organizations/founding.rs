@@ -8,7 +8,7 @@ use serde_json::Value;
 use tenon_common::TenantTx;
 use tenon_common::account::tenant;
 
-use super::organizations::{OrganizationBody, object};
+use super::body::{OrganizationBody, object};
 use crate::app::App;
 use crate::calls::caller::Identity;
 use crate::calls::once::{Answered, Once};
