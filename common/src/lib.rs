@@ -18,6 +18,7 @@ pub mod id;
 pub mod idempotency;
 pub mod import;
 pub mod job;
+pub mod kept;
 pub mod list;
 pub mod operations;
 pub mod page;

@@ -17,7 +17,7 @@ use tenon_common::actor::Principal;
 use tenon_common::role::Permission;
 use uuid::Uuid;
 
-use crate::account::api_keys::RoleName;
+use crate::account::roles::RoleName;
 use crate::app::App;
 use crate::calls::caller::{self, Authenticated, Caller};
 use crate::http::body::Body;

@@ -4,3 +4,4 @@ pub mod api_keys;
 pub mod auth;
 pub mod limits;
 pub mod organizations;
+pub mod roles;

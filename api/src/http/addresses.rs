@@ -11,9 +11,6 @@ pub fn warnings<T>(found: Result<T, Rejected>, unresolved: &str) -> Result<Vec<S
     match found {
         Ok(_) => Ok(Vec::new()),
         Err(Rejected::DnsFailure) => Ok(vec![unresolved.to_owned()]),
-        Err(rejected) => {
-            let (reason, message) = (rejected.reason(), rejected.to_string());
-            Err(Error::AddressRejected { reason, message }.into())
-        }
+        Err(rejected) => Err(Error::from(rejected).into()),
     }
 }
