@@ -7,10 +7,10 @@ use tenon_common::account::tenant;
 use tenon_common::audit::Recorder;
 use tenon_common::import;
 use tenon_common::page::Cursors;
+use tenon_common::receiver::address::AddressPolicy;
 use tenon_common::secret::MasterKey;
 use tenon_common::storage::Storage;
 use tenon_common::tasks::Tasks;
-use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
 use crate::http::export::Exports;

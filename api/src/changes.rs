@@ -15,9 +15,9 @@ use tenon_common::error::{Error, QueryCode};
 use tenon_common::feed::{self, Portion, Start, Types};
 
 use crate::app::App;
-use crate::http::caller::{Caller, ChangesRead, Pass};
+use crate::calls::caller::{Caller, ChangesRead, Pass};
+use crate::calls::layers::REQUEST_DEADLINE;
 use crate::http::error::ApiError;
-use crate::http::layers::REQUEST_DEADLINE;
 use crate::http::sse;
 use crate::openapi::tags::Tags;
 use answer::Followed;

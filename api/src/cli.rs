@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
-use tenon_common::account::role::Role;
 use tenon_common::account::tenant::{Founders, Plan};
 use tenon_common::audit::Hash;
 use tenon_common::config::{DatabaseArgs, ImportArgs, LogArgs, RetentionArgs, SecretArgs, StorageArgs};
+use tenon_common::role::Role;
 
 use crate::http::export::Exports;
 use crate::http::limits::policy::Profile;

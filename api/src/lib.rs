@@ -4,6 +4,7 @@ pub mod account;
 pub mod app;
 pub mod audit;
 pub mod bulk;
+pub mod calls;
 pub mod changes;
 pub mod cli;
 pub mod commands;

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use poem::listener::TcpAcceptor;
 use poem::{Endpoint, Response};
+use tenon_common::receiver::address::AddressPolicy;
 use tenon_common::tasks::Tasks;
-use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, operations, telemetry};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

@@ -9,9 +9,9 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use uuid::Uuid;
 
-use crate::account::role::Role;
 use crate::error::{Error, Result};
 use crate::id::{ApiKeyId, ImportId, TenantId, UserId};
+use crate::role::Role;
 
 /// Who does something in a tenant.
 #[derive(Clone, Debug)]

@@ -3,9 +3,9 @@
 
 use uuid::Uuid;
 
-use crate::account::role::Permission;
 use crate::entity::EntityKind;
 use crate::filter::FilterError;
+use crate::role::{Permission, UnknownRole};
 
 /// The result of everything in this crate that may be refused.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -236,6 +236,12 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::Tls(_) => Self::Unavailable(error),
             _ => Self::internal(error),
         }
+    }
+}
+
+impl From<UnknownRole> for Error {
+    fn from(unknown: UnknownRole) -> Self {
+        Self::internal(unknown)
     }
 }
 

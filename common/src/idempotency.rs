@@ -6,10 +6,10 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::account::role::Role;
 use crate::actor::Actor;
 use crate::db::{Db, TenantTx};
 use crate::error::{Error, Result};
+use crate::role::Role;
 use crate::secret::{MasterKey, Purpose};
 
 const HASH: usize = 32;

@@ -10,8 +10,10 @@ use sqlx::PgConnection;
 use sqlx::postgres::types::PgHstore;
 use uuid::Uuid;
 
-use crate::db::TenantTx;
 use crate::error::{Error, Result};
+
+/// Where inserts of due jobs are told of; the payload is the queue's name.
+pub(crate) const CHANNEL: &str = "tenon_jobs";
 
 /// What jobs of a kind share: where they wait, and which of the worker's settings count for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -213,13 +215,5 @@ pub async fn enqueue_many<J: Job>(
         encoded.push(EncodedJob { run_at, ..EncodedJob::new(job, lane, None)? });
     }
     insert(connection, encoded).await?;
-    Ok(())
-}
-
-/// A job got on with its work: that workers died while they held it before is no sign of a job that kills them. For jobs of many steps,
-/// with the first step of a turn, in its transaction.
-pub async fn has_progressed(tx: &mut TenantTx<'_>, job: &str) -> Result<()> {
-    let forget = "update apalis.jobs set orphaned = 0 where id = $1 and orphaned > 0";
-    sqlx::query(forget).bind(job).execute(tx.conn()).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ mod limits;
 mod tokens;
 
 use serde_json::{Value, json};
-use tenon_common::account::role::Role;
+use tenon_common::role::Role;
 use tenon_tests::app::PASSWORD;
 use tenon_tests::{Answer, Client, TestApp, eventually};
 

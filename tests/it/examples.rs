@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tenon_common::account::role::Role;
+use tenon_common::role::Role;
 use tenon_tests::stack::{Stack, text};
 use tenon_tests::{Answer, Receiver, TestApp};
 

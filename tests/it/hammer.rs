@@ -150,7 +150,7 @@ async fn clients_that_hang_up_leave_nothing_behind() {
     let acme = app.tenant("acme").await;
     let contact = factory::contacts(&acme.admin(), 1).await.remove(0);
     // Access tokens: the reader's trap stands where keys are looked up.
-    let admin = acme.person(tenon_common::account::role::Role::Admin).await;
+    let admin = acme.person(tenon_common::role::Role::Admin).await;
     let reader = Reader::start(&app).await;
     let requests: Arc<[String]> = Arc::new([
         request(&admin.credential, "GET", CONTACTS, ""),

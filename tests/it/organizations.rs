@@ -3,7 +3,7 @@
 mod founding;
 
 use serde_json::{Value, json};
-use tenon_common::account::role::Role;
+use tenon_common::role::Role;
 use tenon_tests::app::PASSWORD;
 use tenon_tests::stack::SECRET_KEY;
 use tenon_tests::{Client, Program, Tenant, TestApp, eventually};

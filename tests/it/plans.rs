@@ -47,7 +47,7 @@ async fn serve(app: &TestApp) -> (Served, Db) {
     };
     let db = Db::connect_lazy(&config).expect("a pool");
     let master = MasterKey::parse(SECRET_KEY).expect("the key of the tests");
-    let addresses = tenon_common::webhook::address::AddressPolicy::local();
+    let addresses = tenon_common::receiver::address::AddressPolicy::local();
     let state =
         App::load(db.clone(), app.database().storage(), master, addresses, Vec::new(), &Tasks::default())
             .await

@@ -25,7 +25,7 @@ async fn keys_and_tokens_of_a_deleted_organization_end_within_the_time_for_which
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
     let (key, other_key) = (acme.admin(), acme.key(&["*"]).await);
-    let (agent, admin) = (acme.agent().await, acme.person(tenon_common::account::role::Role::Admin).await);
+    let (agent, admin) = (acme.agent().await, acme.person(tenon_common::role::Role::Admin).await);
     let clients = [&*key, &other_key, &*agent, &*admin];
     for client in clients {
         client.get("/connection/contacts").await.status(200);

@@ -13,9 +13,9 @@ use tenon_api::http::limits::Limits;
 use tenon_api::openapi::Documents;
 use tenon_common::Db;
 use tenon_common::db::DbConfig;
+use tenon_common::receiver::address::AddressPolicy;
 use tenon_common::secret::MasterKey;
 use tenon_common::tasks::Tasks;
-use tenon_common::webhook::address::AddressPolicy;
 
 use crate::{Client, Cluster, TestDatabase};
 

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use tenon_common::audit::sink::SinkKind;
 use tenon_common::audit::sink::stream::{self, Batch, Due, Leased, Target};
+use tenon_common::receiver::address::AddressPolicy;
 use tenon_common::secret::MasterKey;
 use tenon_common::storage::Storage;
-use tenon_common::webhook::address::AddressPolicy;
 use tenon_common::{Db, Result};
 
 use crate::webhook::Sender;

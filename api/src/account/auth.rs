@@ -12,15 +12,15 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tenon_common::account::access_token::LIFETIME;
 use tenon_common::account::login::{self, Login};
-use tenon_common::account::role::Permission;
 use tenon_common::account::{tenant, user};
 use tenon_common::actor::Principal;
+use tenon_common::role::Permission;
 use uuid::Uuid;
 
-use crate::account::api_keys::RoleName;
+use crate::account::roles::RoleName;
 use crate::app::App;
+use crate::calls::caller::{self, Authenticated, Caller};
 use crate::http::body::Body;
-use crate::http::caller::{self, Authenticated, Caller};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::refusal::Refusal;

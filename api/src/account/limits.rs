@@ -8,11 +8,11 @@ use poem_openapi::{Object, OpenApi};
 use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::account::quota::{self, Quota};
-use tenon_common::account::role::Role;
 use tenon_common::account::tenant::Plan;
+use tenon_common::role::Role;
 
 use crate::app::App;
-use crate::http::caller::{Authenticated, Caller};
+use crate::calls::caller::{Authenticated, Caller};
 use crate::http::error::ApiError;
 use crate::http::limits::policy::Standing;
 use crate::http::response::Shown;

@@ -2,6 +2,6 @@
 
 pub mod api_keys;
 pub mod auth;
-mod founding;
 pub mod limits;
 pub mod organizations;
+pub mod roles;

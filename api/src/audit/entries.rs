@@ -14,7 +14,7 @@ use tenon_common::audit::{AuditEntry, verify};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::http::caller::{AuditRead, Caller};
+use crate::calls::caller::{AuditRead, Caller};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::params;

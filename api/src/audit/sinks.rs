@@ -14,14 +14,15 @@ use tenon_common::id::AuditSinkId;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{AuditManage, Caller, Identity};
+use crate::calls::kept;
+use crate::calls::once::{Answered, Once};
 use crate::http::addresses;
 use crate::http::body::Body;
-use crate::http::caller::{AuditManage, Caller, Identity};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
-use crate::http::response::{Created, Deleted, Listed, Paging, Shown};
+use crate::http::response::{Created, Deleted, Listed, Shown};
 use crate::openapi::tags::Tags;
 
 pub use body::{AuditSinkBody, AuditSinkInput, AuditSinkKind, AuditSinkPatch, AuditSinkReplacement};
@@ -68,10 +69,7 @@ impl AuditSinksApi {
         cursor: Query<Option<String>>,
     ) -> Result<Listed<AuditSinkBody>, ApiError> {
         let asked = params::paging(page.0, page_size.0, limit.0, cursor.0);
-        let window = Paging::window(&app.cursors, LIST, &asked)?;
-        let page = app.db.read(&caller.actor, async |tx| sink::list(tx, &window).await).await?;
-        let paging = Paging { cursors: &app.cursors, query: LIST, window: &window };
-        Ok(paging.list(page, Sink::sort_key, AuditSinkBody::from))
+        kept::list::<Sink, _>(&app, &caller, LIST, &asked).await
     }
 
     /// Create an audit sink

@@ -25,9 +25,9 @@ use tenon_common::import::{self, Import, Object};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::http::caller::{Caller, ImportsRead, ImportsWrite};
+use crate::calls::caller::{Caller, ImportsRead, ImportsWrite};
+use crate::calls::once::{Answered, Once, OnceStreamed};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once, OnceStreamed};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::{Listed, Paging, Shown};

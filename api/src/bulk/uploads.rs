@@ -15,10 +15,10 @@ use tenon_common::upload;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{Caller, ImportsWrite};
+use crate::calls::once::{Answered, Once};
 use crate::http::body::Body;
-use crate::http::caller::{Caller, ImportsWrite};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::prefer::Prefer;
 use crate::http::response::{Created, Deleted, Shown};
 use crate::openapi::tags::Tags;

@@ -9,7 +9,7 @@ use tenon_common::feed::{self, Page, Portion, Start, Types};
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::App;
-use crate::http::caller::{Identity, Pass};
+use crate::calls::caller::{Identity, Pass};
 use crate::http::refusal::Refusal;
 use crate::http::request;
 

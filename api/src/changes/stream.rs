@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::time::{sleep, timeout};
 
 use super::poll::{Pause, Reader};
-use crate::http::caller::Identity;
+use crate::calls::caller::Identity;
 use crate::http::refusal::Refusal;
 use crate::http::seats::Seat;
 use crate::http::sse;

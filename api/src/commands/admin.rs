@@ -4,12 +4,12 @@ use chrono::TimeDelta;
 use rand::RngExt;
 use serde_json::json;
 use tenon_common::account::api_key::{self, ApiKeyDraft, Grantor, Mode};
-use tenon_common::account::role::Role;
 use tenon_common::account::user::NewMember;
 use tenon_common::account::{tenant, user};
 use tenon_common::actor::Principal;
 use tenon_common::error::Error;
 use tenon_common::id::TenantId;
+use tenon_common::role::Role;
 use tenon_common::{Actor, Db, TenantTx};
 
 use crate::cli::{AdminCommand, Cli, TenantCommand, UserCommand};

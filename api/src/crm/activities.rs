@@ -9,11 +9,11 @@ use tenon_common::crm::linked::Linked;
 use tenon_common::id::UserId;
 use uuid::Uuid;
 
+use crate::calls::caller::{ActivitiesDelete, ActivitiesRead, ActivitiesWrite};
 use crate::crm::linked::LinkedType;
 use crate::crm::records::{Kind, Patch, Relation, Resource};
 use crate::http::actor::ActorBody;
 use crate::http::body::{FieldError, Rules};
-use crate::http::caller::{ActivitiesDelete, ActivitiesRead, ActivitiesWrite};
 use crate::http::timestamp::Timestamp;
 use crate::openapi::tags::Tags;
 

@@ -16,11 +16,11 @@ use tenon_common::crm::linked::{Linked, LinkedKind};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{Caller, Identity};
+use crate::calls::once::{Answered, Once};
 use crate::crm::linked::{LinkedResource, LinkedType, may_read};
 use crate::http::actor::ActorBody;
-use crate::http::caller::{Caller, Identity};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::{Created, Deleted, Envelope, Listed, Paging, Shown, documented};

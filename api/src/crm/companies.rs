@@ -8,10 +8,10 @@ use tenon_common::crm::company::{Company, CompanyDraft};
 use tenon_common::id::UserId;
 use uuid::Uuid;
 
+use crate::calls::caller::{CompaniesDelete, CompaniesRead, CompaniesWrite};
 use crate::crm::records::{Kind, Patch, Relation, Resource};
 use crate::http::actor::ActorBody;
 use crate::http::body::{FieldError, Rules};
-use crate::http::caller::{CompaniesDelete, CompaniesRead, CompaniesWrite};
 use crate::http::timestamp::Timestamp;
 use crate::openapi::tags::Tags;
 

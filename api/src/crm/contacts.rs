@@ -8,10 +8,10 @@ use tenon_common::crm::contact::{Contact, ContactDraft};
 use tenon_common::id::{CompanyId, UserId};
 use uuid::Uuid;
 
+use crate::calls::caller::{ContactsDelete, ContactsRead, ContactsWrite};
 use crate::crm::records::{Kind, Patch, Relation, Resource};
 use crate::http::actor::ActorBody;
 use crate::http::body::{FieldError, Rules};
-use crate::http::caller::{ContactsDelete, ContactsRead, ContactsWrite};
 use crate::http::timestamp::Timestamp;
 use crate::openapi::tags::Tags;
 

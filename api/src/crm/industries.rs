@@ -8,7 +8,7 @@ use serde::Serialize;
 use tenon_common::crm::industry;
 
 use crate::app::App;
-use crate::http::caller::{Authenticated, Caller};
+use crate::calls::caller::{Authenticated, Caller};
 use crate::http::error::ApiError;
 use crate::http::response::Shown;
 use crate::openapi::tags::Tags;

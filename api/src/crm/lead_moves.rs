@@ -11,11 +11,11 @@ use tenon_common::id::{LeadId, StageId};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{Caller, LeadsWrite};
+use crate::calls::once::{Answered, Once};
 use crate::crm::leads::LeadBody;
 use crate::http::body::Body;
-use crate::http::caller::{Caller, LeadsWrite};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::Shown;

@@ -9,10 +9,10 @@ use tenon_common::crm::lead::{Lead, LeadDraft, Status};
 use tenon_common::id::{CompanyId, ContactId, PipelineId, StageId, UserId};
 use uuid::Uuid;
 
+use crate::calls::caller::{LeadsDelete, LeadsRead, LeadsWrite};
 use crate::crm::records::{Kind, Patch, Relation, Resource};
 use crate::http::actor::ActorBody;
 use crate::http::body::{FieldError, Rules};
-use crate::http::caller::{LeadsDelete, LeadsRead, LeadsWrite};
 use crate::http::timestamp::Timestamp;
 use crate::openapi::tags::Tags;
 

@@ -2,14 +2,14 @@
 
 use poem_openapi::Enum;
 use serde::Serialize;
-use tenon_common::account::role::Permission;
 use tenon_common::crm::linked::LinkedKind;
+use tenon_common::role::Permission;
 
+use crate::calls::caller::Identity;
 use crate::crm::companies::Companies;
 use crate::crm::contacts::Contacts;
 use crate::crm::leads::Leads;
 use crate::crm::records::Resource;
-use crate::http::caller::Identity;
 
 /// A kind of record that others can be linked with.
 #[derive(Enum, Serialize, Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,14 +15,14 @@ use tenon_common::id::{PipelineId, StageId};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{Caller, PipelinesDelete, PipelinesRead, PipelinesWrite};
+use crate::calls::once::{Answered, Once};
 use crate::crm::records::answers::{created, shown};
 use crate::crm::records::{Patch, Resource};
 use crate::crm::stages::{self, PipelineStageInput, StageBody};
 use crate::http::actor::ActorBody;
 use crate::http::body::{Body, FieldError, Rules};
-use crate::http::caller::{Caller, PipelinesDelete, PipelinesRead, PipelinesWrite};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::{Created, Deleted, Shown};

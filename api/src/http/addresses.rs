@@ -1,7 +1,7 @@
 //! Addresses that somebody is to be sent something at: looked up before the transaction that keeps them.
 
 use tenon_common::Error;
-use tenon_common::webhook::address::Rejected;
+use tenon_common::receiver::address::Rejected;
 
 use crate::http::error::ApiError;
 
@@ -11,9 +11,6 @@ pub fn warnings<T>(found: Result<T, Rejected>, unresolved: &str) -> Result<Vec<S
     match found {
         Ok(_) => Ok(Vec::new()),
         Err(Rejected::DnsFailure) => Ok(vec![unresolved.to_owned()]),
-        Err(rejected) => {
-            let (reason, message) = (rejected.reason(), rejected.to_string());
-            Err(Error::AddressRejected { reason, message }.into())
-        }
+        Err(rejected) => Err(Error::from(rejected).into()),
     }
 }

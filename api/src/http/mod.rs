@@ -1,19 +1,15 @@
-//! How a request comes in and an answer goes out, whatever it is about. Nothing here knows a resource.
+//! How a request comes in and an answer goes out, whatever it is about. Nothing here knows a resource, or what handlers may use.
 
 pub mod actor;
 pub mod addresses;
 pub mod batch;
 pub mod body;
-pub mod caller;
 pub mod characters;
 pub mod code;
 pub mod error;
 pub mod export;
-pub mod fixed;
-pub mod layers;
 pub mod limits;
 pub mod lists;
-pub mod once;
 pub mod params;
 pub mod prefer;
 pub mod readers;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use poem::http::{HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 
-use crate::http::fixed::Fixed;
+use crate::calls::fixed::Fixed;
 
 /// The page, with a policy that lets it run its own scripts, ask this server, and nothing else.
 pub fn page(html: String) -> Fixed {

@@ -11,8 +11,8 @@ use tenon_common::entity::EntityKind;
 use tenon_common::id::EventId;
 use uuid::Uuid;
 
+use crate::calls::caller::Identity;
 use crate::http::actor::ActorBody;
-use crate::http::caller::Identity;
 use crate::http::timestamp::Timestamp;
 
 /// A kind of action.

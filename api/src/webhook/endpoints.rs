@@ -1,12 +1,12 @@
 //! `/webhooks`: receivers. Their deliveries are in `deliveries.rs`.
 
+mod body;
+
 use std::sync::Arc;
 
 use poem::web::Data;
+use poem_openapi::OpenApi;
 use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::types::{Example, MaybeUndefined};
-use poem_openapi::{Object, OpenApi};
-use serde::Serialize;
 use tenon_common::TenantTx;
 use tenon_common::event::EventType;
 use tenon_common::id::WebhookId;
@@ -15,141 +15,18 @@ use tenon_common::webhook::switching::NotGathered;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::http::actor::ActorBody;
+use crate::calls::caller::{Caller, WebhooksDelete, WebhooksRead, WebhooksWrite};
+use crate::calls::kept;
+use crate::calls::once::{Answered, Once};
 use crate::http::addresses;
 use crate::http::body::Body;
-use crate::http::caller::{Caller, WebhooksDelete, WebhooksRead, WebhooksWrite};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
-use crate::http::response::{Created, Deleted, Fetched, Listed, Paging, Shown};
-use crate::http::timestamp::Timestamp;
+use crate::http::response::{Created, Deleted, Fetched, Listed, Shown};
 use crate::openapi::tags::Tags;
 
-/// A receiver of events.
-#[derive(Object, Serialize, Debug)]
-#[oai(rename = "Webhook", rename_all = "camelCase")]
-#[serde(rename_all = "camelCase")]
-pub struct WebhookBody {
-    /// The webhook's id.
-    pub id: Uuid,
-    /// The organization's id.
-    pub tenant_id: Uuid,
-    /// Where deliveries go.
-    pub url: String,
-    /// What it subscribed to: names of `GET /api/v1/event-types`, or `*` for all.
-    pub events: Vec<String>,
-    /// For people.
-    #[oai(nullable)]
-    pub description: Option<String>,
-    /// Whether it gathers events. Disabled, what is pending is paused.
-    pub active: bool,
-    /// Why it is not active, where Tenon disabled it.
-    #[oai(nullable)]
-    pub disabled_reason: Option<String>,
-    /// The signing secret (`whsec_…`); shown once, when the webhook is created.
-    #[oai(nullable)]
-    pub secret: Option<String>,
-    /// What to look at: a name that does not resolve to a public address yet, …
-    pub warnings: Vec<String>,
-    /// Counts changes, from 1. The `ETag` is made of it.
-    pub version: i64,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// Who created it.
-    pub created_by: ActorBody,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-    /// Who changed it last.
-    pub updated_by: ActorBody,
-}
-
-/// A webhook to create.
-#[derive(Object, Debug)]
-#[oai(rename = "WebhookInput", rename_all = "camelCase", example)]
-pub struct WebhookInput {
-    /// An https URL of a public host, kept as it is sent. What can never work is refused with 422 `WEBHOOK_URL_REJECTED`, whose
-    /// `details.reason` says why.
-    pub url: String,
-    /// Names of `GET /api/v1/event-types`, or `*` for all; at least one.
-    pub events: Vec<String>,
-    /// 1 to 500 characters.
-    #[oai(nullable)]
-    pub description: Option<String>,
-    /// Whether it gathers events; true if absent.
-    pub active: Option<bool>,
-    /// Your own signing secret: `whsec_` and 24 to 64 bytes in base64. One is made if absent.
-    pub secret: Option<String>,
-}
-
-impl Example for WebhookInput {
-    fn example() -> Self {
-        Self {
-            url: "https://example.com/webhook".to_owned(),
-            events: vec!["contact.created".to_owned(), "contact.updated".to_owned()],
-            description: None,
-            active: None,
-            secret: None,
-        }
-    }
-}
-
-/// What a webhook is replaced with.
-#[derive(Object, Debug)]
-#[oai(rename = "WebhookReplacement", rename_all = "camelCase")]
-pub struct WebhookReplacement {
-    /// Kept if absent.
-    pub url: Option<String>,
-    /// Names of `GET /api/v1/event-types`, or `*` for all; at least one.
-    pub events: Vec<String>,
-    /// Cleared if absent.
-    #[oai(nullable)]
-    pub description: Option<String>,
-    /// True if absent.
-    pub active: Option<bool>,
-    /// Kept if absent.
-    pub secret: Option<String>,
-}
-
-/// Changes to a webhook (RFC 7396): absent keeps a field, null clears it.
-#[derive(Object, Debug)]
-#[oai(rename = "WebhookPatch", rename_all = "camelCase")]
-pub struct WebhookPatch {
-    /// An https URL of a public host, kept as it is sent. What can never work is refused with 422 `WEBHOOK_URL_REJECTED`, whose
-    /// `details.reason` says why.
-    pub url: Option<String>,
-    /// Names of `GET /api/v1/event-types`, or `*` for all; at least one.
-    pub events: Option<Vec<String>>,
-    /// 1 to 500 characters.
-    #[oai(nullable)]
-    pub description: MaybeUndefined<String>,
-    /// Disabling pauses what is pending; enabling sends what is paused, and gathers events from then on.
-    pub active: Option<bool>,
-    /// A new signing secret; signs from now on.
-    pub secret: Option<String>,
-}
-
-impl From<Webhook> for WebhookBody {
-    fn from(webhook: Webhook) -> Self {
-        Self {
-            id: webhook.id.0,
-            tenant_id: webhook.tenant_id.0,
-            url: webhook.url,
-            events: webhook.events,
-            description: webhook.description,
-            active: webhook.active,
-            disabled_reason: webhook.disabled_reason,
-            secret: None,
-            warnings: Vec::new(),
-            version: webhook.version,
-            created_at: webhook.created_at.into(),
-            created_by: webhook.created_by.into(),
-            updated_at: webhook.updated_at.into(),
-            updated_by: webhook.updated_by.into(),
-        }
-    }
-}
+pub use body::{WebhookBody, WebhookInput, WebhookPatch, WebhookReplacement};
 
 /// Refuses an address whose name resolves to where deliveries may not go; a name that does not resolve is a warning. Looked up
 /// before the transaction: nothing waits for a name server with one open.
@@ -188,10 +65,7 @@ impl WebhooksApi {
         cursor: Query<Option<String>>,
     ) -> Result<Listed<WebhookBody>, ApiError> {
         let asked = params::paging(page.0, page_size.0, limit.0, cursor.0);
-        let window = Paging::window(&app.cursors, LIST, &asked)?;
-        let page = app.db.read(&caller.actor, async |tx| endpoint::list(tx, &window).await).await?;
-        let paging = Paging { cursors: &app.cursors, query: LIST, window: &window };
-        Ok(paging.list(page, Webhook::sort_key, WebhookBody::from))
+        kept::list::<Webhook, _>(&app, &caller, LIST, &asked).await
     }
 
     /// Create a webhook

@@ -18,11 +18,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{Caller, WebhooksRead, WebhooksWrite};
+use crate::calls::once::{Answered, Once};
 use crate::http::body::Body;
-use crate::http::caller::{Caller, WebhooksRead, WebhooksWrite};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::prefer::Prefer;
 use crate::http::refusal::Refusal;
 use crate::http::response::Shown;

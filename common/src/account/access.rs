@@ -7,11 +7,11 @@ use std::time::Duration;
 use moka::future::Cache;
 
 use crate::account::access_token::Claims;
-use crate::account::role::Role;
 use crate::account::tenant::{Allowance, Plan};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
+use crate::role::Role;
 
 /// How long an answer is believed.
 pub const BELIEVED_FOR: Duration = Duration::from_secs(5);

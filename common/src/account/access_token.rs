@@ -9,11 +9,11 @@ use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::account::role::{Permission, Role};
 use crate::account::signing_key::{self, SigningKey};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
+use crate::role::{Permission, Role};
 use crate::secret::MasterKey;
 
 /// How long a token lives, in seconds.

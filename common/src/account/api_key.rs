@@ -9,15 +9,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::account::quota::{self, Quota};
-use crate::account::role::Role;
 use crate::actor::ActorReference;
-use crate::change::{self, Change};
+use crate::change;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, Result};
 use crate::event::EventType;
 use crate::id::{ApiKeyId, TenantId, UserId};
-use crate::page::{Page, SortKey, Window};
+use crate::kept::{self, Head, Kept, Statements};
+use crate::role::Role;
 use crate::wire;
 
 pub use check::{Bounds, Checked, KeyCheck, KeyRefused};
@@ -37,17 +37,14 @@ pub struct ApiKey {
     /// 1–100 characters.
     pub name: String,
     /// What the key begins with, up to its secret: `tenon_live_3f9K…`.
-    #[serde(rename = "prefix")]
-    #[sqlx(skip)]
     pub prefix: String,
     #[serde(skip)]
     mode: String,
-    #[serde(skip)]
-    public_id: String,
     /// The last four characters of the key.
     pub last4: String,
     /// What it may do at most.
-    pub role: String,
+    #[sqlx(try_from = "String")]
+    pub role: Role,
     /// What it may do of that.
     pub scopes: Vec<String>,
     /// When it ends by itself.
@@ -85,40 +82,28 @@ pub struct ApiKey {
 
 macro_rules! columns {
     () => {
-        "id, tenant_id, name, mode, public_id, last4, role, scopes, expires_at, ip_allowlist, user_id, last_used_at, last_used_ip, \
+        "id, tenant_id, name, 'tenon_' || mode || '_' || public_id as prefix, mode, last4, role, scopes, expires_at, ip_allowlist, user_id, last_used_at, last_used_ip, \
          revoked_at, revoked_reason, rotated_from, version, created_at, created_by, updated_at, updated_by"
     };
 }
 
-impl ApiKey {
-    /// Its place in the list.
-    pub fn sort_key(&self) -> SortKey {
-        SortKey { at: self.created_at, id: self.id.0 }
+impl Kept for ApiKey {
+    type Id = ApiKeyId;
+    const KIND: EntityKind = EntityKind::ApiKey;
+    const STATEMENTS: Statements =
+        kept::statements!("tenon.api_keys" where "tenant_id = $1" by id, columns!());
+
+    fn head(&self) -> Head {
+        let Self { id, version, created_at, updated_at, .. } = *self;
+        Head { id: id.0, version, created_at, updated_at }
     }
 
-    fn shown(mut self) -> Self {
-        self.prefix = format!("tenon_{}_{}", self.mode, self.public_id);
-        self
-    }
-
-    fn change(&self, event: EventType, before: Option<&Self>) -> Result<Change> {
-        // As the API shows it: never with the key itself.
-        let show = |key: &Self| {
-            let mut shown = serde_json::to_value(key).map_err(Error::internal)?;
-            if let Value::Object(fields) = &mut shown {
-                fields.insert("key".to_owned(), Value::Null);
-            }
-            Ok::<_, Error>(shown)
-        };
-        let before: Option<Value> = before.map(show).transpose()?;
-        Ok(Change {
-            event,
-            object: self.id.0,
-            version: self.version,
-            at: self.updated_at,
-            before,
-            after: show(self)?,
-        })
+    fn shown(&self) -> Result<Value> {
+        let mut shown = serde_json::to_value(self).map_err(Error::internal)?;
+        if let Value::Object(fields) = &mut shown {
+            fields.insert("key".to_owned(), Value::Null);
+        }
+        Ok(shown)
     }
 }
 
@@ -132,8 +117,7 @@ pub async fn create(
     let fields = draft.within(grantor).check(grantor, None)?;
     let user = tx.actor().principal.user();
     let (key, secret) = insert(tx, &fields, mode, user, None).await?;
-    let change = key.change(EventType::API_KEY_CREATED, None)?;
-    change::record(tx, &[change]).await?;
+    change::record(tx, &[key.change(EventType::API_KEY_CREATED, None)?]).await?;
     Ok((key, secret))
 }
 
@@ -172,48 +156,12 @@ async fn insert(
         .bind(by)
         .fetch_one(tx.conn())
         .await?;
-    Ok((key.shown(), secret))
+    Ok((key, secret))
 }
 
 /// The key, whatever its state.
 pub async fn get(tx: &mut TenantTx<'_>, id: ApiKeyId) -> Result<ApiKey> {
-    let statement = concat!("select ", columns!(), " from tenon.api_keys where tenant_id = $1 and id = $2");
-    let found: Option<ApiKey> =
-        sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
-    found.map(ApiKey::shown).ok_or(Error::NotFound(EntityKind::ApiKey))
-}
-
-/// All keys, newest first, revoked ones too.
-pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<ApiKey>> {
-    let tenant = tx.actor().tenant;
-    let last = window.last().map(|last| last.id);
-    // Ids sort by time.
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.api_keys where tenant_id = $1 and ($4::uuid is null or id < $4) order by id desc limit $2 offset $3"
-    );
-    let query = sqlx::query_as(statement).bind(tenant).bind(window.fetch()).bind(window.offset()).bind(last);
-    let items: Vec<ApiKey> = query.fetch_all(tx.conn()).await?;
-    let total = match window.counts() {
-        true => {
-            let count = "select count(*) from tenon.api_keys where tenant_id = $1";
-            Some(sqlx::query_scalar(count).bind(tenant).fetch_one(tx.conn()).await?)
-        }
-        false => None,
-    };
-    Ok(Page::of(items.into_iter().map(ApiKey::shown).collect(), total, window))
-}
-
-async fn lock(tx: &mut TenantTx<'_>, id: ApiKeyId) -> Result<ApiKey> {
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.api_keys where tenant_id = $1 and id = $2 for no key update"
-    );
-    let found: Option<ApiKey> =
-        sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
-    found.map(ApiKey::shown).ok_or(Error::NotFound(EntityKind::ApiKey))
+    kept::get(tx, id).await
 }
 
 /// Changes name, scopes, role, expiry and networks of a key that is not revoked. A change that changes nothing writes nothing.
@@ -224,12 +172,12 @@ pub async fn update(
     grantor: &Grantor,
     edit: impl FnOnce(ApiKeyDraft) -> ApiKeyDraft,
 ) -> Result<ApiKey> {
-    let before = lock(tx, id).await?;
+    let before: ApiKey = kept::lock(tx, id, None).await?;
     refuse_changed(&before, expected)?;
     let draft = ApiKeyDraft {
         name: Some(before.name.clone()),
         scopes: Some(before.scopes.clone()),
-        role: Some(Role::parse(&before.role)?),
+        role: Some(before.role),
         expires_at: before.expires_at,
         ip_allowlist: before.ip_allowlist.clone(),
     };
@@ -255,9 +203,7 @@ pub async fn update(
         .bind(tx.actor().principal.reference().to_string())
         .fetch_one(tx.conn())
         .await?;
-    let after = after.shown();
-    let change = after.change(EventType::API_KEY_UPDATED, Some(&before))?;
-    change::record(tx, &[change]).await?;
+    change::record(tx, &[after.change(EventType::API_KEY_UPDATED, Some(&before))?]).await?;
     Ok(after)
 }
 
@@ -268,7 +214,7 @@ pub async fn revoke(
     expected: Option<i64>,
     reason: &str,
 ) -> Result<ApiKey> {
-    let before = lock(tx, id).await?;
+    let before: ApiKey = kept::lock(tx, id, None).await?;
     if before.revoked_at.is_some() {
         return Ok(before);
     }
@@ -286,9 +232,7 @@ pub async fn revoke(
         .bind(tx.actor().principal.reference().to_string())
         .fetch_one(tx.conn())
         .await?;
-    let after = after.shown();
-    let change = after.change(EventType::API_KEY_REVOKED, Some(&before))?;
-    change::record(tx, &[change]).await?;
+    change::record(tx, &[after.change(EventType::API_KEY_REVOKED, Some(&before))?]).await?;
     Ok(after)
 }
 
@@ -299,16 +243,15 @@ pub async fn rotate(
     overlap: Duration,
     grantor: &Grantor,
 ) -> Result<(ApiKey, KeySecret)> {
-    let before = lock(tx, id).await?;
+    let before: ApiKey = kept::lock(tx, id, None).await?;
     refuse_changed(&before, None)?;
-    let role = Role::parse(&before.role)?;
     if before.expires_at.is_some_and(|at| at <= Utc::now()) {
         return Err(Error::state("The API key has expired"));
     }
     let fields = Fields {
         name: before.name.clone(),
         scopes: before.scopes.clone(),
-        role,
+        role: before.role,
         expires_at: before.expires_at,
         ip_allowlist: before.ip_allowlist.clone(),
     };
@@ -334,7 +277,7 @@ pub async fn rotate(
         .fetch_one(tx.conn())
         .await?;
     let rotated = key.change(EventType::API_KEY_ROTATED, None)?;
-    let updated = ending.shown().change(EventType::API_KEY_UPDATED, Some(&before))?;
+    let updated = ending.change(EventType::API_KEY_UPDATED, Some(&before))?;
     change::record(tx, &[rotated, updated]).await?;
     Ok((key, secret))
 }
@@ -343,8 +286,5 @@ fn refuse_changed(key: &ApiKey, expected: Option<i64>) -> Result<()> {
     if key.revoked_at.is_some() {
         return Err(Error::state("The API key is revoked"));
     }
-    if expected.is_some_and(|expected| expected != key.version) {
-        return Err(Error::Stale { current: key.version });
-    }
-    Ok(())
+    kept::refuse_stale(key.version, expected)
 }

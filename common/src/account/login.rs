@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use crate::account::password;
-use crate::account::role::Role;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
+use crate::role::Role;
 
 /// Who logged in, and where.
 #[derive(Clone, Debug)]

@@ -1,9 +1,9 @@
 //! What a user may enter: looked up before, or apart from, the tenant of a request.
 
-use crate::account::role::Role;
 use crate::db::Db;
 use crate::error::Result;
 use crate::id::{TenantId, UserId};
+use crate::role::Role;
 
 /// An organization that a user is an active member of.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -37,5 +37,5 @@ pub async fn role_in(db: &Db, user: UserId, tenant: TenantId) -> Result<Option<R
     .bind(tenant)
     .fetch_optional(&mut *connection)
     .await?;
-    role.as_deref().map(Role::parse).transpose()
+    Ok(role.as_deref().map(Role::parse).transpose()?)
 }

@@ -8,7 +8,6 @@ pub mod membership;
 pub mod password;
 pub mod quota;
 mod reading;
-pub mod role;
 pub mod signing_key;
 pub mod tenant;
 pub mod user;

@@ -3,10 +3,10 @@
 //! [`claim`] comes before the insert in the same transaction. It counts behind a lock of the tenant and the quota, so that of two
 //! transactions that want the last one, the second sees what the first has made.
 
-use crate::account::role::Role;
 use crate::account::tenant::Plan;
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
+use crate::role::Role;
 
 /// Something of which a tenant has a bounded number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! What it takes to read what is told of a kind of thing: in events, in the audit trail, by webhooks.
 
-use crate::account::role::Permission;
 use crate::entity::EntityKind;
 use crate::event::{CATALOGUE, EventType};
+use crate::role::Permission;
 
 impl EntityKind {
     /// The permissions without which nothing that such a thing says is shown: all of them are needed.

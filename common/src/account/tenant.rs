@@ -192,7 +192,7 @@ async fn insert(
     founder: Option<UserId>,
 ) -> Result<Tenant> {
     check_slug(slug).map_err(|error| Error::Invalid(vec![error]))?;
-    let name = crate::crm::rules::text(name, "Name", 100)
+    let name = crate::rules::text(name, "Name", 100)
         .map_err(|(code, message)| Error::Invalid(vec![FieldError::new("name", code, message)]))?;
     let now = wire::now();
     let tenant: Tenant = sqlx::query_as(concat!(

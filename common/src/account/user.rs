@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::account::password;
-use crate::account::role::Role;
 use crate::change::{self, Change};
-use crate::crm::rules;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, FieldError, Result, broken_constraint};
 use crate::event::EventType;
 use crate::id::{TenantId, UserId};
+use crate::role::Role;
+use crate::rules;
 use crate::wire;
 
 /// A member of the tenant.

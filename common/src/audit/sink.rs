@@ -10,16 +10,16 @@ use serde_json::Value;
 
 use crate::account::quota::{self, Quota};
 use crate::actor::ActorReference;
-use crate::change::{self, Change};
+use crate::change;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, Result};
 use crate::event::EventType;
 use crate::id::{AuditSinkId, TenantId};
-use crate::page::{Page, SortKey, Window};
+use crate::kept::{self, Head, Kept, Statements};
+use crate::receiver::address::AddressPolicy;
+use crate::receiver::signature::Secret;
 use crate::secret::{MasterKey, Purpose};
-use crate::webhook::address::AddressPolicy;
-use crate::webhook::signature::Secret;
 use crate::wire;
 
 pub use draft::{SinkDraft, SinkKind};
@@ -78,22 +78,20 @@ macro_rules! columns {
     };
 }
 
-impl Sink {
-    /// Its place in the list.
-    pub fn sort_key(&self) -> SortKey {
-        SortKey { at: self.created_at, id: self.id.0 }
+impl Kept for Sink {
+    type Id = AuditSinkId;
+    const KIND: EntityKind = EntityKind::AuditSink;
+    const STATEMENTS: Statements = kept::statements!(
+        "tenon.audit_sinks" where "tenant_id = $1 and deleted_at is null" by created_at, columns!()
+    );
+
+    fn head(&self) -> Head {
+        let Self { id, version, created_at, updated_at, .. } = *self;
+        Head { id: id.0, version, created_at, updated_at }
     }
 
-    fn change(&self, event: EventType, before: Option<&Self>) -> Result<Change> {
-        let show = |sink: &Self| -> Result<Value> { serde_json::to_value(sink).map_err(Error::internal) };
-        Ok(Change {
-            event,
-            object: self.id.0,
-            version: self.version,
-            at: self.updated_at,
-            before: before.map(show).transpose()?,
-            after: show(self)?,
-        })
+    fn shown(&self) -> Result<Value> {
+        serde_json::to_value(self).map_err(Error::internal)
     }
 }
 
@@ -140,41 +138,9 @@ pub async fn create(
     Ok((sink, secret))
 }
 
-async fn count(tx: &mut TenantTx<'_>) -> Result<i64> {
-    let count = "select count(*) from tenon.audit_sinks where tenant_id = $1 and deleted_at is null";
-    Ok(sqlx::query_scalar(count).bind(tx.actor().tenant).fetch_one(tx.conn()).await?)
-}
-
 /// The sink.
 pub async fn get(tx: &mut TenantTx<'_>, id: AuditSinkId) -> Result<Sink> {
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.audit_sinks where tenant_id = $1 and id = $2 and deleted_at is null"
-    );
-    let found = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
-    found.ok_or(Error::NotFound(EntityKind::AuditSink))
-}
-
-/// All sinks, newest first.
-pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Sink>> {
-    let last = window.last();
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.audit_sinks where tenant_id = $1 and deleted_at is null and ($4::timestamptz is null or (created_at, id) < ($4, $5))
-         order by created_at desc, id desc limit $2 offset $3"
-    );
-    let items = sqlx::query_as(statement)
-        .bind(tx.actor().tenant)
-        .bind(window.fetch())
-        .bind(window.offset())
-        .bind(last.map(|last| last.at))
-        .bind(last.map(|last| last.id))
-        .fetch_all(tx.conn())
-        .await?;
-    let total = if window.counts() { Some(count(tx).await?) } else { None };
-    Ok(Page::of(items, total, window))
+    kept::get(tx, id).await
 }
 
 /// Changes a sink to what `edit` makes of it; its kind stays. What has failed is tried again at once.
@@ -186,7 +152,7 @@ pub async fn update(
     master: &MasterKey,
     edit: impl FnOnce(SinkDraft) -> SinkDraft,
 ) -> Result<Sink> {
-    let before = lock(tx, id, expected).await?;
+    let before: Sink = kept::lock(tx, id, expected).await?;
     let draft = SinkDraft {
         name: Some(before.name.clone()),
         kind: Some(before.kind),
@@ -220,44 +186,22 @@ pub async fn update(
 
 /// Deletes a sink: what it has not got it never gets. A worker that is at it loses its lease, and sends no further batch.
 pub async fn delete(tx: &mut TenantTx<'_>, id: AuditSinkId, expected: Option<i64>) -> Result<Sink> {
-    let before = lock(tx, id, expected).await?;
+    let before: Sink = kept::lock(tx, id, expected).await?;
     let statement = concat!(
         "update tenon.audit_sinks set deleted_at = $3, active = false, lease = null, leased_until = null,
                 version = version + 1, updated_at = $3, updated_by = $4
          where tenant_id = $1 and id = $2 returning ",
         columns!()
     );
-    let after: Sink = sqlx::query_as(statement)
-        .bind(before.tenant_id)
-        .bind(id)
-        .bind(wire::now())
-        .bind(tx.actor().principal.reference().to_string())
-        .fetch_one(tx.conn())
-        .await?;
+    let after: Sink = kept::rewrite(tx, id, statement).await?;
     change::record(tx, &[after.change(EventType::AUDIT_SINK_DELETED, Some(&before))?]).await?;
     Ok(after)
 }
 
-async fn lock(tx: &mut TenantTx<'_>, id: AuditSinkId, expected: Option<i64>) -> Result<Sink> {
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.audit_sinks where tenant_id = $1 and id = $2 and deleted_at is null for no key update"
-    );
-    let found: Option<Sink> =
-        sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
-    let found = found.ok_or(Error::NotFound(EntityKind::AuditSink))?;
-    if expected.is_some_and(|expected| expected != found.version) {
-        return Err(Error::Stale { current: found.version });
-    }
-    Ok(found)
-}
-
 fn seal(master: &MasterKey, id: AuditSinkId, secret: &Secret) -> Vec<u8> {
-    master.seal(Purpose::AuditSinkSecret, id.0.as_bytes(), secret.as_bytes())
+    secret.seal(master, Purpose::AuditSinkSecret, id.0)
 }
 
 fn open(master: &MasterKey, id: AuditSinkId, sealed: &[u8]) -> Result<Secret> {
-    let bytes = master.open(Purpose::AuditSinkSecret, id.0.as_bytes(), sealed)?;
-    Secret::from_bytes(bytes.to_vec()).map_err(Error::internal)
+    Secret::open(master, Purpose::AuditSinkSecret, id.0, sealed)
 }

@@ -15,6 +15,5 @@ pub mod pipeline;
 pub mod record;
 mod release;
 pub mod retention;
-pub mod rules;
 mod stage_removal;
 pub mod timeline;

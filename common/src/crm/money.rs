@@ -1,6 +1,6 @@
 //! Amounts of money: on the wire a number, in the database whole minor units of a currency. Nothing is ever rounded.
 
-use crate::crm::rules::Broken;
+use crate::rules::Broken;
 
 /// The most minor units of an amount. With at most 15 digits a number survives JSON in every client.
 pub const MAX_MINOR: i64 = 999_999_999_999_999;

@@ -3,7 +3,7 @@
 
 use phonelib::{PhoneNumber, PhoneNumberType};
 
-use crate::crm::rules::Broken;
+use crate::rules::Broken;
 
 /// A country whose numbering plan is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

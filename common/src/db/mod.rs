@@ -6,6 +6,7 @@
 
 mod migrate;
 pub(crate) mod record;
+mod wake;
 pub mod wall;
 
 use std::sync::{Arc, OnceLock};
@@ -16,12 +17,12 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
 
 pub use migrate::{MigrateError, MigrationReport, migrate, pending};
+pub use wake::Wake;
 
 use crate::actor::Actor;
 use crate::error::{Error, Result};
 use crate::id::ImportId;
 use crate::job::Queue;
-use crate::queue::Wake;
 use crate::tasks::Tasks;
 
 /// How long [`Db::apart`] waits for its connection.

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::cells::Cells;
-use super::formula;
+use crate::formula;
 
 /// A table that grows by whole lines.
 #[derive(Debug)]

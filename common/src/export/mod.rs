@@ -9,7 +9,6 @@
 mod cells;
 mod csv;
 mod format;
-pub mod formula;
 pub mod job;
 mod rows;
 mod told;

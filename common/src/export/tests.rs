@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::rows::Rows;
-use super::{Format, Style, formula};
+use super::{Format, Style};
+use crate::formula;
 
 /// A record with a member of each kind that records have.
 #[derive(Clone, Debug, Serialize)]

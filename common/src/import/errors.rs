@@ -3,7 +3,7 @@
 use crate::actor::Actor;
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
-use crate::export::formula;
+use crate::formula;
 use crate::id::ImportId;
 use crate::import::Import;
 use crate::import::chunk::RowError;

@@ -1,13 +1,12 @@
 //! Templates: how files of a kind are imported, kept under a name.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::types::Json;
 
 use crate::account::quota::{self, Quota};
 use crate::actor::ActorReference;
-use crate::change::{self, Change};
-use crate::crm::rules;
+use crate::change;
 use crate::db::TenantTx;
 use crate::db::record::record;
 use crate::entity::EntityKind;
@@ -15,7 +14,8 @@ use crate::error::{Error, FieldError, Result, broken_constraint};
 use crate::event::EventType;
 use crate::id::{ImportTemplateId, TenantId};
 use crate::import::{Options, mapping};
-use crate::page::{Page, SortKey, Window};
+use crate::kept::{self, Head, Kept, Statements};
+use crate::rules;
 use crate::wire;
 
 /// A template.
@@ -47,16 +47,21 @@ impl Template {
     pub fn options(&self) -> &Options {
         &self.options.0
     }
+}
 
-    /// Its place in the list.
-    pub fn sort_key(&self) -> SortKey {
-        SortKey { at: self.created_at, id: self.id.0 }
+impl Kept for Template {
+    type Id = ImportTemplateId;
+    const KIND: EntityKind = EntityKind::ImportTemplate;
+    const STATEMENTS: Statements =
+        kept::statements!("tenon.import_templates" where "tenant_id = $1" by created_at, columns!());
+
+    fn head(&self) -> Head {
+        let Self { id, version, created_at, updated_at, .. } = *self;
+        Head { id: id.0, version, created_at, updated_at }
     }
 
-    fn change(&self, event: EventType) -> Change {
-        let after =
-            json!({"id": self.id, "name": self.name, "object": self.options.object, "version": self.version});
-        Change { event, object: self.id.0, version: self.version, at: self.updated_at, before: None, after }
+    fn shown(&self) -> Result<Value> {
+        Ok(json!({"id": self.id, "name": self.name, "object": self.options.object, "version": self.version}))
     }
 }
 
@@ -109,7 +114,7 @@ pub async fn update(
     draft: TemplateDraft,
 ) -> Result<Template> {
     let draft = draft.check()?;
-    lock(tx, id, expected).await?;
+    kept::lock::<Template>(tx, id, expected).await?;
     let by = tx.actor().principal.reference().to_string();
     let changed = sqlx::query_as(concat!(
         "update tenon.import_templates set name = $3, object = $4, options = $5, version = version + 1, updated_at = $6, updated_by = $7
@@ -131,68 +136,20 @@ pub async fn update(
 
 /// Removes a template, if it has the expected version. Imports that used it have its options.
 pub async fn delete(tx: &mut TenantTx<'_>, id: ImportTemplateId, expected: Option<i64>) -> Result<Template> {
-    let removed = lock(tx, id, expected).await?;
+    let removed: Template = kept::lock(tx, id, expected).await?;
     let statement = "delete from tenon.import_templates where tenant_id = $1 and id = $2";
     sqlx::query(statement).bind(tx.actor().tenant).bind(id).execute(tx.conn()).await?;
     told(tx, removed, EventType::IMPORT_TEMPLATE_DELETED).await
 }
 
 async fn told(tx: &mut TenantTx<'_>, template: Template, event: EventType) -> Result<Template> {
-    change::record(tx, &[template.change(event)]).await?;
+    change::record(tx, &[template.change(event, None)?]).await?;
     Ok(template)
 }
 
 /// A template.
 pub async fn get(tx: &mut TenantTx<'_>, id: ImportTemplateId) -> Result<Template> {
-    one(
-        tx,
-        id,
-        concat!("select ", columns!(), " from tenon.import_templates where tenant_id = $1 and id = $2"),
-    )
-    .await
-}
-
-async fn lock(tx: &mut TenantTx<'_>, id: ImportTemplateId, expected: Option<i64>) -> Result<Template> {
-    let locked = concat!(
-        "select ",
-        columns!(),
-        " from tenon.import_templates where tenant_id = $1 and id = $2 for update"
-    );
-    let found = one(tx, id, locked).await?;
-    match expected {
-        Some(expected) if expected != found.version => Err(Error::Stale { current: found.version }),
-        _ => Ok(found),
-    }
-}
-
-async fn one(tx: &mut TenantTx<'_>, id: ImportTemplateId, statement: &'static str) -> Result<Template> {
-    let found = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
-    found.ok_or(Error::NotFound(EntityKind::ImportTemplate))
-}
-
-/// Templates, newest first.
-pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Template>> {
-    let last = window.last();
-    let items = sqlx::query_as(concat!(
-        "select ",
-        columns!(),
-        " from tenon.import_templates
-         where tenant_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3))
-         order by created_at desc, id desc limit $4 offset $5"
-    ))
-    .bind(tx.actor().tenant)
-    .bind(last.map(|last| last.at))
-    .bind(last.map(|last| last.id))
-    .bind(window.fetch())
-    .bind(window.offset())
-    .fetch_all(tx.conn())
-    .await?;
-    let count = "select count(*) from tenon.import_templates where tenant_id = $1";
-    let total = match window.counts() {
-        true => Some(sqlx::query_scalar(count).bind(tx.actor().tenant).fetch_one(tx.conn()).await?),
-        false => None,
-    };
-    Ok(Page::of(items, total, window))
+    kept::get(tx, id).await
 }
 
 fn refusal(error: sqlx::Error) -> Error {

@@ -10,7 +10,6 @@ use crate::list::compile::Condition;
 use crate::list::cursor::Keys;
 use crate::list::field::Field;
 use crate::list::sort::{self, SortBy};
-use crate::list::walk::Walk;
 use crate::list::{Listing, value};
 use crate::page::{Cursors, Form, PageQuery, Window, invalid};
 
@@ -97,17 +96,8 @@ impl ListRequest {
         self.check_with(listing, |cursor, identity| cursors.open(Form::Values, cursor, identity))
     }
 
-    /// The same, for all that is asked for, whatever was said of pages. Deleted records beside the others are in the indexes of few
-    /// sorts; where none was asked for they go by their ids, the newest first too.
-    pub fn walk(mut self, listing: &'static Listing) -> Result<Walk> {
-        if self.sort.is_none() && self.deleted.as_deref() == Some("include") {
-            self.sort = Some(vec!["-id".to_owned()]);
-        }
-        let whole = Self { page: PageQuery::default(), count: None, ..self };
-        Ok(Walk::of(whole.check_with(listing, |_, _| Err(invalid()))?))
-    }
-
-    fn check_with(
+    /// Checks everything; `open` answers what a cursor has for a query's identity.
+    pub(super) fn check_with(
         self,
         listing: &'static Listing,
         open: impl FnOnce(&str, &str) -> Result<Vec<u8>>,

@@ -7,11 +7,13 @@ use sqlx::{FromRow, Row};
 
 use crate::db::TenantTx;
 use crate::error::Result;
+use crate::list::Listing;
 use crate::list::cursor::Keys;
 use crate::list::fetch::{self, Columns};
 use crate::list::part::Part;
-use crate::list::query::ListQuery;
+use crate::list::query::{ListQuery, ListRequest};
 use crate::list::statement::Statement;
+use crate::page::{PageQuery, invalid};
 
 /// The most rows of a page, and about the most bytes.
 const MOST_ROWS: i64 = 5_000;
@@ -62,8 +64,20 @@ struct Read {
     last: Option<PgRow>,
 }
 
+impl ListRequest {
+    /// As [`ListRequest::check`], for all that is asked for, whatever was said of pages. Deleted records beside the others are in the indexes
+    /// of few sorts; where none was asked for they go by their ids, the newest first too.
+    pub fn walk(mut self, listing: &'static Listing) -> Result<Walk> {
+        if self.sort.is_none() && self.deleted.as_deref() == Some("include") {
+            self.sort = Some(vec!["-id".to_owned()]);
+        }
+        let whole = Self { page: PageQuery::default(), count: None, ..self };
+        Ok(Walk::of(whole.check_with(listing, |_, _| Err(invalid()))?))
+    }
+}
+
 impl Walk {
-    pub(super) fn of(query: ListQuery) -> Self {
+    fn of(query: ListQuery) -> Self {
         Self {
             columns: Columns::of(&query),
             parts: Part::all(&query.sort),

@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::database;
 use super::local::Shared;
+use crate::job::{CHANNEL, Queue};
 use crate::tasks::Task;
 
 /// A job held in the table and not in this process for so long was claimed by a statement whose answer was lost.
@@ -222,7 +223,7 @@ impl Keeper {
     /// Kills due jobs of kinds that no worker of their queue has run for long: nobody knows how.
     async fn kill_unknown(&self) -> Result<(), sqlx::Error> {
         let kinds: Vec<&str> = self.shared.locals.keys().copied().collect();
-        let queues: Vec<&str> = self.shared.queues().into_iter().map(crate::job::Queue::name).collect();
+        let queues: Vec<&str> = self.shared.queues().into_iter().map(Queue::name).collect();
         let mut tx = database::begin(&self.pool).await?;
         let killed: Vec<(String, String)> = sqlx::query_as(
             "with recursive waiting as (
@@ -260,7 +261,7 @@ impl Keeper {
 
 /// Writes the worker's row, without which it may hold nothing.
 pub(super) async fn register(pool: &PgPool, shared: &Shared) -> Result<(), sqlx::Error> {
-    let queues: Vec<&str> = shared.queues().into_iter().map(crate::job::Queue::name).collect();
+    let queues: Vec<&str> = shared.queues().into_iter().map(Queue::name).collect();
     sqlx::query(
         "insert into apalis.workers (id, worker_type, storage_name, layers, last_seen, started_at)
          values ($1, $2, 'tenon', '', now(), now()) on conflict (id) do update set last_seen = now()",
@@ -283,9 +284,9 @@ pub(super) async fn sign_off(pool: &PgPool, shared: &Shared) -> Result<(), sqlx:
     .execute(&mut *tx)
     .await?;
     sqlx::query("delete from apalis.workers where id = $1").bind(&*name).execute(&mut *tx).await?;
-    let queues: Vec<&str> = shared.queues().into_iter().map(crate::job::Queue::name).collect();
+    let queues: Vec<&str> = shared.queues().into_iter().map(Queue::name).collect();
     sqlx::query("select pg_notify($1, queue) from unnest($2::text[]) as queue")
-        .bind(super::listener::CHANNEL)
+        .bind(CHANNEL)
         .bind(queues)
         .execute(&mut *tx)
         .await?;

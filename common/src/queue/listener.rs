@@ -6,9 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 
 use super::database::Backoff;
 use super::local::Shared;
-
-/// Where inserts of due jobs are told of; the payload is the queue's name.
-pub(super) const CHANNEL: &str = "tenon_jobs";
+use crate::job::CHANNEL;
 
 /// Listens for ever, on a connection of its own that no pooler is between. Where it breaks, jobs may have come meanwhile.
 pub(super) async fn listen(shared: Arc<Shared>, direct: PgConnectOptions) {

@@ -11,14 +11,14 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::account::quota::{self, Quota};
-use crate::account::role::Role;
 use crate::actor::{Actor, ActorReference};
-use crate::crm::rules;
 use crate::db::TenantTx;
 use crate::db::record::{by_position, record};
 use crate::entity::EntityKind;
 use crate::error::{Conflict, ConflictCode, Error, FieldError, Result};
 use crate::id::{ImportId, TenantId, UploadId, UserId};
+use crate::role::Role;
+use crate::rules;
 use crate::wire;
 
 pub use files::{Joined, join};

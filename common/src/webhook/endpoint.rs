@@ -6,17 +6,17 @@ use serde_json::Value;
 
 use crate::account::quota::{self, Quota};
 use crate::actor::ActorReference;
-use crate::change::{self, Change};
-use crate::crm::rules;
+use crate::change;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, FieldError, Result};
 use crate::event::EventType;
 use crate::id::{TenantId, WebhookId};
-use crate::page::{Page, SortKey, Window};
+use crate::kept::{self, Head, Kept, Statements};
+use crate::receiver::address::AddressPolicy;
+use crate::receiver::signature::Secret;
+use crate::rules;
 use crate::secret::{MasterKey, Purpose};
-use crate::webhook::address::AddressPolicy;
-use crate::webhook::signature::Secret;
 use crate::webhook::switching::{self, NotGathered};
 use crate::wire;
 
@@ -114,24 +114,16 @@ impl WebhookDraft {
             Some(Ok(text)) => Some(text),
             None => None,
         };
-        let secret = match self.secret.as_deref().map(str::parse::<Secret>) {
-            Some(Err(_)) => {
-                let message = "Expected whsec_ and 24 to 64 bytes in base64".to_owned();
-                errors.push(FieldError { pointer: "/secret".to_owned(), code: "INVALID_SECRET", message });
-                None
-            }
-            Some(Ok(secret)) => Some(secret),
-            None => None,
-        };
+        let secret = Secret::given(self.secret.as_deref()).unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
         let url = self.url.unwrap_or_default();
         if kept != Some(&url) {
-            policy.check_url(&url).map_err(|rejected| Error::AddressRejected {
-                reason: rejected.reason(),
-                message: rejected.to_string(),
-            })?;
+            policy.check_url(&url)?;
         }
         Ok(Fields { url, events, description, active: self.active.unwrap_or(true), secret })
     }
@@ -143,33 +135,23 @@ macro_rules! columns {
     };
 }
 
-impl Webhook {
-    /// Its place in the list.
-    pub fn sort_key(&self) -> SortKey {
-        SortKey { at: self.created_at, id: self.id.0 }
+impl Kept for Webhook {
+    type Id = WebhookId;
+    const KIND: EntityKind = EntityKind::Webhook;
+    const STATEMENTS: Statements = kept::statements!("tenon.webhooks" where "tenant_id = $1 and deleted_at is null" by created_at, columns!());
+
+    fn head(&self) -> Head {
+        let Self { id, version, created_at, updated_at, .. } = *self;
+        Head { id: id.0, version, created_at, updated_at }
     }
 
-    /// As the API shows it, which events carry: never with its secret.
-    pub(crate) fn shown(&self) -> Result<Value> {
+    fn shown(&self) -> Result<Value> {
         let mut shown = serde_json::to_value(self).map_err(Error::internal)?;
         if let Value::Object(fields) = &mut shown {
             fields.insert("secret".to_owned(), Value::Null);
             fields.insert("warnings".to_owned(), Value::Array(Vec::new()));
         }
         Ok(shown)
-    }
-
-    fn change(&self, event: EventType, before: Option<&Self>) -> Result<Change> {
-        let show = Self::shown;
-        let before = before.map(show).transpose()?;
-        Ok(Change {
-            event,
-            object: self.id.0,
-            version: self.version,
-            at: self.updated_at,
-            before,
-            after: show(self)?,
-        })
     }
 }
 
@@ -208,41 +190,11 @@ pub async fn create(
 
 /// The webhook.
 pub async fn get(tx: &mut TenantTx<'_>, id: WebhookId) -> Result<Webhook> {
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.webhooks where tenant_id = $1 and id = $2 and deleted_at is null"
-    );
-    let found = sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
-    found.ok_or(Error::NotFound(EntityKind::Webhook))
+    kept::get(tx, id).await
 }
 
-/// All webhooks, newest first.
-pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<Webhook>> {
-    let tenant = tx.actor().tenant;
-    let last = window.last();
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.webhooks where tenant_id = $1 and deleted_at is null and ($4::timestamptz is null or (created_at, id) < ($4, $5))
-         order by created_at desc, id desc limit $2 offset $3"
-    );
-    let items = sqlx::query_as(statement)
-        .bind(tenant)
-        .bind(window.fetch())
-        .bind(window.offset())
-        .bind(last.map(|last| last.at))
-        .bind(last.map(|last| last.id))
-        .fetch_all(tx.conn())
-        .await?;
-    let total = match window.counts() {
-        true => {
-            let count = "select count(*) from tenon.webhooks where tenant_id = $1 and deleted_at is null";
-            Some(sqlx::query_scalar(count).bind(tenant).fetch_one(tx.conn()).await?)
-        }
-        false => None,
-    };
-    Ok(Page::of(items, total, window))
+async fn lock(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>) -> Result<Webhook> {
+    kept::lock(tx, id, expected).await
 }
 
 /// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once; none keeps it. Whether it is
@@ -341,39 +293,18 @@ pub async fn delete(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>)
          where tenant_id = $1 and id = $2 returning ",
         columns!()
     );
-    let after: Webhook = sqlx::query_as(statement)
-        .bind(before.tenant_id)
-        .bind(id)
-        .bind(wire::now())
-        .bind(tx.actor().principal.reference().to_string())
-        .fetch_one(tx.conn())
-        .await?;
+    let after: Webhook = kept::rewrite(tx, id, statement).await?;
     super::delivery::cancel(tx, id).await?;
     change::record(tx, &[after.change(EventType::WEBHOOK_DELETED, Some(&before))?]).await?;
     Ok(after)
 }
 
-async fn lock(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>) -> Result<Webhook> {
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.webhooks where tenant_id = $1 and id = $2 and deleted_at is null for no key update"
-    );
-    let found: Option<Webhook> =
-        sqlx::query_as(statement).bind(tx.actor().tenant).bind(id).fetch_optional(tx.conn()).await?;
-    let found = found.ok_or(Error::NotFound(EntityKind::Webhook))?;
-    if expected.is_some_and(|expected| expected != found.version) {
-        return Err(Error::Stale { current: found.version });
-    }
-    Ok(found)
-}
-
+/// Seals a webhook's secret.
 pub(crate) fn seal(master: &MasterKey, id: WebhookId, secret: &Secret) -> Vec<u8> {
-    master.seal(Purpose::WebhookSecret, id.0.as_bytes(), secret.as_bytes())
+    secret.seal(master, Purpose::WebhookSecret, id.0)
 }
 
 /// Opens a webhook's sealed secret.
 pub(crate) fn open(master: &MasterKey, id: WebhookId, sealed: &[u8]) -> Result<Secret> {
-    let bytes = master.open(Purpose::WebhookSecret, id.0.as_bytes(), sealed)?;
-    Secret::from_bytes(bytes.to_vec()).map_err(Error::internal)
+    Secret::open(master, Purpose::WebhookSecret, id.0, sealed)
 }

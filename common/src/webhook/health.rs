@@ -11,6 +11,7 @@ use crate::db::{Db, TenantTx};
 use crate::error::{Error, Result};
 use crate::event::EventType;
 use crate::id::{TenantId, WebhookId};
+use crate::kept::Kept;
 use crate::webhook::delivery;
 use crate::webhook::endpoint::{self, Webhook};
 use crate::webhook::switching;

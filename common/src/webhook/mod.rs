@@ -1,7 +1,6 @@
 //! Webhooks: what the API and the worker must agree on. No HTTP client here.
 
 pub mod acknowledge;
-pub mod address;
 pub mod delivery;
 pub mod endpoint;
 pub mod fan_out;
@@ -10,7 +9,6 @@ pub mod retention;
 pub mod rotation;
 pub mod schedule;
 pub mod sending;
-pub mod signature;
 pub mod stats;
 pub mod switching;
 pub mod testing;

@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::change::{self, Change};
+use crate::change;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, Result};
 use crate::event::EventType;
 use crate::id::WebhookId;
+use crate::kept::Kept;
+use crate::receiver::signature::Secret;
 use crate::secret::MasterKey;
 use crate::webhook::endpoint::{self, Webhook};
-use crate::webhook::signature::Secret;
 use crate::wire;
 
 /// The secrets that sign for a webhook.
@@ -95,10 +96,6 @@ async fn recorded(tx: &mut TenantTx<'_>, id: WebhookId, changed: u64) -> Result<
         return Err(Error::NotFound(EntityKind::Webhook));
     }
     let webhook = endpoint::get(tx, id).await?;
-    let after = webhook.shown()?;
-    let event = EventType::WEBHOOK_UPDATED;
-    let change =
-        Change { event, object: id.0, version: webhook.version, at: webhook.updated_at, before: None, after };
-    change::record(tx, &[change]).await?;
+    change::record(tx, &[webhook.change(EventType::WEBHOOK_UPDATED, None)?]).await?;
     Ok(webhook)
 }

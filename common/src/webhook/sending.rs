@@ -9,10 +9,10 @@ use crate::actor::Actor;
 use crate::db::{Db, TenantTx};
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
+use crate::receiver::signature::Secret;
 use crate::secret::MasterKey;
 use crate::webhook::delivery::DeliverWebhook;
 use crate::webhook::endpoint;
-use crate::webhook::signature::Secret;
 
 /// A delivery with everything that sending it takes.
 #[derive(Clone, Debug, sqlx::FromRow)]

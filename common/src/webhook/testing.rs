@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::{API_VERSION, Body, EventType, ObjectReference};
 use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::job::{self, EncodedJob, Job, Queue};
+use crate::kept::Kept;
 use crate::webhook::endpoint;
 use crate::webhook::sending::Sending;
 use crate::wire;

@@ -1,7 +1,7 @@
 //! Nobody gives a key more than they hold.
 
 use serde_json::{Value, json};
-use tenon_common::account::role::Role;
+use tenon_common::role::Role;
 use tenon_tests::{Client, TestApp};
 
 use super::{KEYS, create, path, secret, start};

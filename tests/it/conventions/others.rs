@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tenon_common::account::role::Role;
+use tenon_common::role::Role;
 use tenon_tests::{Client, Tenant, TestApp, factory};
 
 use super::{header, start};

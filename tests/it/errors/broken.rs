@@ -5,7 +5,7 @@ use std::sync::Arc;
 use poem::endpoint::make;
 use poem::{EndpointExt, Response};
 use serde_json::json;
-use tenon_api::http::layers::{Outermost, Routes};
+use tenon_api::calls::layers::{Outermost, Routes};
 use tenon_tests::{Client, Served, TestApp};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

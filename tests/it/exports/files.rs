@@ -1,7 +1,7 @@
 //! What is written: rows out equal rows in.
 
 use serde_json::{Value, json};
-use tenon_common::export::formula;
+use tenon_common::formula;
 use tenon_tests::{Person, factory};
 
 use super::{CONTACTS, export, lines, listed, start, table};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tenon_common::account::role::Permission;
+use tenon_common::role::Permission;
 use tenon_tests::{Client, Tenant, TestApp, eventually};
 
 use super::entries::{Needs, beside};

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tenon_common::account::api_key::{KeySecret, Mode};
-use tenon_common::account::role::{Permission, Role};
+use tenon_common::role::{Permission, Role};
 use tenon_tests::{Answer, Client, Tenant, TestApp};
 
 use super::contract;

@@ -21,10 +21,9 @@ async fn another_tenants_records_are_not_there() {
     let before = snapshot(&mut admin, &globex).await;
     let mut tried = 0;
     for operation in operations().iter().filter(|operation| operation.names_a_record()) {
-        for credential in [
-            acme.admin().credential,
-            acme.person(tenon_common::account::role::Role::Developer).await.credential,
-        ] {
+        for credential in
+            [acme.admin().credential, acme.person(tenon_common::role::Role::Developer).await.credential]
+        {
             let answer = operation.call(&app, &credential, &theirs).await.refused(404, "NOT_FOUND");
             assert!(!answer.text().contains("globex"), "{}: {answer}", operation.id);
         }

@@ -1,8 +1,8 @@
 //! Who is ADMIN of one organization founds another.
 
 use serde_json::{Value, json};
-use tenon_common::account::role::Role;
 use tenon_common::account::tenant::Founders;
+use tenon_common::role::Role;
 use tenon_tests::app::PASSWORD;
 use tenon_tests::{TestApp, factory};
 

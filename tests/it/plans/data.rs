@@ -2,8 +2,8 @@
 //! same in every run.
 
 use sqlx::{AssertSqlSafe, PgConnection, raw_sql};
-use tenon_common::account::role::Role;
 use tenon_common::id::EventId;
+use tenon_common::role::Role;
 use tenon_tests::{Tenant, TestApp, factory};
 
 /// What queries ask for.

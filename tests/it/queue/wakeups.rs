@@ -3,7 +3,8 @@
 use super::support::{Bench, Note, Seen, notes, settings};
 use std::sync::Arc;
 use std::time::Duration;
-use tenon_common::queue::{Claimed, Outcome, Registration, Registry, Settings, Wake};
+use tenon_common::db::Wake;
+use tenon_common::queue::{Claimed, Outcome, Registration, Registry, Settings};
 use tenon_tests::eventually;
 use tokio::sync::Barrier;
 

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tenon_common::Db;
-use tenon_common::account::role::Role;
 use tenon_common::account::tenant::{self, Purged, RETENTION};
+use tenon_common::role::Role;
 use tenon_tests::app::connect;
 use tenon_tests::stack::{Stack, text};
 use tenon_tests::{Cluster, Tenant, TestApp, TestDatabase, eventually};

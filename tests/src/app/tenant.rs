@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tenon_api::app::App;
 use tenon_common::account::api_key::{self, ApiKeyDraft, Grantor, Mode};
-use tenon_common::account::role::Role;
 use tenon_common::account::user::NewMember;
 use tenon_common::account::{tenant, user};
 use tenon_common::actor::Principal;
 use tenon_common::id::{TenantId, UserId};
+use tenon_common::role::Role;
 use tenon_common::{Actor, TenantTx};
 use uuid::Uuid;
 

@@ -37,8 +37,18 @@ fn rooms_of_the_api_name_only_what_is_below_them() {
     let domain = ["account", "audit", "bulk", "changes", "crm", "webhook"];
     for (from, to, _) in api.arrows() {
         let sideways = domain.contains(&from) && domain.contains(&to);
-        let upwards = ["app", "http", "openapi", "shown"].contains(&from) && domain.contains(&to)
+        let upwards = ["app", "calls", "http", "openapi", "shown"].contains(&from) && domain.contains(&to)
+            || from == "http"
             || to == "routes" && !["commands", "serve"].contains(&from);
         assert!(!sideways && !upwards, "{from} names {to}");
+    }
+}
+
+#[test]
+fn no_rooms_of_the_product_name_each_other_in_a_ring() {
+    for package in ["api", "common", "worker"] {
+        let floors = super::of_package(package).expect("the sources").floors();
+        let ring = floors.iter().flatten().find(|ring| ring.len() > 1);
+        assert_eq!(ring, None, "{package}");
     }
 }

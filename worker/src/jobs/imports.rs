@@ -11,7 +11,7 @@ use tenon_common::import::{
     self, Begun, Counts, Limits, RevertImport, Run, RunImport, State, ValidateImport, validate,
 };
 use tenon_common::queue::{Claimed, Ends, Handler, Outcome};
-use tenon_common::{Actor, Error, Result, TenantTx, job};
+use tenon_common::{Actor, Error, Result, TenantTx, queue};
 use tokio::sync::mpsc;
 
 use crate::context::Context;
@@ -76,7 +76,7 @@ impl RunRows {
         while let Some(chunk) = chunks.recv().await.transpose()? {
             let make = async |tx: &mut TenantTx<'_>| {
                 if is_first {
-                    job::has_progressed(tx, job).await?;
+                    queue::has_progressed(tx, job).await?;
                 }
                 chunk::make(tx, &run, &chunk).await
             };
@@ -136,7 +136,7 @@ impl Revert {
         while Instant::now() < until {
             let step = async |tx: &mut TenantTx<'_>| {
                 if is_first {
-                    job::has_progressed(tx, job).await?;
+                    queue::has_progressed(tx, job).await?;
                 }
                 revert::step(tx, &run).await
             };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use tenon_common::audit::sink::stream::Batch;
 use tenon_common::id::AuditSinkId;
-use tenon_common::webhook::signature::{Secret, sign};
+use tenon_common::receiver::signature::{Secret, sign};
 
 use super::{DEADLINE, lines};
 use crate::webhook::{Request, Sender};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tenon_common::audit::AuditEntry;
 use tenon_common::audit::sink::stream::{Batch, Sent};
-use tenon_common::webhook::address::{AddressPolicy, StreamTarget};
+use tenon_common::receiver::address::{AddressPolicy, StreamTarget};
 use tenon_common::wire;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;

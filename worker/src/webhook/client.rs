@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Certificate, Client, redirect, retry};
-use tenon_common::webhook::address::AddressPolicy;
+use tenon_common::receiver::address::AddressPolicy;
 
 use super::resolve::{self, Lookup, Resolver};
 use super::reuse::NoteConnecting;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::iter::successors;
 
-use tenon_common::webhook::address::Rejected;
+use tenon_common::receiver::address::Rejected;
 
 use super::result::Outcome;
 

@@ -6,7 +6,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue, InvalidHeaderValue, TE,
     TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
-use tenon_common::webhook::signature::{Secret, sign};
+use tenon_common::receiver::signature::{Secret, sign};
 use uuid::Uuid;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use moka::future::Cache;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tenon_common::webhook::address::{AddressPolicy, Rejected};
+use tenon_common::receiver::address::{AddressPolicy, Rejected};
 use tokio::sync::Semaphore;
 
 /// How names are looked up; the default asks the system.

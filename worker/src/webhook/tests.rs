@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt;
 use http::HeaderMap;
-use tenon_common::webhook::address::AddressPolicy;
+use tenon_common::receiver::address::AddressPolicy;
 
 use super::{AttemptResult, Lookup, Request, Sender, Settings};
 

@@ -16,7 +16,7 @@ use tenon_common::{Result, TenantTx};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::http::caller::Identity;
+use crate::calls::caller::Identity;
 use crate::shown::audit_event::AuditEventBody;
 
 /// Entries that are read at once.

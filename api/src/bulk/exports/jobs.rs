@@ -15,10 +15,10 @@ use tenon_common::id::ExportId;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::{Caller, ExportsRead, ExportsWrite};
+use crate::calls::once::{Answered, Once};
 use crate::http::body::Body;
-use crate::http::caller::{Caller, ExportsRead, ExportsWrite};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::{Listed, Paging, Shown};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use crate::http::once::OnceStreamed;
+use crate::calls::once::OnceStreamed;
 
 /// SHA-256 of each part, by its name; nothing is computed where the request has no key.
 pub(super) struct Digest {

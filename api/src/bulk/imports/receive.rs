@@ -6,13 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use poem::web::Multipart;
 use tenon_common::TenantTx;
-use tenon_common::crm::rules;
 use tenon_common::error::FieldError;
 use tenon_common::id::{ImportId, ImportTemplateId, UploadId};
 use tenon_common::import::format::HEAD;
 use tenon_common::import::{
     self, File, FileFormat, NewImport, Object, Options, file, mapping, template, validate,
 };
+use tenon_common::rules;
 use tenon_common::upload;
 use tokio::io::AsyncReadExt;
 
@@ -21,11 +21,11 @@ use super::options::OptionsInput;
 use super::request::{Accepted, ImportRequest, Row, RowsInput};
 use super::uploaded;
 use crate::app::App;
+use crate::calls::caller::{Caller, ImportsWrite};
+use crate::calls::once::{Answered, OnceStreamed};
 use crate::http::body::Body;
-use crate::http::caller::{Caller, ImportsWrite};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, OnceStreamed};
 use crate::http::prefer::Prefer;
 use crate::http::refusal::Refusal;
 

@@ -15,7 +15,7 @@ use tenon_common::{Error, TenantTx};
 
 use super::UploadOffset;
 use crate::app::App;
-use crate::http::caller::{Caller, ImportsWrite};
+use crate::calls::caller::{Caller, ImportsWrite};
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::refusal::Refusal;

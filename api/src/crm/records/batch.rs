@@ -13,16 +13,16 @@ use tenon_common::{Error, TenantTx};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::Caller;
+use crate::calls::once::{Answered, Once};
 use crate::crm::records::change::replacement;
 use crate::crm::records::{DraftOf, Patch, Resource};
 use crate::http::batch::{
     BatchChange, BatchDeletion, BatchReadResult, BatchReference, BatchResult, Batched, Items,
 };
 use crate::http::body::BatchBody;
-use crate::http::caller::Caller;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::prefer::Prefer;
 use crate::http::refusal::Refusal;
 

@@ -11,11 +11,11 @@ use tenon_common::crm::record;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::Caller;
+use crate::calls::once::{Answered, Once};
 use crate::crm::records::Resource;
 use crate::crm::records::answers::shown;
-use crate::http::caller::Caller;
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::{Deleted, Shown};

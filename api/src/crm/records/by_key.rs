@@ -10,13 +10,13 @@ use tenon_common::TenantTx;
 use tenon_common::crm::record::{self, Head, Key, Precondition};
 
 use crate::app::App;
+use crate::calls::caller::Caller;
+use crate::calls::once::{Answered, Once};
 use crate::crm::records::answers::{created, shown};
 use crate::crm::records::change::replacement;
 use crate::crm::records::{DraftOf, Include, Patch, RecordAnswer, Resource};
 use crate::http::body::Body;
-use crate::http::caller::Caller;
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::params;
 use crate::http::prefer::Prefer;
 use crate::http::response::{Deleted, Shown, Upserted};

@@ -9,10 +9,11 @@ use poem_openapi::OpenApi;
 use tenon_common::crm::record::Record;
 
 use crate::app::App;
+use crate::calls::caller::{Caller, Needs};
+use crate::calls::export::Streamed;
 use crate::crm::records::Resource;
-use crate::http::caller::{Caller, Needs};
 use crate::http::error::ApiError;
-use crate::http::export::{ExportAnswer, ExportQuery, Streamed};
+use crate::http::export::{ExportAnswer, ExportQuery};
 
 /// The operation.
 #[derive(Debug, Default)]

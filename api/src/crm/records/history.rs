@@ -7,16 +7,16 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use tenon_common::TenantTx;
-use tenon_common::account::role::Role;
 use tenon_common::audit::AuditEntry;
 use tenon_common::audit::read::{self, AuditFilter};
 use tenon_common::crm::record::{self, Record};
 use tenon_common::page::{DEFAULT_PAGE, PageQuery};
+use tenon_common::role::Role;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::Caller;
 use crate::crm::records::Resource;
-use crate::http::caller::Caller;
 use crate::http::error::ApiError;
 use crate::http::response::{Listed, Paging};
 use crate::shown::audit_event::AuditEventBody;

@@ -10,8 +10,8 @@ use poem_openapi::registry::{MetaApi, MetaOperation, MetaPath, MetaSchema, Regis
 use poem_openapi::{OpenApi, Tags};
 use tenon_common::crm::record::Record;
 
+use crate::calls::caller::Needs;
 use crate::crm::records::Resource;
-use crate::http::caller::Needs;
 use crate::http::export;
 use crate::http::lists;
 
@@ -66,7 +66,7 @@ impl Words {
     fn of<R: Resource>() -> Self {
         let (record, records) = (R::Record::KIND.name(), R::Record::listing().name);
         let article = if record.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        let permission = |needs: Option<tenon_common::account::role::Permission>| {
+        let permission = |needs: Option<tenon_common::role::Permission>| {
             needs.map(|permission| permission.name().to_owned()).unwrap_or_default()
         };
         let listed = |names: Vec<&str>, word: &str| {

@@ -13,9 +13,9 @@ use tenon_common::list::ListQuery;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::calls::caller::Caller;
 use crate::crm::records::{Include, Included, ListedRecords, RecordAnswer, Resource};
 use crate::http::body::Body;
-use crate::http::caller::Caller;
 use crate::http::error::ApiError;
 use crate::http::lists::{self, SearchInput, Selected};
 

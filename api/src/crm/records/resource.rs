@@ -3,9 +3,9 @@
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use tenon_common::crm::record::Record;
 
+use crate::calls::caller::Needs;
 use crate::crm::records::Relation;
 use crate::http::body::Rules;
-use crate::http::caller::Needs;
 use crate::http::response::Shape;
 use crate::openapi::tags::Tags;
 

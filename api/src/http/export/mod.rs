@@ -1,10 +1,8 @@
-//! Lists that are streamed as files: how many there may be at once, what they are asked for, and how pages become an answer that takes no
-//! more memory than two of them, however long it is and however slowly it is read.
+//! Lists that are streamed as files: how many there may be at once, what they are asked for, and the answer.
 
 mod answer;
 mod asked;
 mod slots;
-mod stream;
 
 use std::time::Duration;
 
@@ -13,10 +11,9 @@ use tenon_common::id::TenantId;
 use crate::http::refusal::Refusal;
 use slots::Slots;
 
-pub use answer::{ExportAnswer, attachment, content_type};
+pub use answer::{ExportAnswer, attachment, break_off, content_type};
 pub use asked::{ExportQuery, parameters};
 pub use slots::Slot;
-pub use stream::{Streamed, break_off};
 
 /// What bounds the exports of this process.
 #[derive(Debug)]

@@ -94,23 +94,6 @@ impl<'a> Paging<'a> {
         key: impl Fn(&D) -> SortKey,
         show: impl Fn(D) -> T,
     ) -> Listed<T> {
-        let listed: Result<_, std::convert::Infallible> =
-            self.try_list(page, key, |item| Ok::<_, std::convert::Infallible>(show(item)));
-        match listed {
-            Ok(listed) => listed,
-        }
-    }
-
-    /// The same, where a record may turn out to be broken.
-    pub fn try_list<D, T: Shape, E, F>(
-        &self,
-        page: tenon_common::page::Page<D>,
-        key: impl Fn(&D) -> SortKey,
-        show: impl Fn(D) -> Result<T, E>,
-    ) -> Result<Listed<T>, F>
-    where
-        F: From<E>,
-    {
         let last = page.items.last().map(key);
         let next_cursor = last.filter(|_| page.has_more).map(|last| self.cursors.make(self.query, last));
         let (number, size) = match *self.window {
@@ -118,8 +101,7 @@ impl<'a> Paging<'a> {
             Window::After { limit, .. } => (None, limit),
         };
         let pagination = Pagination::of(page.total, number, size, next_cursor, page.has_more);
-        let data = page.items.into_iter().map(show).collect::<Result<_, E>>()?;
-        Ok(Listed::of(data, pagination))
+        Listed::of(page.items.into_iter().map(show).collect(), pagination)
     }
 }
 

@@ -11,11 +11,11 @@ use subtle::ConstantTimeEq;
 
 use crate::account::access::BELIEVED_FOR;
 use crate::account::api_key::KeySecret;
-use crate::account::role::Role;
 use crate::account::tenant::{Allowance, Plan};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{ApiKeyId, TenantId, UserId};
+use crate::role::Role;
 
 /// A key that is good.
 #[derive(Clone, Debug)]

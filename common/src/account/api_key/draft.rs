@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
 use crate::account::api_key::ApiKey;
-use crate::account::role::{self, Role};
-use crate::crm::rules;
 use crate::error::{Error, FieldError, Result};
+use crate::role::{self, Role};
+use crate::rules;
 use crate::wire;
 
 /// Networks of a key at most.
@@ -51,8 +51,8 @@ pub(super) struct Fields {
 impl Fields {
     /// Whether the key says the same already.
     pub(super) fn are_of(&self, key: &ApiKey) -> bool {
-        (&self.name, &self.scopes, self.role.name(), self.expires_at, &self.ip_allowlist)
-            == (&key.name, &key.scopes, key.role.as_str(), key.expires_at, &key.ip_allowlist)
+        (&self.name, &self.scopes, self.role, self.expires_at, &self.ip_allowlist)
+            == (&key.name, &key.scopes, key.role, key.expires_at, &key.ip_allowlist)
     }
 }
 

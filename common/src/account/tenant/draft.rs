@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{Tenant, check_slug};
-use crate::crm::rules;
 use crate::error::FieldError;
+use crate::rules;
 
 /// The settings of a tenant take so many bytes at most, as JSON.
 pub const MOST_SETTINGS: usize = 16 * 1024;

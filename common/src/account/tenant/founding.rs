@@ -3,12 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::{Plan, Tenant, TenantDraft, insert, slug_of};
-use crate::account::role::Role;
 use crate::account::user;
 use crate::actor::{Actor, Principal};
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
 use crate::id::{TenantId, UserId};
+use crate::role::Role;
 
 /// Organizations that a user founds at most; those that were deleted within 30 days count.
 pub const MOST_FOUNDED: i64 = 5;

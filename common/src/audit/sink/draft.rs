@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::crm::rules;
 use crate::error::{Error, FieldError, Result};
-use crate::webhook::address::{AddressPolicy, Rejected};
-use crate::webhook::signature::Secret;
+use crate::receiver::address::{AddressPolicy, Rejected};
+use crate::receiver::signature::Secret;
+use crate::rules;
 
 /// How entries are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, sqlx::Type)]
@@ -98,26 +98,19 @@ impl SinkDraft {
             }
             (_, None) => None,
         };
-        let secret = match (kind, self.secret.as_deref().map(str::parse::<Secret>)) {
-            (_, None) => None,
-            (SinkKind::Http, Some(Ok(secret))) => Some(secret),
-            (SinkKind::Http, Some(Err(_))) => {
-                wrong("secret", "INVALID_SECRET", "Expected whsec_ and 24 to 64 bytes in base64".to_owned());
-                None
-            }
-            (_, Some(_)) => {
-                wrong("secret", "NOT_OF_KIND", "Only an http sink is signed for".to_owned());
-                None
-            }
-        };
+        if kind != SinkKind::Http && self.secret.is_some() {
+            wrong("secret", "NOT_OF_KIND", "Only an http sink is signed for".to_owned());
+        }
+        let secret = Secret::given(self.secret.as_deref().filter(|_| kind == SinkKind::Http));
+        let secret = secret.unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
         if let Some(url) = self.url.as_deref().filter(|url| Some(*url) != kept) {
-            check_url(kind, url, policy).map_err(|rejected| Error::AddressRejected {
-                reason: rejected.reason(),
-                message: rejected.to_string(),
-            })?;
+            check_url(kind, url, policy)?;
         }
         Ok(Fields { name, kind, url: self.url, prefix, active: self.active.unwrap_or(true), secret })
     }

@@ -15,8 +15,8 @@ use crate::audit::seal::hash_of;
 use crate::db::{Db, TenantTx};
 use crate::error::Result;
 use crate::id::{AuditSinkId, TenantId};
+use crate::receiver::signature::Secret;
 use crate::secret::MasterKey;
-use crate::webhook::signature::Secret;
 
 /// Entries that are sent together, at most; fewer where what they changed is long.
 pub const BATCH: i64 = 500;

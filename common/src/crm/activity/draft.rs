@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 
 use crate::crm::activity::{Activity, ActivityKind};
 use crate::crm::linked::Linked;
-use crate::crm::rules::{self, checked};
 use crate::error::{FieldError, Result};
 use crate::id::UserId;
+use crate::rules::{self, checked};
 
 /// The longest subject, in characters.
 pub const MAX_SUBJECT: usize = 200;

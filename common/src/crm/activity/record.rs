@@ -8,13 +8,13 @@ use crate::crm::activity::{Activity, ActivityDraft, ActivityFields, ActivityKind
 use crate::crm::record::{
     Birth, Column, Draft, Events, Plan, Record, Reference, Statements, Target, Unique, head,
 };
-use crate::crm::rules;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{FieldError, Result};
 use crate::event::EventType;
 use crate::id::UserId;
 use crate::list::Listing;
+use crate::rules;
 
 head!(Activity);
 

@@ -1,7 +1,7 @@
 //! What the ends of an association are to each other.
 
-use crate::crm::rules;
 use crate::error::{Error, QueryCode, Result};
+use crate::rules;
 
 /// The longest label, in characters.
 pub const MAX_LABEL: usize = 100;

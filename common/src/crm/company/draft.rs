@@ -1,9 +1,9 @@
 //! What a caller says of a company, before and after it was checked.
 
 use crate::crm::company::Company;
-use crate::crm::rules::{self, checked};
 use crate::error::{FieldError, Result};
 use crate::id::UserId;
+use crate::rules::{self, checked};
 
 /// The most employees that a company can have.
 pub const MAX_EMPLOYEES: i32 = 10_000_000;

@@ -9,13 +9,14 @@ use crate::crm::company::{Company, CompanyDraft, CompanyFields, LIST};
 use crate::crm::record::{
     Birth, Column, Draft, Events, Link, Plan, Record, Reference, Statements, Target, Unique, head,
 };
-use crate::crm::{linked, release, rules};
+use crate::crm::{linked, release};
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, FieldError, Result};
 use crate::event::EventType;
 use crate::id::UserId;
 use crate::list::Listing;
+use crate::rules;
 
 head!(Company);
 

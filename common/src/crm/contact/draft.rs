@@ -2,9 +2,9 @@
 
 use crate::crm::contact::Contact;
 use crate::crm::phone;
-use crate::crm::rules::{self, Broken, checked};
 use crate::error::{FieldError, Result};
 use crate::id::{CompanyId, UserId};
+use crate::rules::{self, Broken, checked};
 
 /// What a caller says of a contact, not checked yet.
 #[derive(Clone, Debug, Default)]

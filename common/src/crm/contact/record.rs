@@ -8,13 +8,14 @@ use crate::crm::contact::{Contact, ContactDraft, ContactFields, LIST};
 use crate::crm::record::{
     Birth, Column, Draft, Events, Link, Record, Reference, Statements, Target, Unique, head,
 };
-use crate::crm::{linked, release, rules};
+use crate::crm::{linked, release};
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{FieldError, Result};
 use crate::event::EventType;
 use crate::id::UserId;
 use crate::list::Listing;
+use crate::rules;
 
 head!(Contact);
 

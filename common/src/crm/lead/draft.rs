@@ -4,9 +4,9 @@ use chrono::NaiveDate;
 
 use crate::crm::lead::{Lead, Status};
 use crate::crm::money;
-use crate::crm::rules::{self, checked};
 use crate::error::{FieldError, Result};
 use crate::id::{CompanyId, ContactId, PipelineId, StageId, UserId};
+use crate::rules::{self, checked};
 
 /// What a caller says of a lead, not checked yet.
 #[derive(Clone, Debug, Default)]

@@ -8,13 +8,14 @@ use crate::crm::record::{
     Birth, Column, Draft, Events, Link, Plan, Record, Reference, Statements, Target, Unique, changed, head,
     unknown,
 };
-use crate::crm::{linked, money, rules};
+use crate::crm::{linked, money};
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{Error, FieldError, Result};
 use crate::event::EventType;
 use crate::id::UserId;
 use crate::list::Listing;
+use crate::rules;
 
 head!(Lead);
 

@@ -1,9 +1,9 @@
 //! What a caller says of a pipeline and its stages, before and after it was checked.
 
 use crate::crm::pipeline::{Pipeline, Stage};
-use crate::crm::rules::{self, checked};
 use crate::error::{FieldError, Result};
 use crate::id::StageId;
+use crate::rules::{self, checked};
 
 /// The most stages that a pipeline can have.
 pub const MAX_STAGES: usize = 100;

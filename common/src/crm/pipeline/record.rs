@@ -10,12 +10,13 @@ use crate::crm::pipeline::{self, LIST, Pipeline, PipelineDraft, PipelineFields, 
 use crate::crm::record::{
     Birth, Column, Draft, Events, Link, Plan, Record, Statements, Unique, changed, head,
 };
-use crate::crm::{release, rules};
+use crate::crm::release;
 use crate::db::TenantTx;
 use crate::entity::EntityKind;
 use crate::error::{FieldError, Result};
 use crate::event::EventType;
 use crate::list::Listing;
+use crate::rules;
 
 head!(Pipeline);
 

@@ -3,11 +3,11 @@
 use uuid::Uuid;
 
 use super::{Birth, Draft, Fields, Record};
-use crate::account::role::Role;
 use crate::change::Change;
 use crate::db::TenantTx;
 use crate::error::{Error, Result};
 use crate::event::EventType;
+use crate::role::Role;
 use crate::wire;
 
 /// A record before and after; before there is none where it is new.

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::Record;
 use super::values::Values;
-use crate::crm::rules::Broken;
 use crate::db::TenantTx;
 use crate::error::{Conflict, ConflictCode, Error, Result};
+use crate::rules::Broken;
 
 /// A value that no two records have that are not deleted.
 pub struct Unique<R: Record> {

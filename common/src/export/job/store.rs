@@ -6,7 +6,6 @@ use sqlx::types::Json;
 
 use super::{RunExport, State};
 use crate::account::quota::{self, Quota};
-use crate::account::role::Role;
 use crate::actor::{Actor, ActorKind, ActorReference, Origin, Principal};
 use crate::crm::record::Record;
 use crate::db::TenantTx;
@@ -20,6 +19,7 @@ use crate::import::object::dispatch;
 use crate::job::{self, Job};
 use crate::list::{Asked, ListRequest};
 use crate::page::{Page, SortKey, Window};
+use crate::role::Role;
 use crate::wire;
 
 /// What an export was asked for, beside object and format.

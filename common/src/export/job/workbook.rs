@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Result};
-use crate::export::formula;
+use crate::formula;
 use crate::list::{Kind, Listing};
 
 /// Rows of a sheet, the names among them.

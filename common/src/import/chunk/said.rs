@@ -9,13 +9,13 @@ use uuid::Uuid;
 use super::RowError;
 use crate::crm::phone::Country;
 use crate::crm::record::{Draft, Key, Record};
-use crate::crm::rules::Broken;
 use crate::error::{Error, FieldError, Result};
 use crate::import::fields::{self, Field, Formats, Importable, Part, canonical, currency_agrees};
 use crate::import::guess::ColumnFormat;
 use crate::import::mapping::Column;
 use crate::import::reader::{Cell, Row};
 use crate::import::{EmptyCells, Import};
+use crate::rules::Broken;
 
 /// How the rows of a file are read.
 pub(super) struct Reading<R: Record> {

@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::{Field, Importable, field, id, text};
 use crate::crm::activity::{Activity, ActivityDraft};
 use crate::crm::linked::{Linked, LinkedKind};
-use crate::crm::rules::Broken;
 use crate::import::Object;
 use crate::import::fields::read;
+use crate::rules::Broken;
 use crate::wire;
 
 /// A column with the ids of linked records of a kind, parted by semicolons, commas or blanks.

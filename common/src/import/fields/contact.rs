@@ -2,9 +2,9 @@
 
 use super::{Field, Formats, Importable, Part, id, text};
 use crate::crm::contact::{Contact, ContactDraft};
-use crate::crm::rules::Broken;
 use crate::import::Object;
 use crate::import::fields::read;
+use crate::rules::Broken;
 
 impl Importable for Contact {
     const OBJECT: Object = Object::Contacts;

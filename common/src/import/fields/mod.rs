@@ -11,9 +11,9 @@ mod written;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::crm::record::Record;
-use crate::crm::rules::Broken;
 use crate::import::Object;
 use crate::import::object::dispatch;
+use crate::rules::Broken;
 
 pub(in crate::import) use number::sign_of;
 pub use read::Formats;
@@ -137,7 +137,7 @@ macro_rules! field {
             name: $name,
             also: &[$($also),*],
             set: |draft, value, formats| {
-                let read: fn(&str, &$crate::import::fields::Formats) -> Result<_, $crate::crm::rules::Broken> = $read;
+                let read: fn(&str, &$crate::import::fields::Formats) -> Result<_, $crate::rules::Broken> = $read;
                 draft.$member = value.map(|value| read(value, formats)).transpose()?;
                 Ok(())
             },

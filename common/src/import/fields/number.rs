@@ -2,8 +2,8 @@
 //!
 //! A number that may mean two things is refused: a thousand and one are not the same.
 
-use crate::crm::rules::Broken;
 use crate::import::DecimalSign;
+use crate::rules::Broken;
 
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

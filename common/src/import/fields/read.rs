@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::crm::activity::ActivityKind;
 use crate::crm::lead::Status;
 use crate::crm::phone::{self, Country};
-use crate::crm::rules::{self, Broken};
 use crate::import::DateFormat;
+use crate::rules::{self, Broken};
 
 /// How the cells of a file are written.
 #[derive(Clone, Copy, Debug, Default)]

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::number::{self, Decimals};
 use super::read::{self, Formats};
-use crate::crm::rules::Broken;
 use crate::import::guess::{ColumnFormat, Kind};
 use crate::import::reader::Cell;
+use crate::rules::Broken;
 use crate::wire;
 
 /// A cell's text as its field takes it. What it cannot be made of is left for the field to refuse; what may mean two things is refused here.

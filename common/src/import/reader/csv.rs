@@ -8,7 +8,7 @@ mod header;
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, MAX_ROW_BYTES, Parsed, undecodable};
-use crate::crm::rules::Broken;
+use crate::rules::Broken;
 
 pub use header::{Header, cell_counts, header, preamble};
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::undecodable::INVALID_TEXT;
 use super::{Cell, Parsed, is_blank};
-use crate::crm::rules::Broken;
+use crate::rules::Broken;
 
 /// Reads objects with these members.
 pub(super) struct Parser {

@@ -7,9 +7,9 @@ pub mod undecodable;
 
 use bytes::Bytes;
 
-use crate::crm::rules::Broken;
 use crate::error::{Error, Result};
-use crate::export::formula;
+use crate::formula;
+use crate::rules::Broken;
 use crate::storage::Storage;
 use csv::Dialect;
 

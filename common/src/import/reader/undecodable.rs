@@ -1,6 +1,6 @@
 //! Bytes that are no text. A row that has some is refused; they are kept with it, for the file of errors to have them as they came.
 
-use crate::crm::rules::Broken;
+use crate::rules::Broken;
 
 /// The code of such a row.
 pub const INVALID_TEXT: &str = "INVALID_TEXT";

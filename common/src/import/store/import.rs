@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 
-use crate::account::role::Role;
 use crate::actor::{Actor, ActorReference, Principal};
 use crate::db::record::record;
 use crate::error::{Error, Result};
@@ -15,6 +14,7 @@ use crate::import::reader::csv::Dialect;
 use crate::import::reading::FileReading;
 use crate::import::{Counts, FileFormat, Options, State};
 use crate::page::SortKey;
+use crate::role::Role;
 use crate::wire;
 
 /// An import.

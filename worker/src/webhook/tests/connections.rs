@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
-use tenon_common::webhook::address::AllowedPorts;
+use tenon_common::receiver::address::AllowedPorts;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 

@@ -16,11 +16,11 @@ pub fn bare(cell: &str) -> &str {
 }
 
 /// What makes a cell text.
-pub(super) const GUARD: char = '\'';
+pub(crate) const GUARD: char = '\'';
 
 /// Whether a spreadsheet might run the cell: behind whatever quotes, blanks and marks nobody sees, it begins with one of the signs of
 /// a formula, or with a tab or a new line. Numbers and phone numbers begin with a sign too, and are none.
-pub(super) fn is_formula(text: &str) -> bool {
+pub(crate) fn is_formula(text: &str) -> bool {
     if text.as_bytes().first().is_none_or(u8::is_ascii_alphanumeric) {
         return false;
     }

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-
 /// A role of a membership or an API key. Ordered by rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -41,11 +39,12 @@ impl Role {
     }
 
     /// The role of a stored name.
-    pub fn parse(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.name() == name)
-            .ok_or_else(|| Error::internal(format!("unknown role {name:?}")))
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn parse(name: &str) -> Result<Self, UnknownRole> {
+        let role = Self::ALL.into_iter().find(|role| role.name() == name);
+        role.ok_or_else(|| UnknownRole(name.to_owned()))
     }
 
     /// Whether the role holds the permission.
@@ -53,6 +52,19 @@ impl Role {
         self >= permission.least_role()
     }
 }
+
+impl TryFrom<String> for Role {
+    type Error = UnknownRole;
+
+    fn try_from(name: String) -> Result<Self, UnknownRole> {
+        Self::parse(&name)
+    }
+}
+
+/// A role that is stored and that there is not.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown role {0:?}")]
+pub struct UnknownRole(String);
 
 /// Something that an operation asks for: `<resource>:<read|write|delete>` or `<area>:manage`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,5 +1,5 @@
 //! From pages to the body of an answer. A task reads the next page while the last one is sent, and waits when that takes its time:
-//! without a connection to the database, and with two pages in memory at most.
+//! without a connection to the database, and with two pages in memory at most, however long the list is and however slowly it is read.
 
 use std::io;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{Stream, stream};
 use poem::Body;
-use tenon_common::account::role::Permission;
 use tenon_common::crm::record::Record;
 use tenon_common::export::{Aborted, Export, Format, Told};
 use tenon_common::id::ExportId;
 use tenon_common::list::Asked;
+use tenon_common::role::Permission;
 use tenon_common::wire;
 use tokio::sync::mpsc::{self, Permit, Receiver, Sender};
 
-use super::{ExportAnswer, ExportQuery, Slot};
 use crate::app::App;
-use crate::http::caller::Identity;
+use crate::calls::caller::Identity;
+use crate::http::export::{ExportAnswer, ExportQuery, Slot, break_off};
 use crate::http::refusal::Refusal;
 
 /// What is handed to the connection at once; it copies what it is handed.
@@ -184,11 +184,4 @@ fn chunks(receiver: Receiver<Piece>) -> impl Stream<Item = io::Result<Bytes>> {
         let chunk = page.split_to(page.len().min(CHUNK));
         Some((Ok(chunk), (receiver, page)))
     })
-}
-
-/// Ends the connection in the middle of an answer. An error of the body should do that; but poem 3.1.12 polls a connection once
-/// more after it failed, and hyper then writes the end of the body that the client is not to see. Unwinding ends the connection's
-/// task, which poem expects of panics; this is none, so nothing is printed.
-pub fn break_off() -> ! {
-    std::panic::resume_unwind(Box::new("the export was aborted"))
 }

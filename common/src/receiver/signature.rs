@@ -12,7 +12,11 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 use zeroize::Zeroizing;
+
+use crate::error::{Error, FieldError};
+use crate::secret::{MasterKey, Purpose};
 
 const PREFIX: &str = "whsec_";
 /// Bytes of a key: what the Standard Webhooks specification allows.
@@ -64,6 +68,29 @@ impl Secret {
         text.push_str(PREFIX);
         STANDARD.encode_string(self.as_bytes(), &mut text);
         text
+    }
+
+    /// The secret that a caller gives, if it is one.
+    pub(crate) fn given(text: Option<&str>) -> Result<Option<Self>, FieldError> {
+        let refused =
+            |_| FieldError::new("secret", "INVALID_SECRET", "Expected whsec_ and 24 to 64 bytes in base64");
+        text.map(str::parse).transpose().map_err(refused)
+    }
+
+    /// Sealed for a purpose and the row with this id.
+    pub(crate) fn seal(&self, master: &MasterKey, purpose: Purpose, row: Uuid) -> Vec<u8> {
+        master.seal(purpose, row.as_bytes(), self.as_bytes())
+    }
+
+    /// Opens what [`Secret::seal`] sealed for the same purpose and row.
+    pub(crate) fn open(
+        master: &MasterKey,
+        purpose: Purpose,
+        row: Uuid,
+        sealed: &[u8],
+    ) -> Result<Self, Error> {
+        let bytes = master.open(purpose, row.as_bytes(), sealed)?;
+        Self::from_bytes(bytes.to_vec()).map_err(Error::internal)
     }
 
     fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {

@@ -12,6 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use url::{Host, Url};
 
+use crate::error::Error;
+
 mod names;
 mod ranges;
 mod resolve;
@@ -107,6 +109,12 @@ impl Rejected {
             Self::PrivateAddress => "private_address",
             Self::DnsFailure => "dns_failure",
         }
+    }
+}
+
+impl From<Rejected> for Error {
+    fn from(rejected: Rejected) -> Self {
+        Self::AddressRejected { reason: rejected.reason(), message: rejected.to_string() }
     }
 }
 

@@ -16,8 +16,8 @@ use tenon_common::idempotency::{self, Answer, Keyed};
 use tenon_common::{Error, TenantTx};
 
 use crate::app::App;
+use crate::calls::caller::Identity;
 use crate::http::body;
-use crate::http::caller::Identity;
 use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::prefer::{PREFERENCE_APPLIED, Prefer};

@@ -8,11 +8,11 @@ use serde_json::Value;
 use tenon_common::TenantTx;
 use tenon_common::account::tenant;
 
-use super::organizations::{OrganizationBody, object};
+use super::body::{OrganizationBody, object};
 use crate::app::App;
-use crate::http::caller::Identity;
+use crate::calls::caller::Identity;
+use crate::calls::once::{Answered, Once};
 use crate::http::error::ApiError;
-use crate::http::once::{Answered, Once};
 use crate::http::prefer::Prefer;
 use crate::http::response::Created;
 

@@ -119,7 +119,7 @@ pub fn domain(value: &str) -> Result<String, Broken> {
 }
 
 /// The value that a field's rule keeps; what breaks it is noted.
-pub(super) fn checked<T>(
+pub(crate) fn checked<T>(
     errors: &mut Vec<FieldError>,
     field: &str,
     value: Option<&str>,

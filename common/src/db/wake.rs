@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::job::Queue;
+use crate::job::{CHANNEL, Queue};
 use crate::tasks::Tasks;
 
 /// A pause after each notification; what comes meanwhile shares the next one.
@@ -91,7 +91,7 @@ async fn notify(pool: PgPool, due: Weak<Due>) {
         let queues: Vec<&str> =
             Queue::ALL.into_iter().filter(|queue| set & (1 << *queue as u8) != 0).map(Queue::name).collect();
         let told = sqlx::query("select pg_notify($1, queue) from unnest($2::text[]) as queue")
-            .bind(super::listener::CHANNEL)
+            .bind(CHANNEL)
             .bind(queues)
             .execute(&pool)
             .await;

@@ -13,13 +13,13 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tenon_common::account::access::{Admitted, Ended};
 use tenon_common::account::access_token::{Claims, Refused};
 use tenon_common::account::api_key::{Bounds, Checked, Grantor, KeyRefused, KeySecret};
-use tenon_common::account::role::{Permission, scope_covers};
 use tenon_common::account::tenant::Allowance;
 use tenon_common::actor::{Actor, Origin, Principal};
 use tenon_common::audit::Act;
 use tenon_common::entity::EntityKind;
 use tenon_common::error::Error;
 use tenon_common::id::TenantId;
+use tenon_common::role::{Permission, scope_covers};
 
 use crate::app::App;
 use crate::http::characters::refuse_nul;

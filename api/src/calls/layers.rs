@@ -14,7 +14,7 @@ use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use tenon_common::audit::Act;
 
 use crate::app::App;
-use crate::http::caller;
+use crate::calls::caller;
 use crate::http::code::Code;
 use crate::http::limits;
 use crate::http::refusal::Refusal;
