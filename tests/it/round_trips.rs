@@ -93,6 +93,33 @@ async fn what_was_exported_changes_nothing_when_it_is_imported() {
 }
 
 #[tokio::test]
+async fn amounts_of_three_decimals_come_back_and_those_of_a_file_from_elsewhere_are_asked_about() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let lead =
+        |title: &str, value: f64| json!({"title": title, "status": "new", "value": value, "currency": "KWD"});
+    let made = create(owner, "leads", vec![lead("A", 1.234), lead("B", 12.345), lead("C", 7.0)]).await;
+    goes_round(owner, "leads", made.len()).await;
+    let some = "/connection/leads/export?format=csv&fields=id,value";
+    let file = owner.get(some).await.status(200).body.to_vec();
+    let imported = import(owner, json!({"object": "leads", "mode": "upsert"}), &file).await;
+    assert_eq!(counts(&imported), json!([0, 0, 3, 0, 0]), "{imported}");
+
+    // Of a currency with two decimals no export writes such an amount; and these are not written as exports write theirs.
+    for (file, code) in [
+        ("title,status,value,currency\nD,new,1.234,EUR\n", "TOO_PRECISE"),
+        ("title,status,value,currency\nD,new,1.250,KWD\n", "AMBIGUOUS_NUMBER"),
+        ("title,status,value,currency\nD,new,\"1,234\",KWD\n", "AMBIGUOUS_NUMBER"),
+        ("Title,Status,Value,Currency\nD,new,1.234,KWD\n", "AMBIGUOUS_NUMBER"),
+        ("title;status;value;currency\nD;new;1.234;KWD\n", "AMBIGUOUS_NUMBER"),
+    ] {
+        let imported = import(owner, json!({"object": "leads"}), file).await;
+        let failed = rows(owner, &imported, "failed").await;
+        assert_eq!(failed[0]["errors"][0]["code"], code, "{file}: {failed:?}");
+    }
+}
+
+#[tokio::test]
 async fn contacts_of_one_tenant_are_the_same_in_another() {
     let stack = Stack::start().await;
     let globex = Stack::tenant(&stack.database, "Globex").await;

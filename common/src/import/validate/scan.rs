@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::import::file::{MAX_COLUMNS, column_names};
 use crate::import::guess::Guess;
 use crate::import::mapping::{self, Column};
+use crate::import::own;
 use crate::import::reader::csv::{self, TEXT_BEHIND_QUOTE};
 use crate::import::reader::{Cell, Layout, MAX_ROW_BYTES, Reader, Row};
 use crate::import::{Limits, Options};
@@ -52,7 +53,7 @@ pub(super) async fn scan(
     let reader = Reader::new(storage.clone(), key.to_owned(), bytes, &layout, &columns, (begin, 1));
     let mut reader = reader.beginning_at_line(line);
     let filled = vec![0; columns.len()];
-    let guess = Guess::of(&mapped);
+    let guess = Guess::of(&mapped, own::is_own(options.object, &layout, &columns));
     let mut scanned =
         Scanned { columns, mapped, guess, begin, total: 0, filled, misquoted: 0, backslashes: 0 };
     while let Some(row) = reader.row().await? {
