@@ -217,3 +217,49 @@ async fn a_dry_run_tells_texts_apart_as_the_real_one_does() {
     assert_eq!(counts(&made), json!([5_000, 0, 0, 0, 1]), "{made}");
     assert_eq!(counts(&tried), counts(&made), "{tried}");
 }
+
+#[tokio::test]
+async fn a_dry_run_says_of_rows_what_the_real_one_does_however_far_apart_they_mean_one_record() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let ada = json!({"name": "Ada", "externalId": "A", "email": "ada@example.com"});
+    owner.post("/connection/contacts", ada).await.status(201);
+    let between: String = (0..4_998).map(|number| format!("crm-{number},Name,,\n")).collect();
+    // The second chunk begins with row 5,001.
+    let file = format!(
+        "externalId,name,email,title\n\
+         A,Ada,countess@example.com,Countess\nB,Bob,bob@example.com,\n{between}\
+         A,Ada,countess@example.com,Countess\n\
+         B,Bob,bob@example.com,Clerk\n\
+         B,Bob,bob@example.com,Clerk\n\
+         C,Cy,ada@example.com,\n\
+         D,Di,bob@example.com,\n\
+         ,Ada King,COUNTESS@example.com,\n\
+         crm-7,Name,,\n"
+    );
+    let options = |dry: bool| json!({"object": "contacts", "mode": "upsert", "dryRun": dry});
+    let tried = import(owner, options(true), &file).await;
+    let made = import(owner, options(false), &file).await;
+    assert_eq!(counts(&made), json!([5_000, 3, 3, 0, 1]), "{made}");
+    assert_eq!(counts(&tried), counts(&made), "{tried}");
+    for (outcome, numbers) in [
+        ("updated", vec![1, 5_002, 5_006]),
+        ("unchanged", vec![5_001, 5_003, 5_007]),
+        ("failed", vec![5_005]),
+    ] {
+        for import in [&made, &tried] {
+            let found: Vec<i64> = rows(owner, import, outcome)
+                .await
+                .iter()
+                .map(|row| row["row"].as_i64().expect("a number"))
+                .collect();
+            assert_eq!(found, numbers, "{outcome}");
+        }
+    }
+    let refused = rows(owner, &tried, "failed").await;
+    assert_eq!(
+        (&refused[0]["errors"][0]["code"], &refused[0]["id"]),
+        (&json!("DUPLICATE"), &Value::Null),
+        "the record that is in the way would be new"
+    );
+}
