@@ -7,7 +7,7 @@ use tenon_tests::stack::{Stack, text};
 use tenon_tests::{Client, Cluster, Receiver, Reply, TestDatabase, eventually};
 
 /// A stack whose worker has further settings.
-async fn stack_with(schedule: &str, settings: &[(&str, &str)]) -> Stack {
+pub(super) async fn stack_with(schedule: &str, settings: &[(&str, &str)]) -> Stack {
     let database = TestDatabase::create(Cluster::shared().await).await;
     let api = Stack::api(&database).start().await;
     let worker = settings
