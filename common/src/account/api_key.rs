@@ -2,6 +2,7 @@
 
 mod check;
 mod draft;
+mod retired;
 mod secret;
 
 use chrono::{DateTime, Duration, Utc};
@@ -144,6 +145,7 @@ async fn insert(
     user: Option<UserId>,
     rotated_from: Option<ApiKeyId>,
 ) -> Result<(ApiKey, KeySecret)> {
+    retired::make_room(tx).await?;
     quota::claim(tx, Quota::ApiKeys, 1).await?;
     let secret = KeySecret::generate(mode);
     let by = tx.actor().principal.reference().to_string();
@@ -183,7 +185,7 @@ pub async fn get(tx: &mut TenantTx<'_>, id: ApiKeyId) -> Result<ApiKey> {
     found.map(ApiKey::shown).ok_or(Error::NotFound(EntityKind::ApiKey))
 }
 
-/// All keys, newest first, revoked ones too.
+/// All keys, newest first, revoked ones too for as long as they are kept.
 pub async fn list(tx: &mut TenantTx<'_>, window: &Window) -> Result<Page<ApiKey>> {
     let tenant = tx.actor().tenant;
     let last = window.last().map(|last| last.id);
