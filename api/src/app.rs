@@ -1,5 +1,7 @@
 //! What handlers may use.
 
+use std::time::Duration;
+
 use tenon_common::account::access::AccessCheck;
 use tenon_common::account::access_token::Tokens;
 use tenon_common::account::api_key::KeyCheck;
@@ -14,6 +16,7 @@ use tenon_common::tasks::Tasks;
 use tenon_common::{Db, Result};
 
 use crate::http::export::Exports;
+use crate::http::layers::REQUEST_DEADLINE;
 use crate::http::limits::Limits;
 use crate::http::readers::Changes;
 use crate::http::seats::Seats;
@@ -53,6 +56,8 @@ pub struct App {
     pub addresses: AddressPolicy,
     /// Exports that are streamed.
     pub exports: Exports,
+    /// The time of a request that has none of its own.
+    pub request_deadline: Duration,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<ipnet::IpNet>,
 }
@@ -81,6 +86,7 @@ impl App {
             founders: tenant::Founders::Admins,
             addresses,
             exports: Exports::default(),
+            request_deadline: REQUEST_DEADLINE,
             trusted_proxies,
             storage,
             db,

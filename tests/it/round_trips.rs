@@ -93,6 +93,33 @@ async fn what_was_exported_changes_nothing_when_it_is_imported() {
 }
 
 #[tokio::test]
+async fn amounts_of_three_decimals_come_back_and_those_of_a_file_from_elsewhere_are_asked_about() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let lead =
+        |title: &str, value: f64| json!({"title": title, "status": "new", "value": value, "currency": "KWD"});
+    let made = create(owner, "leads", vec![lead("A", 1.234), lead("B", 12.345), lead("C", 7.0)]).await;
+    goes_round(owner, "leads", made.len()).await;
+    let some = "/connection/leads/export?format=csv&fields=id,value";
+    let file = owner.get(some).await.status(200).body.to_vec();
+    let imported = import(owner, json!({"object": "leads", "mode": "upsert"}), &file).await;
+    assert_eq!(counts(&imported), json!([0, 0, 3, 0, 0]), "{imported}");
+
+    // Of a currency with two decimals no export writes such an amount; and these are not written as exports write theirs.
+    for (file, code) in [
+        ("title,status,value,currency\nD,new,1.234,EUR\n", "TOO_PRECISE"),
+        ("title,status,value,currency\nD,new,1.250,KWD\n", "AMBIGUOUS_NUMBER"),
+        ("title,status,value,currency\nD,new,\"1,234\",KWD\n", "AMBIGUOUS_NUMBER"),
+        ("Title,Status,Value,Currency\nD,new,1.234,KWD\n", "AMBIGUOUS_NUMBER"),
+        ("title;status;value;currency\nD;new;1.234;KWD\n", "AMBIGUOUS_NUMBER"),
+    ] {
+        let imported = import(owner, json!({"object": "leads"}), file).await;
+        let failed = rows(owner, &imported, "failed").await;
+        assert_eq!(failed[0]["errors"][0]["code"], code, "{file}: {failed:?}");
+    }
+}
+
+#[tokio::test]
 async fn contacts_of_one_tenant_are_the_same_in_another() {
     let stack = Stack::start().await;
     let globex = Stack::tenant(&stack.database, "Globex").await;
@@ -189,4 +216,50 @@ async fn a_dry_run_tells_texts_apart_as_the_real_one_does() {
     let made = import(owner, json!({"object": "contacts"}), &file).await;
     assert_eq!(counts(&made), json!([5_000, 0, 0, 0, 1]), "{made}");
     assert_eq!(counts(&tried), counts(&made), "{tried}");
+}
+
+#[tokio::test]
+async fn a_dry_run_says_of_rows_what_the_real_one_does_however_far_apart_they_mean_one_record() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let ada = json!({"name": "Ada", "externalId": "A", "email": "ada@example.com"});
+    owner.post("/connection/contacts", ada).await.status(201);
+    let between: String = (0..4_998).map(|number| format!("crm-{number},Name,,\n")).collect();
+    // The second chunk begins with row 5,001.
+    let file = format!(
+        "externalId,name,email,title\n\
+         A,Ada,countess@example.com,Countess\nB,Bob,bob@example.com,\n{between}\
+         A,Ada,countess@example.com,Countess\n\
+         B,Bob,bob@example.com,Clerk\n\
+         B,Bob,bob@example.com,Clerk\n\
+         C,Cy,ada@example.com,\n\
+         D,Di,bob@example.com,\n\
+         ,Ada King,COUNTESS@example.com,\n\
+         crm-7,Name,,\n"
+    );
+    let options = |dry: bool| json!({"object": "contacts", "mode": "upsert", "dryRun": dry});
+    let tried = import(owner, options(true), &file).await;
+    let made = import(owner, options(false), &file).await;
+    assert_eq!(counts(&made), json!([5_000, 3, 3, 0, 1]), "{made}");
+    assert_eq!(counts(&tried), counts(&made), "{tried}");
+    for (outcome, numbers) in [
+        ("updated", vec![1, 5_002, 5_006]),
+        ("unchanged", vec![5_001, 5_003, 5_007]),
+        ("failed", vec![5_005]),
+    ] {
+        for import in [&made, &tried] {
+            let found: Vec<i64> = rows(owner, import, outcome)
+                .await
+                .iter()
+                .map(|row| row["row"].as_i64().expect("a number"))
+                .collect();
+            assert_eq!(found, numbers, "{outcome}");
+        }
+    }
+    let refused = rows(owner, &tried, "failed").await;
+    assert_eq!(
+        (&refused[0]["errors"][0]["code"], &refused[0]["id"]),
+        (&json!("DUPLICATE"), &Value::Null),
+        "the record that is in the way would be new"
+    );
 }

@@ -49,7 +49,7 @@ pub struct ApiKeysApi;
 impl ApiKeysApi {
     /// List API keys
     ///
-    /// Newest first, revoked and expired ones too. Needs `api-keys:manage`.
+    /// Newest first; revoked and expired ones too, for 30 days at least. Needs `api-keys:manage`.
     #[oai(path = "/", method = "get", operation_id = "list_api_keys")]
     async fn list(
         &self,
@@ -182,7 +182,8 @@ impl ApiKeysApi {
 
     /// Revoke an API key
     ///
-    /// It stays in the list, and is refused everywhere within 5 seconds. Needs `api-keys:manage`. Emits `api_key.revoked`.
+    /// It stays in the list for 30 days at least, and is refused everywhere within 5 seconds. Needs `api-keys:manage`. Emits
+    /// `api_key.revoked`.
     #[oai(path = "/:id", method = "delete", operation_id = "revoke_api_key")]
     async fn revoke(
         &self,
@@ -210,8 +211,8 @@ impl ApiKeysApi {
 
     /// Rotate an API key
     ///
-    /// Answers a new key with the same rights; the old one works for the overlap. A key that is wider than your own is not rotated. Needs `api-keys:manage`. Emits
-    /// `api_key.rotated`.
+    /// Answers a new key with the same rights; the old one works for the overlap. A key that is wider than your own is not rotated.
+    /// Needs `api-keys:manage`. Emits `api_key.rotated`.
     #[oai(path = "/:id/rotate", method = "post", operation_id = "rotate_api_key")]
     async fn rotate(
         &self,

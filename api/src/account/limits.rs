@@ -39,8 +39,8 @@ pub struct LimitsBody {
 #[oai(rename = "Quota", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub struct QuotaBody {
-    /// Of what: `apiKeys` that work, `importTemplates`, `uploads` that are not imported and their `uploadBytes`, `exports` that are under
-    /// way or kept and their `exportBytes`, `webhooks`, `auditSinks`, `pipelines`, `slugsOfDay` that were taken within a day.
+    /// Of what: `apiKeys` that work, `retiredApiKeys` that were revoked or have expired within 30 days, `importTemplates`, `uploads` that are
+    /// not imported and their `uploadBytes`, `exports` that are under way or kept and their `exportBytes`, `webhooks`, `auditSinks`, `pipelines`, `slugsOfDay` that were taken within a day.
     pub quota: String,
     /// How much; null where the plan sets no bound.
     #[oai(nullable)]

@@ -125,9 +125,9 @@ impl ImportsApi {
     /// Get an import
     ///
     /// Where it stands: how many rows are done and what became of them, how fast it goes, and what each column is for. With
-    /// `Accept: text/event-stream` the same is sent whenever it has changed, as events `progress`, until the import has ended: to
-    /// 20 clients of an organization at once, unless the operator chose otherwise; one more is 429 with `details.policy` `readers`. Needs
-    /// `imports:read`.
+    /// `Accept: text/event-stream` the same is sent whenever it has changed, as events `progress`, until the import has ended, or the
+    /// credential is not good for it any more: to 20 clients of an organization at once, unless the operator chose otherwise; one
+    /// more is 429 with `details.policy` `readers`. Needs `imports:read`.
     #[oai(path = "/api/v1/imports/:id", method = "get", operation_id = "get_import")]
     async fn get(
         &self,
@@ -140,7 +140,7 @@ impl ImportsApi {
         let get = async |tx: &mut TenantTx<'_>| import::get(tx, ImportId(id.0)).await;
         let found = app.db.read(&caller.actor, get).await?;
         Ok(match sse::is_wanted(headers) {
-            true => Watched::events(app.0.clone(), caller.actor.clone(), found)?,
+            true => Watched::events(app.0.clone(), (*caller).clone(), found)?,
             false => Watched::once(found),
         })
     }

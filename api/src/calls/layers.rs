@@ -25,7 +25,7 @@ use routes::Asked;
 
 pub use routes::Routes;
 
-/// A request's time. Statements have their own, shorter one.
+/// A request's time where nothing else is said, its body included. Statements have their own, shorter one.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 /// The time of a request that sends a file, who may be silent for less than the deadline of the others.
 pub const UPLOAD_DEADLINE: Duration = Duration::from_secs(60 * 60);
@@ -50,14 +50,14 @@ impl<E: Endpoint + 'static> Outermost<E> {
         Self { inner, app, routes, durations: Durations::default(), deadlines: &[] }
     }
 
-    /// Requests of these methods and routes have times of their own, all others [`REQUEST_DEADLINE`].
+    /// Requests of these methods and routes have times of their own, all others that of the [`App`].
     pub fn with_deadlines(self, deadlines: &'static [(Method, &'static str, Duration)]) -> Self {
         Self { deadlines, ..self }
     }
 
     fn deadline(&self, method: &Method, route: &str) -> Duration {
         let own = self.deadlines.iter().find(|(of, path, _)| of == method && *path == route);
-        own.map_or(REQUEST_DEADLINE, |(_, _, deadline)| *deadline)
+        own.map_or(self.app.request_deadline, |(_, _, deadline)| *deadline)
     }
 }
 
@@ -77,6 +77,7 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
             counted: Arc::default(),
             caller: Arc::default(),
             waited: Arc::default(),
+            receiving: Arc::default(),
         };
         if sse::is_wanted(request.headers()) {
             // A compressor holds back what it has until that is enough.
@@ -129,6 +130,10 @@ impl<E: Endpoint + 'static> Outermost<E> {
             Ok(Err(panic)) => {
                 tracing::error!(request_id = &*facts.id, error = %panic, "a handler panicked");
                 Refusal::new(Code::Internal).into_response()
+            }
+            Err(_) if facts.receiving.load(Relaxed) => {
+                task.abort();
+                Refusal::new(Code::RequestTimeout).into_response()
             }
             Err(_) => {
                 task.abort();

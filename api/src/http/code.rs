@@ -78,6 +78,8 @@ codes! {
     UriTooLong = "URI_TOO_LONG", URI_TOO_LONG, "URI too long", false, "The path and query are longer than 8 KiB.";
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", false,
         "The body must be application/json.";
+    RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT, "The request came too slowly", true,
+        "The body had not come in full when the request's time was over, or the client fell silent; of a piece of an upload `details.received` says what is kept.";
     Duplicate = "DUPLICATE", CONFLICT, "Duplicate", false,
         "A value that must be unique is taken; `details.conflictId` is the record that has it.";
     RestoreConflict = "RESTORE_CONFLICT", CONFLICT, "Restore conflict", false,

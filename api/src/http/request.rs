@@ -1,8 +1,8 @@
 //! What belongs to the request that is being answered.
 
 use std::net::IpAddr;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Facts {
     pub caller: Arc<OnceLock<(TenantId, Principal)>>,
     /// How long the client had its answer wait, in milliseconds: no time of the server's.
     pub waited: Arc<AtomicU64>,
+    /// Whether its body is being received: it is the client who is waited for.
+    pub receiving: Arc<AtomicBool>,
 }
 
 tokio::task_local! {
@@ -57,6 +59,28 @@ pub fn waited(time: Duration) {
     let millis = u64::try_from(time.as_millis()).unwrap_or_default();
     let add = |facts: &Facts| facts.waited.fetch_add(millis, Relaxed);
     FACTS.try_with(add).unwrap_or_default();
+}
+
+/// Until this is dropped, the request's body is being received.
+#[must_use = "the body counts as received when this is dropped"]
+pub(crate) struct Receiving(());
+
+impl Receiving {
+    /// From now on.
+    pub(crate) fn begin() -> Self {
+        note_receiving(true);
+        Self(())
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        note_receiving(false);
+    }
+}
+
+fn note_receiving(is: bool) {
+    FACTS.try_with(|facts| facts.receiving.store(is, Relaxed)).unwrap_or_default();
 }
 
 /// The request's id.

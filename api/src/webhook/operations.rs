@@ -291,8 +291,9 @@ impl WebhookOperationsApi {
     ///
     /// What is paused is sent, and events are gathered from now on: whether a webhook gets an event is decided by whether it was
     /// active when the event was committed. `warnings` tells how many of the events that it was subscribed to were committed
-    /// while it was disabled, are still kept, and were not gathered. A webhook that is active already is not changed. Needs
-    /// `webhooks:write`, and to read what its events tell of, as for creating it.
+    /// while it was disabled, are still kept, and were not gathered. What was learned of the address is forgotten, a pause after
+    /// failures or for `Retry-After`, and what waits is sent now: of a webhook that is active already, too, which is not changed
+    /// otherwise. Needs `webhooks:write`, and to read what its events tell of, as for creating it.
     #[oai(path = "/:id/enable", method = "post", operation_id = "enable_webhook")]
     async fn enable(
         &self,

@@ -2,6 +2,7 @@
 
 mod check;
 mod draft;
+mod retired;
 mod secret;
 
 use chrono::{DateTime, Duration, Utc};
@@ -128,6 +129,7 @@ async fn insert(
     user: Option<UserId>,
     rotated_from: Option<ApiKeyId>,
 ) -> Result<(ApiKey, KeySecret)> {
+    retired::make_room(tx).await?;
     quota::claim(tx, Quota::ApiKeys, 1).await?;
     let secret = KeySecret::generate(mode);
     let by = tx.actor().principal.reference().to_string();

@@ -13,6 +13,8 @@ use crate::role::Role;
 pub enum Quota {
     /// API keys that are neither revoked nor expired.
     ApiKeys,
+    /// API keys that were revoked or have expired within 30 days.
+    RetiredApiKeys,
     /// Templates of imports.
     ImportTemplates,
     /// Uploads that no import has taken yet.
@@ -37,8 +39,9 @@ const GIB: i64 = 1 << 30;
 
 impl Quota {
     /// Every quota.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ApiKeys,
+        Self::RetiredApiKeys,
         Self::ImportTemplates,
         Self::Uploads,
         Self::UploadBytes,
@@ -54,6 +57,7 @@ impl Quota {
     pub fn name(self) -> &'static str {
         match self {
             Self::ApiKeys => "apiKeys",
+            Self::RetiredApiKeys => "retiredApiKeys",
             Self::ImportTemplates => "importTemplates",
             Self::Uploads => "uploads",
             Self::UploadBytes => "uploadBytes",
@@ -70,6 +74,7 @@ impl Quota {
     fn words(self) -> &'static str {
         match self {
             Self::ApiKeys => "API keys that work",
+            Self::RetiredApiKeys => "API keys that were revoked or have expired within 30 days",
             Self::ImportTemplates => "import templates",
             Self::Uploads => "uploads that are not imported",
             Self::UploadBytes => "bytes in uploads that are not imported",
@@ -92,6 +97,7 @@ impl Quota {
         };
         match self {
             Self::ApiKeys => by_plan(50, 200, 1_000),
+            Self::RetiredApiKeys => by_plan(500, 2_000, 10_000),
             Self::ImportTemplates => by_plan(50, 200, 1_000),
             Self::Uploads => by_plan(10, 50, 200),
             Self::UploadBytes => by_plan(2 * GIB, 20 * GIB, 200 * GIB),
@@ -110,6 +116,10 @@ impl Quota {
             Self::ApiKeys => {
                 "select count(*) from tenon.api_keys
                  where tenant_id = $1 and revoked_at is null and (expires_at is null or expires_at > now())"
+            }
+            Self::RetiredApiKeys => {
+                "select count(*) from tenon.api_keys
+                 where tenant_id = $1 and least(revoked_at, expires_at) between now() - interval '30 days' and now()"
             }
             Self::ImportTemplates => "select count(*) from tenon.import_templates where tenant_id = $1",
             Self::Uploads => {

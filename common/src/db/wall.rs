@@ -90,6 +90,8 @@ const POLICIES: &[(&str, &str, char, &str)] = &[
     ("tenon.import_keys", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.import_templates", "maintenance", 'p', "tenon_maint"),
     ("tenon.import_templates", "tenant", 'p', "tenon_app,tenon_worker"),
+    ("tenon.import_tries", "maintenance", 'p', "tenon_maint"),
+    ("tenon.import_tries", "tenant", 'p', "tenon_app,tenon_worker"),
     ("tenon.imports", "clearing", 'p', "tenon_queue"),
     ("tenon.imports", "maintenance", 'p', "tenon_maint"),
     ("tenon.imports", "tenant", 'p', "tenon_app,tenon_worker"),

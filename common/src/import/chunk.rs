@@ -3,6 +3,7 @@
 mod outcome;
 mod preview;
 mod said;
+mod tried;
 mod write;
 
 use std::collections::{HashMap, HashSet};
@@ -46,7 +47,7 @@ pub async fn make(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Pro
     let bulk = Bulk { import: now.id, each: options.bulk_events == BulkEvents::All && !now.dry_run };
     tx.set_bulk(Some(bulk));
     let outcomes = match now.dry_run {
-        true => tried(tx, run, chunk).await?,
+        true => dispatch!(options.object, R => tried::make::<R>(tx, run, chunk).await)?,
         false => outcomes(tx, run, chunk).await?,
     };
     let counts = outcome::count(&outcomes);
@@ -65,17 +66,6 @@ pub async fn make(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Pro
         return Ok(Progress::Ended(counts));
     }
     Ok(Progress::More(counts))
-}
-
-/// What would become of the rows: everything is done, and undone again.
-async fn tried(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Vec<Outcome>> {
-    sqlx::raw_sql("savepoint tried").execute(tx.conn()).await?;
-    let mut outcomes = outcomes(tx, run, chunk).await?;
-    sqlx::raw_sql("rollback to savepoint tried").execute(tx.conn()).await?;
-    tx.set_bulk(None);
-    write::claim_keys(tx, &run.import, chunk, &mut outcomes).await?;
-    outcomes.iter_mut().for_each(Outcome::forget_record);
-    Ok(outcomes)
 }
 
 async fn outcomes(tx: &mut TenantTx<'_>, run: &Run, chunk: &Chunk) -> Result<Vec<Outcome>> {

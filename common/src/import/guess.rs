@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::import::fields;
 use crate::import::mapping::Column;
+use crate::import::own;
 use crate::import::reader::{Cell, Row};
 use crate::import::{DateFormat, DecimalSign, Options};
 
@@ -51,21 +52,25 @@ struct Told {
     comma: bool,
     day_first: bool,
     month_first: bool,
+    /// A number is not written as exports write them.
+    foreign: bool,
 }
 
 /// Columns whose cells can be written in several ways, and what they have told.
 #[derive(Debug)]
 pub(super) struct Guess {
     columns: Vec<(usize, String, Kind, Told)>,
+    is_own: bool,
 }
 
 impl Guess {
-    pub(super) fn of(columns: &[Column]) -> Self {
+    /// Of a file with these columns, which may have the first line of an export.
+    pub(super) fn of(columns: &[Column], is_own: bool) -> Self {
         let kind = |column: &Column| column.field.and_then(Kind::of);
         let columns = columns.iter().enumerate();
         let columns = columns
             .filter_map(|(place, column)| Some((place, column.name.clone(), kind(column)?, Told::default())));
-        Self { columns: columns.collect() }
+        Self { columns: columns.collect(), is_own }
     }
 
     /// Hears a row.
@@ -81,9 +86,11 @@ impl Guess {
     pub(super) fn formats(&self, options: &Options) -> BTreeMap<String, ColumnFormat> {
         let all = self.columns.iter().fold(Told::default(), |all, (.., told)| all.and(told));
         let format = |kind: &Kind, told: &Told| match kind {
-            Kind::Number { .. } => {
+            Kind::Number { is_whole } => {
+                let is_exported = self.is_own && !is_whole && !told.foreign;
                 let told = if told.point || told.comma { told } else { &all };
-                ColumnFormat { decimal_sign: options.decimal_sign.or(told.decimal_sign()), date_format: None }
+                let found = told.decimal_sign().or(is_exported.then_some(DecimalSign::Point));
+                ColumnFormat { decimal_sign: options.decimal_sign.or(found), date_format: None }
             }
             Kind::Day | Kind::Time => {
                 let told = if told.day_first || told.month_first { told } else { &all };
@@ -98,11 +105,14 @@ impl Guess {
 impl Told {
     fn hear(&mut self, kind: Kind, text: &str) {
         match kind {
-            Kind::Number { is_whole } => match fields::sign_of(text, is_whole) {
-                Some(DecimalSign::Point) => self.point = true,
-                Some(DecimalSign::Comma) => self.comma = true,
-                None => {}
-            },
+            Kind::Number { is_whole } => {
+                self.foreign |= !own::is_number(text);
+                match fields::sign_of(text, is_whole) {
+                    Some(DecimalSign::Point) => self.point = true,
+                    Some(DecimalSign::Comma) => self.comma = true,
+                    None => {}
+                }
+            }
             Kind::Day | Kind::Time => match order_of(text) {
                 Some(DateFormat::DayFirst) => self.day_first = true,
                 Some(DateFormat::MonthFirst) => self.month_first = true,
@@ -117,6 +127,7 @@ impl Told {
             comma: self.comma || other.comma,
             day_first: self.day_first || other.day_first,
             month_first: self.month_first || other.month_first,
+            foreign: self.foreign || other.foreign,
         }
     }
 
@@ -162,8 +173,16 @@ mod tests {
 
     /// How the columns of leads are written whose cells are these.
     fn formats(rows: &[[&str; 2]], options: &Options) -> (Option<DecimalSign>, Option<DateFormat>) {
+        formats_of(rows, options, false)
+    }
+
+    fn formats_of(
+        rows: &[[&str; 2]],
+        options: &Options,
+        is_own: bool,
+    ) -> (Option<DecimalSign>, Option<DateFormat>) {
         let column = |name: &str, field| Column { name: name.to_owned(), field: Some(field), guessed: true };
-        let mut guess = Guess::of(&[column("Amount", "value"), column("Close", "expectedCloseDate")]);
+        let mut guess = Guess::of(&[column("Amount", "value"), column("Close", "expectedCloseDate")], is_own);
         for (number, cells) in (1..).zip(rows) {
             let cells = cells.iter().map(|cell| Cell::Text((*cell).to_owned())).collect();
             guess.row(&Row { number, cells, broken: None });
@@ -190,6 +209,23 @@ mod tests {
         );
         let said = Options { decimal_sign: comma, date_format: DateFormat::DayFirst, ..options };
         assert_eq!(formats(&[["1.5", "11/28/2026"]], &said), (comma, day), "what is said counts");
+    }
+
+    #[test]
+    fn amounts_of_three_decimals_are_read_as_exports_write_them() {
+        let options = Options::new(Object::Leads);
+        let amounts = |cells: &[&str], options: &Options, is_own| {
+            let rows: Vec<[&str; 2]> = cells.iter().map(|cell| [*cell, ""]).collect();
+            formats_of(&rows, options, is_own).0
+        };
+        let (point, comma) = (Some(DecimalSign::Point), Some(DecimalSign::Comma));
+        assert_eq!(amounts(&["1.234", "12.345", "7"], &options, true), point);
+        assert_eq!(amounts(&["1.234", "12.345", "7"], &options, false), None, "a file from elsewhere");
+        for foreign in ["1.250", "1,234", "1.234 KWD", "1 234"] {
+            assert_eq!(amounts(&["1.234", foreign], &options, true), None, "{foreign}");
+        }
+        let said = Options { decimal_sign: comma, ..options };
+        assert_eq!(amounts(&["1.234"], &said, true), comma, "what is said counts");
     }
 
     #[test]

@@ -11,11 +11,13 @@ use crate::import::{State, file, run, store};
 use crate::storage::Storage;
 
 /// The tables that have rows of imports.
-const ROWS: [&str; 3] = [
+const ROWS: [&str; 4] = [
     "delete from tenon.import_errors where tenant_id = $1 and import_id = $2 and ctid = any (array(
          select ctid from tenon.import_errors where tenant_id = $1 and import_id = $2 limit $3))",
     "delete from tenon.import_keys where tenant_id = $1 and import_id = $2 and ctid = any (array(
          select ctid from tenon.import_keys where tenant_id = $1 and import_id = $2 limit $3))",
+    "delete from tenon.import_tries where tenant_id = $1 and import_id = $2 and ctid = any (array(
+         select ctid from tenon.import_tries where tenant_id = $1 and import_id = $2 limit $3))",
     "delete from tenon.import_chunks where tenant_id = $1 and import_id = $2 and ctid = any (array(
          select ctid from tenon.import_chunks where tenant_id = $1 and import_id = $2 limit $3))",
 ];

@@ -20,6 +20,7 @@ pub mod leftovers;
 pub mod mapping;
 pub(crate) mod object;
 mod options;
+mod own;
 pub mod preview;
 pub mod reader;
 pub mod reading;

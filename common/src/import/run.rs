@@ -120,6 +120,7 @@ async fn forget_rows(tx: &mut TenantTx<'_>, id: ImportId) -> Result<()> {
         "delete from tenon.import_chunks where tenant_id = $1 and import_id = $2",
         "delete from tenon.import_errors where tenant_id = $1 and import_id = $2",
         "delete from tenon.import_keys where tenant_id = $1 and import_id = $2",
+        "delete from tenon.import_tries where tenant_id = $1 and import_id = $2",
     ] {
         sqlx::query(statement).bind(tx.actor().tenant).bind(id).execute(tx.conn()).await?;
     }

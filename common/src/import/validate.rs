@@ -17,7 +17,7 @@ use crate::import::reader::Layout;
 use crate::import::reader::csv::{self, Dialect};
 use crate::import::{FileFormat, Import, Limits, Options, State, store};
 use crate::storage::Storage;
-use look::Looked;
+use look::{Looked, Seen};
 
 /// What the first bytes of a file say: its columns, where they say so much. Refuses what is no table, and a mapping that does not fit.
 pub fn first_look(head: &[u8], whole: bool, options: &Options) -> Result<Vec<String>> {
@@ -47,10 +47,18 @@ fn check_columns(columns: &[String]) -> Result<()> {
     }
 }
 
-/// Looks at all of an import's file, and has its rows made. What is wrong with the file is an error; the import is as it was.
+/// Looks at all of an import's file, and has its rows made. What is wrong with the file is an error; the import is as it was, but that it
+/// has what was found out of how the file is read.
 pub async fn validate(db: &Db, storage: &Storage, import: &Import, limits: &Limits) -> Result<()> {
-    let looked = look::look(storage, import, limits).await?;
     let id = import.id;
+    let mut seen = Seen::default();
+    let looked = match look::look(storage, import, limits, &mut seen).await {
+        Ok(looked) => looked,
+        Err(error) => {
+            db.write(&import.actor()?, async |tx: &mut TenantTx<'_>| keep(tx, import, &seen).await).await?;
+            return Err(error);
+        }
+    };
     let ready = async |tx: &mut TenantTx<'_>| {
         if store::lock(tx, id).await?.state() != State::Validating {
             return Ok(());
@@ -60,6 +68,22 @@ pub async fn validate(db: &Db, storage: &Storage, import: &Import, limits: &Limi
         store::enqueue_run(tx, id).await
     };
     db.write(&import.actor()?, ready).await
+}
+
+/// Keeps how a file was read that is refused.
+async fn keep(tx: &mut TenantTx<'_>, import: &Import, seen: &Seen) -> Result<()> {
+    let Some(reading) = &seen.reading else { return Ok(()) };
+    sqlx::query(
+        "update tenon.imports set reading = $3, columns = case when cardinality($4::text[]) > 0 then $4 else columns end
+         where tenant_id = $1 and id = $2 and state = 'validating'",
+    )
+    .bind(tx.actor().tenant)
+    .bind(import.id)
+    .bind(Json(reading))
+    .bind(&seen.columns)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 async fn write(tx: &mut TenantTx<'_>, import: &Import, looked: &Looked, limits: &Limits) -> Result<()> {

@@ -102,6 +102,16 @@ pub struct Acked<'a, R> {
     pub record: Option<&'a R>,
 }
 
+/// Those of the jobs that the worker still holds.
+pub async fn held(
+    connection: &mut PgConnection,
+    worker: &str,
+    ids: &[&str],
+) -> Result<Vec<String>, sqlx::Error> {
+    let held = "select id from apalis.jobs where id = any ($1) and lock_by = $2";
+    sqlx::query_scalar(held).bind(ids).bind(worker).fetch_all(connection).await
+}
+
 /// Deletes the rows of jobs that are done. Those that another worker holds by now stay.
 pub(super) async fn delete(
     connection: &mut PgConnection,

@@ -3,11 +3,11 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
 
 use crate::id::{TenantId, WebhookId};
-use crate::queue::{Acked, Acknowledge, Due, Settled, TakenBack, ack, is_about_data};
+use crate::queue::{Acked, Acknowledge, Due, Outcome, Settled, TakenBack, ack, is_about_data};
 use crate::webhook::delivery::DeliverWebhook;
 use crate::webhook::sending::{self, Attempted, Finished, Interrupted};
 
@@ -15,6 +15,8 @@ use crate::webhook::sending::{self, Attempted, Finished, Interrupted};
 #[derive(Clone, Debug)]
 pub struct Turn {
     delivery: DeliverWebhook,
+    /// Since when it is sent.
+    sent_at: Arc<OnceLock<DateTime<Utc>>>,
     verdict: Arc<OnceLock<Verdict>>,
 }
 
@@ -30,7 +32,12 @@ struct Verdict {
 impl Turn {
     /// The turn of a delivery, before anything has come of it.
     pub fn of(delivery: DeliverWebhook) -> Self {
-        Self { delivery, verdict: Arc::default() }
+        Self { delivery, sent_at: Arc::default(), verdict: Arc::default() }
+    }
+
+    /// An attempt begins: it is listed whatever comes of it.
+    pub fn begins(&self, at: DateTime<Utc>) {
+        let _ = self.sent_at.set(at);
     }
 
     /// An attempt has ended, and the delivery's status is this now.
@@ -41,6 +48,13 @@ impl Turn {
     /// Nothing was sent, and the delivery's status is this now.
     pub fn decided(&self, status: &'static str) {
         let _ = self.verdict.set(Verdict { attempt: None, status, was_failing: false });
+    }
+
+    /// The attempt that was cut off because the worker stopped: whether the receiver got it, nobody knows. It is no step of the schedule.
+    fn cut_off(&self, acked: &Acked<'_, Self>) -> Option<Interrupted> {
+        let since = *self.sent_at.get()?;
+        let is_cut = *acked.outcome == Outcome::Release && self.verdict.get().is_none();
+        is_cut.then(|| Interrupted { delivery: self.delivery.clone(), since })
     }
 
     /// What it says of the webhook's health, where that is news: a failure, or the success that ends a row of failures.
@@ -86,7 +100,7 @@ impl Turn {
         };
         // A panic, a stop in the middle: an attempt of which nothing is known but that it was made.
         let interrupted = |error| Attempted {
-            started_at: Utc::now(),
+            started_at: self.sent_at.get().copied().unwrap_or_else(Utc::now),
             duration: Duration::ZERO,
             outcome: "interrupted",
             status_code: None,
@@ -114,6 +128,11 @@ fn wait(due: &Due) -> Duration {
     }
 }
 
+/// Why attempts are listed of which nothing else is known.
+const DIED: &str =
+    "The worker died or lost its connection while it held the delivery; whether it was sent is not known";
+const STOPPED: &str = "The worker stopped while it sent the delivery; whether it was received is not known";
+
 /// Writes the turns of a batch in one statement, whatever their tenants.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AcknowledgeDeliveries;
@@ -137,7 +156,8 @@ impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
             delivery: job.args.clone(),
             since: job.held_since,
         };
-        sending::interrupt(connection, &jobs.iter().map(interrupted).collect::<Vec<_>>()).await
+        let interrupted: Vec<Interrupted> = jobs.iter().map(interrupted).collect();
+        sending::interrupt(connection, &interrupted, DIED).await
     }
 
     async fn acknowledge(
@@ -170,7 +190,9 @@ async fn write(
     let finished: Vec<Finished> =
         acked.iter().filter_map(|acked| acked.record.map(|turn| turn.finished(acked))).collect();
     let health: Vec<_> = acked.iter().filter_map(|acked| acked.record.and_then(Turn::health)).collect();
-    if finished.len() == acked.len() && health.is_empty() {
+    let cut_off: Vec<_> =
+        acked.iter().filter_map(|acked| Some((&*acked.job.id, acked.record?.cut_off(acked)?))).collect();
+    if finished.len() == acked.len() && health.is_empty() && cut_off.is_empty() {
         sending::finish(connection, worker, &finished).await?;
         return Ok(());
     }
@@ -182,6 +204,25 @@ async fn write(
     if !health.is_empty() {
         sending::note_health(&mut tx, health).await?;
     }
+    if !cut_off.is_empty() {
+        interrupt(&mut tx, worker, cut_off).await?;
+    }
     sending::finish(&mut tx, worker, &finished).await?;
     tx.commit().await
+}
+
+/// Lists attempts that were cut off, of the jobs that the worker still holds: those of the others are listed by who has taken them back.
+async fn interrupt(
+    connection: &mut PgConnection,
+    worker: &str,
+    cut_off: Vec<(&str, Interrupted)>,
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<&str> = cut_off.iter().map(|(id, _)| *id).collect();
+    let held = ack::held(connection, worker, &ids).await?;
+    let interrupted: Vec<Interrupted> = cut_off
+        .into_iter()
+        .filter(|(id, _)| held.iter().any(|held| held == id))
+        .map(|(_, interrupted)| interrupted)
+        .collect();
+    sending::interrupt(connection, &interrupted, STOPPED).await
 }

@@ -237,7 +237,7 @@ async fn set_pending(tx: &mut TenantTx<'_>, webhook: WebhookId, status: &str) ->
     Ok(())
 }
 
-/// All that waits for its turn is sent now: it waits because of an address that is not the webhook's any more.
+/// All that waits for its turn is sent now: it waits because of an address that is not the webhook's any more, or is to be tried afresh.
 pub(crate) async fn hasten(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<()> {
     let statement = "select tenon.hasten_deliveries($1, $2)";
     let hastened: i64 =

@@ -213,7 +213,8 @@ pub async fn update(
     change(tx, before, policy, master, edit).await
 }
 
-/// Enables a webhook: what is paused is sent, however it came to be. One that is active already is not changed.
+/// Enables a webhook: what is paused is sent, however it came to be. Of one that is active already what was learned of its address is
+/// forgotten, as when it is disabled and enabled, and nothing else is changed.
 pub async fn enable(
     tx: &mut TenantTx<'_>,
     id: WebhookId,
@@ -223,6 +224,8 @@ pub async fn enable(
     switching::alone(tx).await?;
     let before = lock(tx, id, None).await?;
     if before.active {
+        switching::forget_address(tx, id).await?;
+        super::delivery::hasten(tx, id).await?;
         super::delivery::resume(tx, id).await?;
         return Ok(Changed { webhook: before, not_gathered: NotGathered::default() });
     }

@@ -202,19 +202,20 @@ async fn finish_each(
     .await
 }
 
-/// A delivery whose worker died while it held its job.
+/// A delivery whose worker died, or was stopped, while it held its job.
 #[derive(Clone, Debug)]
 pub struct Interrupted {
     /// Which.
     pub delivery: DeliverWebhook,
-    /// Since when that worker held it.
+    /// Since when that worker held or sent it.
     pub since: DateTime<Utc>,
 }
 
-/// Lists an attempt for each: nobody knows whether the receiver got it.
+/// Lists an attempt for each, with the reason: nobody knows whether the receiver got it. They are no step of the schedule.
 pub async fn interrupt(
     connection: &mut sqlx::PgConnection,
     interrupted: &[Interrupted],
+    why: &str,
 ) -> Result<(), sqlx::Error> {
     let (mut tenants, mut webhooks, mut events, mut since) = (vec![], vec![], vec![], vec![]);
     for Interrupted { delivery, since: held_since } in interrupted {
@@ -228,7 +229,7 @@ pub async fn interrupt(
         .bind(webhooks)
         .bind(events)
         .bind(since)
-        .bind("The worker died or lost its connection while it held the delivery; whether it was sent is not known")
+        .bind(why)
         .execute(connection)
         .await?;
     Ok(())

@@ -56,6 +56,14 @@ fn shared_lock(tenant: TenantId) -> String {
     format!("SELECT pg_advisory_xact_lock_shared(120, tenon.switch_lock('{tenant}'))")
 }
 
+/// Has workers forget what they have learned of the webhook's address: what they read from now on has a later number of it.
+pub(crate) async fn forget_address(tx: &mut TenantTx<'_>, id: WebhookId) -> Result<()> {
+    let statement =
+        "update tenon.webhooks set address_version = address_version + 1 where tenant_id = $1 and id = $2";
+    sqlx::query(statement).bind(tx.actor().tenant).bind(id).execute(tx.conn()).await?;
+    Ok(())
+}
+
 /// What a webhook did not gather between its last active state and this one, which has just begun.
 pub(crate) async fn not_gathered(tx: &mut TenantTx<'_>, id: WebhookId) -> Result<NotGathered> {
     let statement = "with silent as (

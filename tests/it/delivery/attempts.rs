@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tenon_tests::process::Signal;
 use tenon_tests::stack::{Stack, text};
 use tenon_tests::{Receiver, Reply, eventually};
+
+use super::receivers::stack_with;
 
 fn path(webhook: &Value, rest: &str) -> String {
     format!("/webhooks/{}{rest}", text(webhook, "id"))
@@ -110,4 +113,37 @@ async fn attempts_cut_by_kill_9_are_listed_as_interrupted() {
     }
     assert_eq!(outcomes(&stack, &webhook).await, ["interrupted", "success"]);
     assert_eq!(receiver.count(), 10, "an attempt each");
+}
+
+#[tokio::test]
+async fn attempts_cut_off_by_the_end_of_the_drain_are_listed_as_interrupted() {
+    let mut stack = stack_with("0,0.2,0.2", &[("TENON_DRAIN_DEADLINE", "0.2")]).await;
+    let mut receiver = Receiver::start().await;
+    receiver.always(|_| Reply::hang());
+    let webhook = stack.webhook(&receiver, &["contact.created"]).await;
+    for name in ["Grace", "Ada"] {
+        stack.contact(name).await;
+        receiver.next().await;
+    }
+    stack.worker.signal(Signal::SIGTERM);
+    assert!(stack.worker.wait().await.success());
+    for delivery in stack.deliveries(&webhook).await {
+        assert_eq!(
+            (&delivery["status"], &delivery["attempts"]),
+            (&json!("pending"), &json!(1)),
+            "{delivery}"
+        );
+        assert!(text(&delivery, "lastError").contains("stopped"), "{delivery}");
+    }
+    receiver.always(|_| Reply::status(204));
+    stack.worker.start_again().await;
+    for _ in 0..2 {
+        assert_eq!(receiver.next().await.header("x-webhook-attempt"), "1", "it was no step of the schedule");
+    }
+    eventually("both are delivered", async || {
+        stack.deliveries(&webhook).await.iter().all(|delivery| delivery["status"] == "delivered")
+    })
+    .await;
+    assert_eq!(outcomes(&stack, &webhook).await, ["interrupted", "success"]);
+    assert_eq!(receiver.count(), 4, "an attempt each");
 }

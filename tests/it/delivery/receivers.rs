@@ -7,7 +7,7 @@ use tenon_tests::stack::{Stack, text};
 use tenon_tests::{Client, Cluster, Receiver, Reply, TestDatabase, eventually};
 
 /// A stack whose worker has further settings.
-async fn stack_with(schedule: &str, settings: &[(&str, &str)]) -> Stack {
+pub(super) async fn stack_with(schedule: &str, settings: &[(&str, &str)]) -> Stack {
     let database = TestDatabase::create(Cluster::shared().await).await;
     let api = Stack::api(&database).start().await;
     let worker = settings
@@ -161,6 +161,30 @@ async fn a_pause_that_an_address_asked_for_ends_with_it() {
     healthy.next().await;
     eventually("all are delivered", async || count(&stack, delivered).await == 4).await;
     assert_eq!((unwell.count(), healthy.count()), (1, 5));
+}
+
+#[tokio::test]
+async fn enabling_an_active_webhook_ends_its_pause_in_every_worker() {
+    let stack = stack_with("0,60,60", &[]).await;
+    let _other = Stack::worker(&stack.database, "0,60,60").start().await;
+    let mut receiver = Receiver::start().await;
+    let webhook = stack.webhook(&receiver, &["contact.created"]).await;
+    let enable = format!("/webhooks/{}/enable", text(&webhook, "id"));
+    let waiting = "select count(*) from apalis.jobs where kind = 'deliver-webhook' and run_at > now() + interval '5 minutes'";
+    // Whichever worker has met the pause, and whichever comes to send what waited: no worker holds it against the webhook.
+    for name in ["Grace", "Ada", "Alan", "Emmy"] {
+        receiver.then([Reply::status(503).header("retry-after", "600")]);
+        stack.contact(name).await;
+        receiver.next().await;
+        eventually("it waits", async || count(&stack, waiting).await == 1).await;
+        let enabled: Value = stack.owner.post(&enable, Value::Null).await.ok();
+        assert_eq!((&enabled["version"], &enabled["warnings"]), (&webhook["version"], &json!([])));
+        receiver.next().await;
+        stack.contact("New").await;
+        receiver.next().await;
+    }
+    let delivered = "select count(*) from tenon.deliveries where status = 'delivered'";
+    eventually("all are delivered", async || count(&stack, delivered).await == 8).await;
 }
 
 #[tokio::test]

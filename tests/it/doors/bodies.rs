@@ -2,8 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use tenon_tests::TestApp;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const BODY: usize = 12_000_000;
 
@@ -42,6 +44,22 @@ async fn a_client_that_sends_everything_before_it_reads_gets_to_its_refusal() {
         let seen = tokio::task::spawn_blocking(move || refused(&address, &head)).await.expect("it ends");
         assert_eq!(seen, format!("HTTP/1.1 {status}").repeat(2), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_is_too_slow_to_send_its_request_is_told_so() {
+    let app = TestApp::start_as(|app| app.request_deadline = Duration::from_millis(300)).await;
+    let mut stream = tokio::net::TcpStream::connect(app.address()).await.expect("the API accepts");
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+                content-length: 1000\r\n\r\n{";
+    stream.write_all(head.as_bytes()).await.expect("it is taken");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") {
+        assert_ne!(stream.read_buf(&mut answer).await.expect("an answer"), 0, "it ends before its end");
+    }
+    let answer = String::from_utf8(answer).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("\"code\":\"REQUEST_TIMEOUT\""), "{answer}");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Streams that last: so many at once.
 
 use serde_json::{Value, json};
-use tenon_tests::{TestApp, eventually};
+use tenon_tests::stack::text;
+use tenon_tests::{TestApp, eventually, factory};
 
 #[tokio::test]
 async fn so_many_may_watch_imports_at_once() {
@@ -21,4 +22,30 @@ async fn so_many_may_watch_imports_at_once() {
         owner.events(&path).await.map(|_| ()).map_err(|answer| answer.to_string())
     })
     .await;
+}
+
+#[tokio::test]
+async fn who_may_not_see_an_import_any_more_watches_it_no_longer() {
+    let app = TestApp::start().await;
+    let admin = app.tenant("acme").await.admin();
+    // Nobody looks at its file: it stays as it is.
+    let sent = admin.upload("/imports", &json!({"object": "contacts"}), "people.csv", b"name\nGrace\n");
+    let import: Value = sent.await.accepted();
+    let path = format!("/imports/{}", factory::id(&import));
+    let key = async || -> Value {
+        let scopes = json!({"name": "Watcher", "scopes": ["imports:read"]});
+        admin.post("/api-keys", scopes).await.created()
+    };
+    let (revoked, narrowed) = (key().await, key().await);
+    let watch = async |key: &Value| app.with(text(key, "key")).events(&path).await.expect("a stream");
+    let mut streams = [watch(&revoked).await, watch(&narrowed).await];
+    for stream in &mut streams {
+        assert_eq!(stream.next().await.expect("an event").kind, "progress");
+    }
+    admin.delete(&format!("/api-keys/{}", factory::id(&revoked))).await.no_content();
+    let scopes = json!({"scopes": ["contacts:read"]});
+    admin.patch(&format!("/api-keys/{}", factory::id(&narrowed)), scopes).await.status(200);
+    for stream in &mut streams {
+        assert!(stream.next().await.is_none());
+    }
 }

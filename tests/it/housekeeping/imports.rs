@@ -31,7 +31,7 @@ async fn files(storage: &Storage, import: &Value) -> Vec<&'static str> {
 /// How many rows there are of an import, beside its own.
 async fn rows(connection: &mut PgConnection, import: &Value) -> i64 {
     let mut rows = 0;
-    for table in ["import_chunks", "import_errors", "import_keys"] {
+    for table in ["import_chunks", "import_errors", "import_keys", "import_tries"] {
         let of_import =
             format!("select count(*) from tenon.{table} where import_id = '{}'", text(import, "id"));
         rows += count(connection, &of_import).await;
@@ -62,10 +62,10 @@ async fn an_import_whose_time_is_over_says_so_and_the_others_are_whole() {
     for import in [&old, &tried] {
         set(&mut admin, import, OVER).await;
     }
-    assert_eq!((rows(&mut admin, &old).await, rows(&mut admin, &tried).await), (3, 2));
+    assert_eq!((rows(&mut admin, &old).await, rows(&mut admin, &tried).await), (3, 3));
     assert_eq!(files(&storage, &old).await, ["file", "rows"]);
 
-    assert_eq!(removed_by(&stack.database, "imports").await, 7, "the rows, and two imports");
+    assert_eq!(removed_by(&stack.database, "imports").await, 8, "the rows, and two imports");
     for import in [&old, &tried] {
         assert_eq!(rows(&mut admin, import).await, 0);
         assert_eq!(files(&storage, import).await, [""; 0]);

@@ -44,6 +44,38 @@ async fn numbers_and_days_are_read_as_their_columns_tell() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_refused_says_how_it_was_read() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let leads = || json!({"object": "leads", "defaults": {"status": "new", "currency": "EUR"}});
+    let open = "Deal name;Amount;Close date;Shoes\nK\u{f6}ln;1,5;28/11/2026;x\n\"Open;1;;\n";
+    let open: Vec<u8> = open.chars().map(|c| u8::try_from(u32::from(c)).expect("Latin-1")).collect();
+    let open = import(owner, leads(), open).await;
+    assert_eq!((text(&open, "state"), text(&open, "failure")), ("failed", "OPEN_QUOTE"), "{open}");
+    let reading = &open["reading"];
+    assert_eq!(
+        (&reading["format"], &reading["encoding"], &reading["delimiter"], &reading["ignored"]),
+        (&json!("csv"), &json!("windows-1252"), &json!(";"), &json!([{"column": "Shoes", "values": 1}])),
+        "{reading}"
+    );
+    let columns = &open["columns"];
+    assert_eq!(
+        (&columns[1]["decimalSign"], &columns[2]["dateFormat"]),
+        (&json!("comma"), &json!("DD-MM-YYYY")),
+        "{columns}"
+    );
+
+    let unmapped = import(owner, leads(), "{\"a\": 1, \"b\": 2}\n").await;
+    assert_eq!(text(&unmapped, "failure"), "IMPORT_MAPPING_INVALID", "{unmapped}");
+    let names: Vec<&str> =
+        unmapped["columns"].as_array().expect("columns").iter().map(|column| text(column, "name")).collect();
+    assert_eq!((&unmapped["reading"]["format"], names), (&json!("ndjson"), vec!["a", "b"]));
+    let said = json!({"object": "contacts", "encoding": "utf-8"});
+    let wrong = import(owner, said, b"name\nJ\xfcrgen\n").await;
+    assert_eq!((text(&wrong, "failure"), &wrong["reading"]["encoding"]), ("WRONG_ENCODING", &json!("UTF-8")));
+}
+
+#[tokio::test]
 async fn a_preview_says_how_a_file_was_read_and_it_is_imported_again_without_being_sent() {
     let stack = Stack::start().await;
     let owner = &stack.owner;

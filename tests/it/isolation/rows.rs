@@ -89,6 +89,8 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
          select tenant_id, id, 1, 'failed', '[]', '[]' from tenon.imports",
         "insert into tenon.import_keys (tenant_id, import_id, field, value, row)
          select tenant_id, id, 'email', 'a@example.com', 1 from tenon.imports",
+        "insert into tenon.import_tries (tenant_id, import_id, field, value, row)
+         select tenant_id, id, 'email', 'a@example.com', 1 from tenon.imports",
         "insert into tenon.webhook_tests (tenant_id, id, webhook_id) select tenant_id, id, id from tenon.webhooks",
         "update tenon.webhooks set events = '{contact.created}', version = version + 1",
         "insert into tenon.delivery_attempts (tenant_id, webhook_id, event_id, number, started_at, duration_ms, outcome)

@@ -78,6 +78,38 @@ async fn no_race_goes_over_a_quota() {
 }
 
 #[tokio::test]
+async fn keys_that_work_no_longer_are_bounded_and_go_after_a_month() {
+    let (app, admin) = on_plan("free").await;
+    let mut database = app.connect().await;
+    let key = |number: i64| json!({"name": format!("K{number}"), "scopes": ["contacts:read"]});
+    let first: Value = admin.post("/api-keys", key(0)).await.created();
+    let path = format!("/api-keys/{}", tenon_tests::factory::id(&first));
+    let rotated: Value = admin.post(&format!("{path}/rotate"), json!({})).await.created();
+    admin.delete(&path).await.no_content();
+    // As many as may be, with that one.
+    let retired = "insert into tenon.api_keys (tenant_id, id, public_id, mode, name, secret_hash, last4, role, scopes, revoked_at,
+                                               created_by, updated_by)
+                   select k.tenant_id, gen_random_uuid(), lpad(n::text, 12, '0'), k.mode, k.name, k.secret_hash, k.last4, k.role, k.scopes,
+                          now(), k.created_by, k.updated_by
+                   from tenon.api_keys k cross join generate_series(1, 499) n where k.name = 'K0' and k.revoked_at is not null";
+    sqlx::query(retired).execute(&mut database).await.expect("retired keys");
+    let refused = admin.post("/api-keys", key(1)).await.refused(429, "QUOTA_EXCEEDED").json();
+    assert_eq!(refused["details"], json!({"quota": "retiredApiKeys", "limit": "500"}));
+    // What works can still be taken back, though nothing can be made.
+    admin.delete(&format!("/api-keys/{}", tenon_tests::factory::id(&rotated))).await.no_content();
+
+    sqlx::query("update tenon.api_keys set revoked_at = now() - interval '31 days' where id <> $1 and revoked_at is not null")
+        .bind(tenon_tests::factory::id(&rotated).parse::<uuid::Uuid>().expect("an id"))
+        .execute(&mut database)
+        .await
+        .expect("a month later");
+    admin.post("/api-keys", key(2)).await.status(201);
+    let left = "select count(*) from tenon.api_keys where revoked_at is not null";
+    let left: i64 = sqlx::query_scalar(left).fetch_one(&mut database).await.expect("a number");
+    assert_eq!(left, 1, "the one that was revoked just now, whose predecessor is gone");
+}
+
+#[tokio::test]
 async fn slugs_are_not_changed_in_a_row() {
     let (app, admin) = on_plan("free").await;
     let organizations: Vec<Value> = admin.get("/organizations").await.ok();

@@ -59,7 +59,7 @@ async fn fresh(stage: &mut Stage<'_>) -> Result<Tenant> {
     let tenant = stage.tenant("Imports", &[]).await?;
     for statement in [
         "truncate apalis.jobs",
-        "truncate tenon.import_chunks, tenon.import_errors, tenon.import_keys, tenon.imports",
+        "truncate tenon.import_chunks, tenon.import_errors, tenon.import_keys, tenon.import_tries, tenon.imports",
         "truncate tenon.contacts, tenon.leads, tenon.activities, tenon.activity_links, tenon.associations cascade",
         "truncate tenon.events",
         "checkpoint",

@@ -119,6 +119,7 @@ impl Deliver {
             Err(error) => return Outcome::kill(error),
         };
         let started_at = Utc::now();
+        turn.begins(started_at);
         let mut result = match send(&self.0, sending, &target, traceparent, self.0.timeout).await {
             Ok(result) => result,
             Err(error) => return Outcome::kill(error),

@@ -29,8 +29,8 @@ impl Default for Limits {
     }
 }
 
-/// A webhook's address. Whatever is learned of one is not held against the next, nor against the same one after the webhook was disabled
-/// and enabled.
+/// A webhook's address. Whatever is learned of one is not held against the next, nor against the same one after somebody enabled the
+/// webhook, were it active already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Address {
     /// Whose it is.

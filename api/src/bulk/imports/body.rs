@@ -85,7 +85,7 @@ pub struct ImportBody {
     pub file_bytes: i64,
     /// The file's columns and what they are for, once they are known.
     pub columns: Vec<ImportColumn>,
-    /// How the file was read; null until all of it was looked at.
+    /// How the file was read; null until all of it was looked at. Of a file that is refused as a whole: as far as that was found out.
     #[oai(nullable)]
     pub reading: Option<ImportReading>,
     /// Rows of the file; null until all of it was looked at.

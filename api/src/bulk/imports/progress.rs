@@ -8,19 +8,21 @@ use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::{Json, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use tenon_common::TenantTx;
+use tenon_common::account::role::Permission;
 use tenon_common::import::{self, Import};
-use tenon_common::{Actor, TenantTx};
 use tokio::sync::mpsc;
 
 use super::ImportBody;
 use crate::app::App;
+use crate::http::caller::Identity;
 use crate::http::refusal::Refusal;
 use crate::http::response::{Envelope, enveloped};
 use crate::http::sse;
 
 /// How often a change is looked for.
 const EVERY: Duration = Duration::from_secs(1);
-/// After so many looks a watcher is let go, and asks again: its credential is looked at anew.
+/// After so many looks a watcher is let go, and asks again.
 const LOOKS: u32 = 5 * 60;
 /// A sign of life is sent after so many looks without a change.
 const SILENCE: u32 = 15;
@@ -34,21 +36,21 @@ impl Watched {
         Self(enveloped(ImportBody::from(import)))
     }
 
-    /// As it stands, and again whenever that has changed, until it has ended. No connection is held in between.
-    /// Nobody may watch where as many do as there are seats.
-    pub(super) fn events(app: Arc<App>, actor: Actor, import: Import) -> Result<Self, Refusal> {
-        let seat = app.watchers.seat(actor.tenant)?;
+    /// As it stands, and again whenever that has changed, until it has ended, or its caller may not see it any more. No connection is
+    /// held in between. Nobody may watch where as many do as there are seats.
+    pub(super) fn events(app: Arc<App>, caller: Identity, import: Import) -> Result<Self, Refusal> {
+        let seat = app.watchers.seat(caller.actor.tenant)?;
         let (events, sent) = mpsc::channel(1);
         tokio::spawn(async move {
             let _seat = seat;
-            // A client that went away, and a database that did, end it.
-            let _ = follow(&app, &actor, import, &events).await;
+            // A client that went away, a credential, and a database that did end it.
+            let _ = follow(&app, &caller, import, &events).await;
         });
         Ok(Self(sse::stream(sent)))
     }
 }
 
-async fn follow(app: &App, actor: &Actor, import: Import, events: &mpsc::Sender<Bytes>) -> Option<()> {
+async fn follow(app: &App, caller: &Identity, import: Import, events: &mpsc::Sender<Bytes>) -> Option<()> {
     let id = import.id;
     let mut known = import;
     events.send(event(&known)).await.ok()?;
@@ -59,7 +61,9 @@ async fn follow(app: &App, actor: &Actor, import: Import, events: &mpsc::Sender<
         }
         tokio::time::sleep(EVERY).await;
         let get = async |tx: &mut TenantTx<'_>| import::get(tx, id).await;
-        let now = app.db.read(actor, get).await.ok()?;
+        let caller = caller.again(app).await.ok()?;
+        caller.require(Permission::IMPORTS_READ).ok()?;
+        let now = app.db.read(&caller.actor, get).await.ok()?;
         silent += 1;
         if differs(&known, &now) {
             known = now;

@@ -204,19 +204,24 @@ async fn receive_parts(
 type Part = poem::web::Field;
 
 async fn next(parts: &mut Multipart) -> Result<Option<Part>, Refusal> {
-    let next = tokio::time::timeout(SILENCE, parts.next_field()).await.map_err(|_| silent())?;
+    let next = tokio::time::timeout(SILENCE, parts.next_field()).await.map_err(|_| slow())?;
     next.map_err(|error| Refusal::new(Code::ValidationError).detail("body", error.to_string()))
 }
 
-fn silent() -> Refusal {
+/// The client has sent nothing for too long.
+fn slow() -> Refusal {
+    Refusal::new(Code::RequestTimeout)
+}
+
+fn cut() -> Refusal {
     Refusal::new(Code::ValidationError).detail("body", "The body ended before it was complete")
 }
 
 async fn read_up_to(part: Part, most: usize) -> Result<Vec<u8>, Refusal> {
     let mut text = Vec::new();
     let mut reader = std::pin::pin!(part.into_async_read().take(most as u64 + 1));
-    let read = tokio::time::timeout(SILENCE, reader.read_to_end(&mut text)).await.map_err(|_| silent())?;
-    read.map_err(|_| silent())?;
+    let read = tokio::time::timeout(SILENCE, reader.read_to_end(&mut text)).await.map_err(|_| slow())?;
+    read.map_err(|_| cut())?;
     match text.len() > most {
         true => Err(Refusal::new(Code::PayloadTooLarge).detail("options", format!("At most {most} bytes"))),
         false => Ok(text),
@@ -232,7 +237,7 @@ async fn store(app: &App, part: Part, key: &str, digest: &mut Digest) -> Result<
         loop {
             let mut piece = Vec::with_capacity(PIECE);
             let read = tokio::time::timeout(SILENCE, reader.read_buf(&mut piece)).await;
-            if read.map_err(|_| silent())?.map_err(|_| silent())? == 0 {
+            if read.map_err(|_| slow())?.map_err(|_| cut())? == 0 {
                 return Ok(());
             }
             let room = HEAD - head.len();

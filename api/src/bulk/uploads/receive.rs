@@ -72,8 +72,10 @@ enum Ended {
     NotYet,
     /// With the end of the body.
     Whole,
-    /// Before it: the connection broke off, or the client fell silent.
+    /// Before it: the connection broke off.
     Cut,
+    /// Before it: the client fell silent.
+    Silent,
 }
 
 /// Takes a piece in; the upload as it stands then.
@@ -100,6 +102,7 @@ pub(super) async fn append(
             Ended::NotYet => upload.expect(upload.received())?,
             Ended::Whole => return Ok(upload),
             Ended::Cut => return Err(cut(&upload).into()),
+            Ended::Silent => return Err(slow(&upload).into()),
         }
     }
 }
@@ -119,7 +122,8 @@ async fn store(
                     return Err(too_long(upload).into());
                 }
                 Ok(Some(Ok(some))) => file.write(some).await?,
-                Ok(Some(Err(_))) | Err(_) => return Ok(Ended::Cut),
+                Ok(Some(Err(_))) => return Ok(Ended::Cut),
+                Err(_) => return Ok(Ended::Silent),
                 Ok(None) => return Ok(Ended::Whole),
             }
         }
@@ -158,6 +162,10 @@ fn too_long(upload: &Upload) -> Refusal {
     Refusal::new(Code::PayloadTooLarge)
         .detail("body", format!("Of the file {} bytes are missing", upload.missing()))
         .detail("received", upload.received().to_string())
+}
+
+fn slow(upload: &Upload) -> Refusal {
+    Refusal::new(Code::RequestTimeout).detail("received", upload.received().to_string())
 }
 
 fn cut(upload: &Upload) -> Refusal {

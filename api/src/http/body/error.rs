@@ -18,6 +18,8 @@ pub enum BodyError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// It had not come in full when the client fell silent.
+    Slow,
     /// Not one JSON document in which every name is used once.
     Malformed {
         /// What is wrong, with line and column.
@@ -34,6 +36,7 @@ impl BodyError {
         match self {
             Self::UnsupportedMediaType { .. } => "UNSUPPORTED_MEDIA_TYPE",
             Self::TooLarge { .. } => "PAYLOAD_TOO_LARGE",
+            Self::Slow => "REQUEST_TIMEOUT",
             Self::Malformed { .. } => "MALFORMED_JSON",
             Self::Fields(errors) if errors.iter().all(|error| error.code == "UNKNOWN_FIELD") => {
                 "UNKNOWN_FIELD"
@@ -53,6 +56,7 @@ impl fmt::Display for BodyError {
                 formatter.write_str("The body must be sent with Content-Type: application/json")
             }
             Self::TooLarge { limit } => write!(formatter, "The body is longer than {limit} bytes"),
+            Self::Slow => formatter.write_str("The body came too slowly"),
             Self::Malformed { message } => write!(formatter, "Malformed JSON: {message}"),
             Self::Fields(_) if self.code() == "UNKNOWN_FIELD" => formatter.write_str("Unknown field"),
             Self::Fields(_) => formatter.write_str("Validation failed"),
@@ -67,6 +71,7 @@ impl ResponseError for BodyError {
         match self {
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Malformed { .. } | Self::Fields(_) => StatusCode::BAD_REQUEST,
         }
     }

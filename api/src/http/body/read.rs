@@ -1,14 +1,20 @@
 //! From a request to the bytes of its JSON body.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use poem::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use poem::{Request, RequestBody};
 
 use super::BodyError;
+use crate::http::request::Receiving;
 
 /// How long a JSON body may be where nothing else is said: 1 MiB.
 pub const DEFAULT_LIMIT: usize = 1024 * 1024;
+
+/// How long a client may send nothing of a body. All of it has the time of its request.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Another limit, in bytes, for the requests that carry it as data (`endpoint.data(BodyLimit(…))`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +58,8 @@ async fn collect(
 ) -> Result<Bytes, BodyError> {
     let mut stream = std::pin::pin!(stream);
     let mut read = BytesMut::new();
-    while let Some(chunk) = stream.next().await {
+    let _receiving = Receiving::begin();
+    while let Some(chunk) = tokio::time::timeout(SILENCE, stream.next()).await.map_err(|_| BodyError::Slow)? {
         let chunk = chunk.map_err(|_| BodyError::Malformed {
             message: "the body ended before it was complete".to_owned(),
         })?;

@@ -106,10 +106,15 @@ impl Outcome {
         }
     }
 
-    /// After a dry run: the new record is not there.
-    pub(super) fn forget_record(&mut self) {
-        if let Self::Created { id } = self {
-            *id = Uuid::nil();
+    /// After a dry run: records that would be new are not there.
+    pub(super) fn forget_records(&mut self, is_new: impl Fn(Uuid) -> bool) {
+        match self {
+            Self::Created { id } => *id = Uuid::nil(),
+            Self::Updated { id, .. } | Self::Unchanged { id } if is_new(*id) => *id = Uuid::nil(),
+            Self::Updated { .. } | Self::Unchanged { .. } => {}
+            Self::Skipped(errors) | Self::Failed(errors) => {
+                errors.iter_mut().for_each(|error| error.record = error.record.filter(|id| !is_new(*id)));
+            }
         }
     }
 }

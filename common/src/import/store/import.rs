@@ -200,7 +200,7 @@ impl Import {
         }
     }
 
-    /// How its file was read, once all of it was looked at.
+    /// How its file was read, once all of it was looked at; of one that is refused as far as that was found out.
     pub fn reading(&self) -> Option<&FileReading> {
         self.reading.as_ref().map(|reading| &reading.0)
     }

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::import::file::{MAX_COLUMNS, column_names};
 use crate::import::guess::Guess;
 use crate::import::mapping::{self, Column};
+use crate::import::own;
 use crate::import::reader::csv::{self, TEXT_BEHIND_QUOTE};
 use crate::import::reader::{Cell, Layout, MAX_ROW_BYTES, Reader, Row};
 use crate::import::{Limits, Options};
@@ -27,9 +28,11 @@ pub(super) struct Scanned {
     pub(super) misquoted: u64,
     /// Quotes that a backslash has made characters.
     pub(super) backslashes: u64,
+    /// What is wrong with the file or the mapping, where the rows were read no further.
+    pub(super) refused: Option<Error>,
 }
 
-/// Counts the rows and finds the columns.
+/// Counts the rows and finds the columns. What is wrong behind the header is said beside what was found out.
 pub(super) async fn scan(
     storage: &Storage,
     key: &str,
@@ -48,27 +51,41 @@ pub(super) async fn scan(
         Layout::Ndjson => (members(storage, key, bytes).await?, 0, 1),
     };
     check_columns(&columns)?;
-    let mapped = mapping::of(&columns, options)?;
-    let reader = Reader::new(storage.clone(), key.to_owned(), bytes, &layout, &columns, (begin, 1));
-    let mut reader = reader.beginning_at_line(line);
+    let (mapped, refused) = match mapping::of(&columns, options) {
+        Ok(mapped) => (mapped, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     let filled = vec![0; columns.len()];
-    let guess = Guess::of(&mapped);
+    let guess = Guess::of(&mapped, own::is_own(options.object, &layout, &columns));
     let mut scanned =
-        Scanned { columns, mapped, guess, begin, total: 0, filled, misquoted: 0, backslashes: 0 };
-    while let Some(row) = reader.row().await? {
-        scanned.row(&row);
-        if scanned.total > limits.rows {
-            return Err(Error::File("TOO_MANY_ROWS", format!("A file has at most {} rows", limits.rows)));
-        }
+        Scanned { columns, mapped, guess, begin, total: 0, filled, misquoted: 0, backslashes: 0, refused };
+    if scanned.refused.is_none() {
+        let reader =
+            Reader::new(storage.clone(), key.to_owned(), bytes, &layout, &scanned.columns, (begin, 1));
+        scanned.refused = scanned.rows(reader.beginning_at_line(line), limits).await.err();
     }
-    scanned.backslashes = reader.backslashes();
-    match scanned.total {
-        0 => Err(Error::File("EMPTY_FILE", "The file has a header and no row".to_owned())),
+    match scanned.refused {
+        // It is not the file's fault.
+        Some(error) if !matches!(error, Error::File(..) | Error::Mapping(_)) => Err(error),
         _ => Ok(scanned),
     }
 }
 
 impl Scanned {
+    async fn rows(&mut self, mut reader: Reader, limits: &Limits) -> Result<()> {
+        while let Some(row) = reader.row().await? {
+            self.row(&row);
+            if self.total > limits.rows {
+                return Err(Error::File("TOO_MANY_ROWS", format!("A file has at most {} rows", limits.rows)));
+            }
+        }
+        self.backslashes = reader.backslashes();
+        match self.total {
+            0 => Err(Error::File("EMPTY_FILE", "The file has a header and no row".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
     fn row(&mut self, row: &Row) {
         self.total += 1;
         self.guess.row(row);
