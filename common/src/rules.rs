@@ -10,9 +10,34 @@ use crate::error::FieldError;
 /// A broken rule: its code and its words.
 pub type Broken = (&'static str, String);
 
-/// Trimmed and in Unicode's composed form (NFC), so that what looks alike is alike.
+/// Trimmed and in Unicode's composed form (NFC), so that what looks alike is alike; nothing of a text in which nothing is to be seen.
 fn clean(text: &str) -> String {
-    text.trim().nfc().collect()
+    match text.chars().all(|c| is_unseen(c) || is_direction(c) || joins_or_fills(c)) {
+        true => String::new(),
+        false => text.trim_matches(is_unseen).nfc().collect(),
+    }
+}
+
+/// A key as it is compared: as [`clean`], without marks of direction at its ends, which come with what is copied from a page.
+fn clean_key(text: &str) -> String {
+    clean(text.trim_matches(|c| is_unseen(c) || is_direction(c)))
+}
+
+/// Whether a character is not to be seen and means nothing at the end of a text: blanks, the mark of an encoding, spaces of no width,
+/// hyphens where no line breaks.
+pub(crate) fn is_unseen(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}' | '\u{feff}')
+}
+
+/// Whether a character says in which direction others run.
+pub(crate) fn is_direction(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a character changes others only, or stands for one that is not there.
+fn joins_or_fills(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}')
+        || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Text of 1 to `max` characters after trimming.
@@ -67,9 +92,9 @@ fn in_range<T: Datelike>(at: T) -> Result<T, Broken> {
     }
 }
 
-/// The key of another system: 1 to 255 characters, kept as sent.
+/// The key of another system: 1 to 255 characters, kept as sent but for what is not to be seen at its ends.
 pub fn external_id(value: &str) -> Result<String, Broken> {
-    text(value, "External id", 255)
+    text(&clean_key(value), "External id", 255)
 }
 
 /// The same as it is kept and as it is compared, which is one.
@@ -80,7 +105,7 @@ pub fn external_id_key(value: &str) -> Result<(String, String), Broken> {
 /// An e-mail address as it is kept, and its key: trimmed and case-folded, what uniqueness is about.
 pub fn email(value: &str) -> Result<(String, String), Broken> {
     let invalid = || ("INVALID_EMAIL", "Invalid email format".to_owned());
-    let value = clean(value);
+    let value = clean_key(value);
     let options =
         email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
     if value.len() > 254 || value.chars().any(char::is_control) {
@@ -94,7 +119,7 @@ pub fn email(value: &str) -> Result<(String, String), Broken> {
 /// An http or https address of at most 2,048 characters.
 pub fn website(value: &str) -> Result<String, Broken> {
     let invalid = || ("INVALID_URL", "Must be an http or https URL".to_owned());
-    let value = clean(value);
+    let value = clean_key(value);
     let url = Url::parse(&value).map_err(|_| invalid())?;
     if value.len() > 2048 || !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(invalid());
@@ -105,7 +130,7 @@ pub fn website(value: &str) -> Result<String, Broken> {
 /// A domain name such as example.com, in lower case; one in another script in its ASCII form.
 pub fn domain(value: &str) -> Result<String, Broken> {
     let invalid = || ("INVALID_DOMAIN", "Must be a domain name such as example.com".to_owned());
-    let value = clean(value);
+    let value = clean_key(value);
     if value.chars().any(|c| c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-')) {
         return Err(invalid());
     }
@@ -158,6 +183,35 @@ mod tests {
         ] {
             assert!(email(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_is_not_to_be_seen_is_no_value_and_no_part_of_a_key() {
+        for nothing in
+            ["\u{200b}", "\u{200f}", "\u{ad}\u{feff}", "\u{2800}", "\u{3164}", "\u{200d}", " \u{e0001} "]
+        {
+            assert_eq!(
+                text(nothing, "Name", 9).map_err(|(code, _)| code),
+                Err("INVALID_LENGTH"),
+                "{nothing:?}"
+            );
+        }
+        for (written, kept) in [
+            ("\u{feff}Ada\u{200b} ", "Ada"),
+            ("\u{5e9}\u{5dc}\u{5d5}\u{5dd}!\u{200f}", "\u{5e9}\u{5dc}\u{5d5}\u{5dd}!\u{200f}"),
+            ("\u{1f469}\u{200d}\u{1f467}", "\u{1f469}\u{200d}\u{1f467}"),
+            ("a\u{ad}b", "a\u{ad}b"),
+        ] {
+            assert_eq!(text(written, "Name", 9).as_deref(), Ok(kept), "{written:?}");
+        }
+        assert_eq!(external_id("\u{feff}\u{200e}K1\u{200b}").as_deref(), Ok("K1"));
+        assert_eq!(
+            email("\u{202a}ada@example.com\u{202c}").map(|(kept, _)| kept).as_deref(),
+            Ok("ada@example.com")
+        );
+        assert_eq!(website("https://example.com\u{200b}").as_deref(), Ok("https://example.com"));
+        assert_eq!(domain("\u{200e}example.com").as_deref(), Ok("example.com"));
+        assert!(external_id("\u{200e}").is_err());
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Telephone numbers: whatever way they are written, as E.164 has them. Trunk and exit prefixes are those of each country's own numbering
 //! plan. A plan decides between readings and refuses none: numbering plans grow, and what E.164's grammar allows is kept.
 
+mod written;
+
 use phonelib::{PhoneNumber, PhoneNumberType};
 
 use crate::rules::Broken;
+use written::Written;
+pub use written::looked_for;
 
 /// A country whose numbering plan is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,45 +103,6 @@ fn allowed(number: &str) -> Result<String, Broken> {
     }
 }
 
-/// A number as somebody wrote it, without its extension.
-struct Written {
-    has_plus: bool,
-    digits: String,
-    /// Whether a zero is in brackets, to be left out or dialled as the caller knows best.
-    has_trunk: bool,
-}
-
-impl Written {
-    fn of(value: &str) -> Result<Self, Broken> {
-        let value = without_extension(value.trim());
-        let mut digits = String::with_capacity(value.len());
-        for (at, c) in value.chars().enumerate() {
-            match c {
-                '0'..='9' => digits.push(c),
-                '+' if at == 0 => {}
-                ' ' | '.' | '-' | '/' | '(' | ')' | '\u{a0}' | '\u{2011}' | '\u{2013}' => {}
-                _ => return Err(invalid()),
-            }
-        }
-        Ok(Self { has_plus: value.starts_with('+'), digits, has_trunk: value.contains("(0)") })
-    }
-}
-
-/// What is before `x123`, `ext. 5`, `extension 5` or `;ext=5`.
-fn without_extension(value: &str) -> &str {
-    let before = value.trim_end_matches(|c: char| c.is_ascii_digit());
-    if !(1..=7).contains(&(value.len() - before.len())) {
-        return value;
-    }
-    let before = before.trim_end().trim_end_matches(['.', ':', '=']).trim_end();
-    let number = ["extension", "ext", "x"].into_iter().find_map(|word| {
-        let at = before.len().checked_sub(word.len())?;
-        before.get(at..).filter(|end| end.eq_ignore_ascii_case(word))?;
-        before.get(..at)
-    });
-    number.map_or(value, |number| number.trim_end().trim_end_matches([';', ',']).trim_end())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -159,6 +124,12 @@ mod tests {
             ("+7 8 916 123 45 67", "+79161234567"),
             ("+36 06 1 234 5678", "+3612345678"),
             ("+39 06 1234 5678", "+390612345678"),
+            ("(+49) 30 901820", "+4930901820"),
+            ("\u{202a}+49\u{202f}30\u{202f}901820\u{202c}", "+4930901820"),
+            ("tel:+49-30-901820", "+4930901820"),
+            ("'+49 30 901820", "+4930901820"),
+            ("+４９ ３０ ９０１８２０", "+4930901820"),
+            ("+49·30·901820", "+4930901820"),
             // No plan has this one, and E.164 allows it.
             ("+1234567890", "+1234567890"),
         ] {
@@ -175,6 +146,10 @@ mod tests {
             "+1 415 CALL",
             "1+4155550123",
             "+999 (0)1234567",
+            "++49 30 901820",
+            "+49 30 901820 +49 40 1",
+            "tel:",
+            "''+49 30 901820",
         ] {
             assert!(international(wrong).is_err(), "{wrong}");
         }

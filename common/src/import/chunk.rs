@@ -174,8 +174,7 @@ impl<'c, R: Importable> Rows<'c, R> {
                 None => {
                     let names = self.import.options().match_on.join(" or ");
                     let message = format!("The row has no {names}, by which its record would be found");
-                    let error = RowError { code: "NO_KEY".to_owned(), message, ..RowError::default() };
-                    self.outcomes[place] = Some(Outcome::Failed(vec![error]));
+                    self.outcomes[place] = Some(Outcome::Failed(vec![RowError::of_row("NO_KEY", &message)]));
                 }
             }
         }

@@ -150,7 +150,7 @@ impl Told {
 
 /// In which order a day is written, where it tells: no month has a number above twelve.
 fn order_of(text: &str) -> Option<DateFormat> {
-    let date = text.trim().split([' ', 'T']).next()?;
+    let (date, _) = fields::parted(text);
     let parts: Vec<&str> = date.split(['.', '/', '-']).collect();
     let [first, second, year] = parts[..] else { return None };
     let number =
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(formats(&[["1.000", "05/11/2026"], ["12,50", "28/11/2026"]], &options), (comma, day));
         let (point, month) = (Some(DecimalSign::Point), Some(DateFormat::MonthFirst));
         assert_eq!(
-            formats(&[["1,000", "05/11/26"], ["2,000.50", "11/28/26 10:00"]], &options),
+            formats(&[["1,000", "05/11/26"], ["2,000.50", "11/28/26, 10:00 PM"]], &options),
             (point, month)
         );
         assert_eq!(formats(&[["1,000", "05/11/2026"], ["x", "2026-11-28"]], &options), (None, None));

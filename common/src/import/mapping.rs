@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use crate::crm::phone::Country;
 use crate::error::{Error, FieldError, Result};
 use crate::import::fields::{self, FieldName};
+use crate::import::file::column_name;
+use crate::import::reader::Cell;
 use crate::import::{Mode, Object, Options};
 
 /// A column of a file.
@@ -126,6 +128,17 @@ fn complete(columns: &[Column], options: &Options, known: &[FieldName], errors: 
     }
 }
 
+/// Whether a row says the columns' names again, as files do that were put together of several.
+pub fn is_header<'n>(names: impl Iterator<Item = &'n str>, cells: &[Cell]) -> bool {
+    let is_name = |(place, name): (usize, &str)| match cells.get(place).map(|cell| cell.text().trim()) {
+        _ if ADDED.contains(&name) => true,
+        None | Some("") => name == column_name(place),
+        // Of two columns with one name, the second is known by another.
+        Some(text) => name.strip_prefix(text).is_some_and(|rest| rest.is_empty() || rest.starts_with(" (")),
+    };
+    !cells.is_empty() && names.enumerate().all(is_name)
+}
+
 /// The fields that a new record cannot be without.
 fn required(object: Object) -> &'static [&'static str] {
     match object {
@@ -160,6 +173,7 @@ pub fn settle(options: &mut Options) -> Result<()> {
         let message = format!("Expected one of {}", names(&known));
         errors.push(FieldError::new(&format!("defaults/{field}"), "UNKNOWN_FIELD", message));
     }
+    errors.extend(fields::wrong_defaults(options));
     let keys: Vec<&str> = known.iter().filter(|field| field.is_key).map(|field| field.name).collect();
     for (at, key) in options.match_on.iter().enumerate() {
         if !keys.contains(&key.as_str()) {
@@ -325,6 +339,25 @@ mod tests {
                 ("Téléphone", "phone")
             ])
         );
+    }
+
+    #[test]
+    fn a_row_of_names_is_no_record() {
+        let names = ["Name", "Email", "Email (2)", "Column 4"];
+        let is_header = |cells: &[&str]| {
+            let cell = |text: &&str| match text.is_empty() {
+                true => Cell::Empty,
+                false => Cell::Text((*text).to_owned()),
+            };
+            super::is_header(names.into_iter(), &cells.iter().map(cell).collect::<Vec<_>>())
+        };
+        assert!(is_header(&["Name", " Email ", "Email", ""]));
+        for row in
+            [["Name", "", "", ""], ["Name", "Email", "Email", "x"], ["name", "Email", "Email", ""], [""; 4]]
+        {
+            assert!(!is_header(&row), "{row:?}");
+        }
+        assert!(!is_header(&[]));
     }
 
     #[test]

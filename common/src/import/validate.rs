@@ -1,6 +1,7 @@
 //! The look at all of a file before its first row is made: what it is, whether it is whole, how many rows it has. A file that is not
 //! what it says is refused with the reason, and nothing of it is done.
 
+mod before_windows;
 mod encoding;
 mod look;
 mod scan;

@@ -4,6 +4,7 @@
 //! is carried down to the predicates, where it becomes the other comparison or the value's absence; each comparison stays one
 //! that an index can serve.
 
+use crate::crm::phone;
 use crate::filter::{Filter, FilterError, Operator, Place, Placed, Predicate, Value};
 use crate::list::Listing;
 use crate::list::field::{Field, Kind};
@@ -30,13 +31,27 @@ impl Condition {
     /// A field has this value, as in `?lifecycle=client`.
     pub(super) fn equal(field: &'static Field, text: &str) -> Result<Self, String> {
         let operator = if field.kind.rows().is_some() { Operator::Any } else { Operator::Equal };
-        let values = Values::of(field.kind, &[Value::Text(text.to_owned())])?;
+        let values = values_of(field, &[Value::Text(text.to_owned())])?;
         Ok(Self::Is { field, operator, values })
     }
 
-    /// The record's text has these words.
-    pub(super) fn words(words: &[&str]) -> Self {
-        Self::Found { field: None, texts: words.iter().map(|word| Pattern::word(word)).collect() }
+    /// The record's text has these words; a telephone number among them may be written in any way.
+    pub(super) fn words(listing: &Listing, words: &[&str]) -> Self {
+        let texts = |words: &[&str]| words.iter().map(|word| Pattern::word(word)).collect::<Vec<_>>();
+        let found = |texts| Self::Found { field: None, texts };
+        let all = found(texts(words));
+        let Some(begin) = words.iter().position(|word| is_number(word)) else { return all };
+        let length = words[begin..].iter().take_while(|word| is_number(word)).count();
+        let (before, rest) = words.split_at(begin);
+        let (number, behind) = rest.split_at(length);
+        let has_phone = listing.fields.iter().any(|field| field.searched && field.name == PHONE);
+        match phone::looked_for(number).filter(|digits| has_phone && number != [digits.as_str()]) {
+            Some(digits) => {
+                let others = [texts(before), vec![Pattern::digits(&digits)], texts(behind)].concat();
+                Self::Or(vec![all, found(others)])
+            }
+            None => all,
+        }
     }
 
     /// Whether no index serves it but the one of texts.
@@ -91,6 +106,26 @@ impl Condition {
             Self::Found { field, texts } => pattern::in_place(listing, statement, *field, texts, negated),
         }
     }
+}
+
+/// The values of a field; a telephone number as it is kept, however it is written.
+fn values_of(field: &Field, values: &[Value]) -> Result<Values, String> {
+    if field.name != PHONE {
+        return Values::of(field.kind, values);
+    }
+    let kept = |value: &Value| {
+        let written = value::text(value);
+        Value::Text(phone::international(&written).unwrap_or(written))
+    };
+    Values::of(field.kind, &values.iter().map(kept).collect::<Vec<_>>())
+}
+
+/// The field with telephone numbers.
+const PHONE: &str = "phone";
+
+/// Whether a word may be a part of a telephone number.
+fn is_number(word: &str) -> bool {
+    word.contains(|c: char| c.is_ascii_digit()) && !word.contains(char::is_alphabetic)
 }
 
 /// The most lists of patterns that the index of texts is asked for.
@@ -255,6 +290,6 @@ fn resolve_one(listing: &Listing, predicate: &Predicate) -> Result<Condition, St
         }
         _ => {}
     }
-    let values = Values::of(field.kind, values).map_err(|message| format!("{name} {word}: {message}"))?;
+    let values = values_of(field, values).map_err(|message| format!("{name} {word}: {message}"))?;
     Ok(Condition::Is { field, operator: *operator, values })
 }

@@ -27,8 +27,16 @@ impl Pattern {
     pub(super) fn word(word: &str) -> Self {
         let run = longest_run(word);
         let short = run < TRIGRAM && run == word.chars().count();
-        let all = if short { format!("%\n{}%", escaped(word)) } else { format!("%{}%", escaped(word)) };
-        Self { all, field: String::new(), has_trigrams: short || run >= TRIGRAM }
+        let loose = loosened(&escaped(word));
+        let all = if short { format!("%\n{loose}%") } else { format!("%{loose}%") };
+        let has_trigrams = short || longest_run(&loose) >= TRIGRAM;
+        Self { all, field: String::new(), has_trigrams }
+    }
+
+    /// Digits, anywhere.
+    pub(super) fn digits(digits: &str) -> Self {
+        let all = format!("%{}%", escaped(digits));
+        Self { all, field: String::new(), has_trigrams: longest_run(digits) >= TRIGRAM }
     }
 
     /// A text within a field.
@@ -65,6 +73,25 @@ fn longest_run(text: &str) -> usize {
 
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// A pattern of a word in which signs that people write in several ways stand for any character: the apostrophe of a name, the hyphen
+/// between two, the sigma at a word's end.
+fn loosened(pattern: &str) -> String {
+    let characters: Vec<char> = pattern.chars().collect();
+    let is_letter =
+        |at: Option<usize>| at.and_then(|at| characters.get(at)).is_some_and(|c| c.is_alphabetic());
+    let loose = |(at, c): (usize, &char)| {
+        let (before, behind) = (is_letter(at.checked_sub(1)), is_letter(Some(at + 1)));
+        let is_loose = match c {
+            '\'' | '`' | '´' | '’' | '‘' | 'ʼ' | 'ʹ' | '′' => before && behind,
+            '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' => before && behind,
+            'σ' | 'ς' | 'Σ' => before && !behind,
+            _ => false,
+        };
+        if is_loose { '_' } else { *c }
+    };
+    characters.iter().enumerate().map(loose).collect()
 }
 
 /// As it stands in all of a record's text.
@@ -150,6 +177,27 @@ mod tests {
         assert_eq!(Pattern::word("abc").all, "%abc%");
         assert_eq!(Pattern::word("ab").all, "%\nab%");
         assert_eq!(Pattern::word("b@").all, "%b@%");
+        assert_eq!(Pattern::digits("4930901820").all, "%4930901820%");
+    }
+
+    #[test]
+    fn signs_that_are_written_in_several_ways_stand_for_any_character() {
+        for (word, pattern) in [
+            ("o'brien", "%o_brien%"),
+            ("O’Brien", "%O_Brien%"),
+            ("anne-marie", "%anne_marie%"),
+            ("müller\u{2011}lüdenscheidt", "%müller_lüdenscheidt%"),
+            ("σωκράτης", "%σωκράτη_%"),
+            ("ΣΩΚΡΆΤΗΣ", "%ΣΩΚΡΆΤΗ_%"),
+            ("A-1-2", "%A-1-2%"),
+            ("'tis", "%'tis%"),
+            ("boys'", "%boys'%"),
+            ("crm-", "%crm-%"),
+            ("50%-off", "%50\\%-off%"),
+            ("Σ", "%\nΣ%"),
+        ] {
+            assert_eq!(Pattern::word(word).all, pattern, "{word}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
 
+use crate::crm::rules;
 use crate::error::{Error, QueryCode, Result};
 use crate::filter::Placed;
 use crate::list::compile::Condition;
@@ -120,7 +121,7 @@ impl ListRequest {
         }
         let words = words(self.search.as_deref().unwrap_or_default(), listing)?;
         if !words.is_empty() {
-            conditions.push(Condition::words(&words));
+            conditions.push(Condition::words(listing, &words));
             note(&mut identity, "q", format_args!("{words:?}"));
         }
         let sort = match &self.sort {
@@ -181,7 +182,7 @@ fn note(identity: &mut String, name: &str, says: impl std::fmt::Display) {
 }
 
 fn words<'t>(text: &'t str, listing: &Listing) -> Result<Vec<&'t str>> {
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let words: Vec<&str> = text.split_whitespace().map(bare).collect();
     if words.len() > MAX_WORDS || text.chars().count() > MAX_SEARCH {
         return Err(refused("q", format!("q has at most {MAX_WORDS} words and {MAX_SEARCH} characters")));
     }
@@ -192,6 +193,13 @@ fn words<'t>(text: &'t str, listing: &Listing) -> Result<Vec<&'t str>> {
         return Err(refused("q", "This list cannot be searched".to_owned()));
     }
     Ok(words)
+}
+
+/// A word without what parts it from others and what is not to be seen: `Lovelace, Ada` are two words.
+fn bare(word: &str) -> &str {
+    let is_around = |c| matches!(c, ',' | ';' | '"' | '“' | '”' | '„' | '«' | '»' | '<' | '>');
+    let bare = word.trim_matches(|c| is_around(c) || rules::is_unseen(c) || rules::is_direction(c));
+    if bare.is_empty() { word } else { bare }
 }
 
 fn since(text: &str) -> Result<DateTime<Utc>> {

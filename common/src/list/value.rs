@@ -1,6 +1,7 @@
 //! From values as they are written to values that can be bound.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use crate::filter::Value;
@@ -35,8 +36,8 @@ impl Values {
             values.iter().map(read).collect()
         }
         Ok(match kind {
-            Kind::Text | Kind::Many { .. } => Self::Text(values.iter().map(text).collect()),
-            Kind::Folded => Self::Text(values.iter().map(|value| text(value).to_lowercase()).collect()),
+            Kind::Text | Kind::Many { .. } => Self::Text(values.iter().map(kept).collect()),
+            Kind::Folded => Self::Text(values.iter().map(|value| kept(value).to_lowercase()).collect()),
             Kind::Uuid | Kind::ManyIds { .. } => Self::Uuid(each(values, "an id", |text| text.parse().ok())?),
             Kind::Instant => {
                 let expected =
@@ -98,6 +99,11 @@ impl Values {
             Self::Boolean(values) => statement.bind(values.clone()),
         }
     }
+}
+
+/// A value as texts are kept: trimmed, in Unicode's composed form.
+fn kept(value: &Value) -> String {
+    text(value).trim().nfc().collect()
 }
 
 /// A value as the text that it was written as.

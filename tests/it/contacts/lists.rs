@@ -377,3 +377,51 @@ async fn what_is_looked_for_is_found_with_and_without_its_accents() {
         assert_eq!(found(&admin, &[("filter", filter), ("sort", "name")]).await, expected, "{filter}");
     }
 }
+
+#[tokio::test]
+async fn names_and_telephone_numbers_are_found_however_they_are_written() {
+    let (_app, admin) = start().await;
+    named(
+        &admin,
+        &[
+            "Se\u{e1}n O’Brien",
+            "Tim O'Neill",
+            "Anne\u{2011}Marie",
+            "\u{3a3}\u{3c9}\u{3ba}\u{3c1}\u{3ac}\u{3c4}\u{3b7}\u{3c2}",
+        ],
+    )
+    .await;
+    for (name, phone) in [("Berlin", "+49 30 901820"), ("Francisco", "+1 415 555 0177")] {
+        admin.post(CONTACTS, json!({"name": name, "phone": phone})).await.status(201);
+    }
+    for (words, expected) in [
+        ("o'brien", &["Se\u{e1}n O’Brien"][..]),
+        ("O’NEILL", &["Tim O'Neill"]),
+        ("anne-marie", &["Anne\u{2011}Marie"]),
+        (
+            "\u{3a3}\u{3a9}\u{39a}\u{3a1}\u{386}\u{3a4}\u{397}\u{3a3}",
+            &["\u{3a3}\u{3c9}\u{3ba}\u{3c1}\u{3ac}\u{3c4}\u{3b7}\u{3c2}"],
+        ),
+        ("+49 30 901820", &["Berlin"]),
+        ("030 901820", &["Berlin"]),
+        ("+49 (0)30 901820", &["Berlin"]),
+        ("0049-30-901820", &["Berlin"]),
+        ("berlin 030/901820", &["Berlin"]),
+        ("415-555-0177", &["Francisco"]),
+        ("(415) 555-0177 francisco", &["Francisco"]),
+        ("(415) 555-0177 berlin", &[]),
+        ("415-555-0178", &[]),
+        ("O'Neill, Tim", &["Tim O'Neill"]),
+        ("\"tim o'neill\"", &["Tim O'Neill"]),
+        (",", &[]),
+    ] {
+        assert_eq!(found(&admin, &[("q", words), ("sort", "name")]).await, expected, "{words}");
+    }
+    for (filter, expected) in [
+        ("phone = \"+49 (0)30 901820\"", &["Berlin"][..]),
+        ("phone in (\"0049 30 901820\", \"+1 415 555 0177\")", &["Berlin", "Francisco"]),
+        ("name = \"Sea\u{301}n O’Brien \"", &["Se\u{e1}n O’Brien"]),
+    ] {
+        assert_eq!(found(&admin, &[("filter", filter), ("sort", "name")]).await, expected, "{filter}");
+    }
+}

@@ -42,13 +42,20 @@ async fn every_format_and_encoding_is_read() {
     assert!(made.iter().all(|contact| contact["name"] == "Jürgen Weiß"), "{made:?}");
 }
 
-/// A workbook of two rows, as its parts in a ZIP archive without compression.
+/// A workbook of two rows.
 fn workbook() -> Vec<u8> {
-    let sheet = r#"<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>
-<row r="1"><c r="A1" t="inlineStr"><is><t>name</t></is></c><c r="B1" t="inlineStr"><is><t>email</t></is></c><c r="C1" t="inlineStr"><is><t>title</t></is></c></row>
+    workbook_of(
+        r#"<row r="1"><c r="A1" t="inlineStr"><is><t>name</t></is></c><c r="B1" t="inlineStr"><is><t>email</t></is></c><c r="C1" t="inlineStr"><is><t>title</t></is></c></row>
 <row r="2"><c r="A2" t="inlineStr"><is><t>Jürgen Weiß</t></is></c><c r="B2" t="inlineStr"><is><t>j9@example.com</t></is></c></row>
-<row r="4"><c r="A4" t="inlineStr"><is><t>Ada</t></is></c><c r="C4"><v>42</v></c></row>
-</sheetData></worksheet>"#;
+<row r="4"><c r="A4" t="inlineStr"><is><t>Ada</t></is></c><c r="C4"><v>42</v></c></row>"#,
+    )
+}
+
+/// A workbook of these rows, as its parts in a ZIP archive without compression.
+fn workbook_of(rows: &str) -> Vec<u8> {
+    let sheet = format!(
+        r#"<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>"#
+    );
     let parts = [
         (
             "[Content_Types].xml",
@@ -66,7 +73,7 @@ fn workbook() -> Vec<u8> {
             "xl/_rels/workbook.xml.rels",
             r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#,
         ),
-        ("xl/worksheets/sheet1.xml", sheet),
+        ("xl/worksheets/sheet1.xml", sheet.as_str()),
     ];
     archive(&parts)
 }
@@ -268,4 +275,27 @@ async fn bytes_that_are_no_text_come_back_in_the_file_of_errors() {
     let names: Vec<String> =
         contacts(owner, "").await.iter().map(|contact| text(contact, "name").to_owned()).collect();
     assert_eq!(names, ["José", "Jürgen"]);
+}
+
+#[tokio::test]
+async fn a_formula_without_a_value_and_one_with_an_error_are_refused_by_name() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let row = |number: usize, name: &str, title: &str| {
+        format!(r#"<row r="{number}"><c r="A{number}" t="inlineStr"><is><t>{name}</t></is></c>{title}</row>"#)
+    };
+    let rows_of_sheet = [
+        row(1, "name", r#"<c r="B1" t="inlineStr"><is><t>title</t></is></c>"#),
+        row(2, "Ada", r#"<c r="B2"><f>1+1</f><v></v></c>"#),
+        row(3, "Eve", r#"<c r="B3" t="str"><f>""</f><v></v></c>"#),
+        row(4, "Grace", r#"<c r="B4" t="e"><f>NA()</f><v>#N/A</v></c>"#),
+        row(5, "Jean", r#"<c r="B5"><f>1+1</f><v>2</v></c>"#),
+    ];
+    let import = import(owner, json!({"object": "contacts"}), workbook_of(&rows_of_sheet.concat())).await;
+    assert_eq!(counts(&import), json!([2, 0, 0, 0, 2]), "{import}");
+    let failed = rows(owner, &import, "failed").await;
+    let codes: Vec<&str> = failed.iter().map(|row| text(&row["errors"][0], "code")).collect();
+    assert_eq!(codes, ["CELL_ERROR", "CELL_ERROR"]);
+    let made = contacts(owner, "").await;
+    assert_eq!((&made[0]["title"], &made[1]["title"]), (&Value::Null, &json!("2")));
 }

@@ -111,3 +111,85 @@ async fn a_preview_says_how_a_file_was_read_and_it_is_imported_again_without_bei
     unknown["importId"] = json!(uuid::Uuid::now_v7());
     owner.post("/imports", unknown).await.refused(404, "NOT_FOUND");
 }
+
+/// The codes of the rows that an import has refused, in their order.
+async fn refused(owner: &tenon_tests::Client, import: &Value) -> Vec<String> {
+    let rows = rows(owner, import, "failed").await;
+    rows.iter().map(|row| text(&row["errors"][0], "code").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_a_cell_says_and_nobody_meant_is_refused_by_name() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let file = "External ID,Name,Company\n\
+                X1,Ada,#N/A\n\
+                External ID,Name,Company\n\
+                \u{feff}X2\u{200b},Grace,N/A\n\
+                X3,\u{200b},Acme\n";
+    let table = import(owner, json!({"object": "contacts"}), file).await;
+    assert_eq!(counts(&table), json!([1, 0, 0, 0, 3]), "{table}");
+    assert_eq!(refused(owner, &table).await, ["CELL_ERROR", "REPEATED_HEADER", "REQUIRED"]);
+    let made = contacts(owner, "").await;
+    assert_eq!((text(&made[0], "externalId"), text(&made[0], "company")), ("X2", "N/A"));
+
+    let lines = "{\"name\":{\"first\":\"Ada\"}}\n\
+                 {\"name\":\"Ada\",\"name\":\"Grace\"}\n\
+                 {\"name\":\"Ada\",\"externalId\":12345678901234567890123}\n\
+                 {\"name\":\"Jean\",\"externalId\":12345678901234567890}\n";
+    let lines = import(owner, json!({"object": "contacts"}), lines).await;
+    assert_eq!(counts(&lines), json!([1, 0, 0, 0, 3]), "{lines}");
+    assert_eq!(refused(owner, &lines).await, ["NESTED_VALUE", "MALFORMED_JSON", "INEXACT_NUMBER"]);
+    let made = contacts(owner, "&filter=name%20%3D%20Jean").await;
+    assert_eq!(text(&made[0], "externalId"), "12345678901234567890");
+}
+
+#[tokio::test]
+async fn days_and_times_are_read_as_other_programs_write_them() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let leads = "Deal name,Status,Close date\n\
+                 A,new,2026-11-28 14:30\n\
+                 B,new,2026-11-28T00:00:00Z\n\
+                 C,new,2026-11-28T23:00:00Z\n";
+    let leads = import(owner, json!({"object": "leads"}), leads).await;
+    assert_eq!(refused(owner, &leads).await, ["INVALID_DATE"]);
+    let made: Vec<Value> = owner.get("/connection/leads?limit=10&sort=title").await.ok();
+    assert!(made.iter().all(|lead| lead["expectedCloseDate"] == "2026-11-28") && made.len() == 2, "{made:?}");
+
+    let activities = "kind,subject,Date\n\
+                      note,A,\"11/28/2026, 2:30 PM\"\n\
+                      note,B,11/28/2026 12:30 AM\n\
+                      note,C,2026-11-28T10:00:00+0200\n\
+                      note,D,11/28/2026 10:00-12:00\n";
+    let activities = import(owner, json!({"object": "activities"}), activities).await;
+    assert_eq!(refused(owner, &activities).await, ["INVALID_TIME"]);
+    let mut made: Vec<Value> = owner.get("/connection/activities?limit=10").await.ok();
+    made.sort_by_key(|activity| text(activity, "subject").to_owned());
+    let times: Vec<&str> = made.iter().map(|activity| text(activity, "occurredAt")).collect();
+    assert_eq!(times, ["2026-11-28T14:30:00.000Z", "2026-11-28T00:30:00.000Z", "2026-11-28T08:00:00.000Z"]);
+}
+
+#[tokio::test]
+async fn defaults_that_cannot_be_read_are_refused_at_once() {
+    let stack = Stack::start().await;
+    let owner = &stack.owner;
+    let defaults = json!({"status": "newish", "value": "1.250", "expectedCloseDate": "28.11.2026"});
+    let body = json!({"options": {"object": "leads", "defaults": defaults}, "rows": [{"title": "Deal"}]});
+    let refused = owner.post("/imports", body).await.refused(400, "VALIDATION_ERROR").json();
+    let codes: Vec<(&str, &str)> = refused["errors"]
+        .as_array()
+        .expect("errors")
+        .iter()
+        .map(|error| (text(error, "pointer"), text(error, "code")))
+        .collect();
+    let named = |field: &str| format!("/options/defaults/{field}");
+    assert_eq!(
+        codes,
+        [
+            (named("expectedCloseDate").as_str(), "INVALID_DATE"),
+            (named("status").as_str(), "INVALID_VALUE"),
+            (named("value").as_str(), "AMBIGUOUS_NUMBER"),
+        ]
+    );
+}

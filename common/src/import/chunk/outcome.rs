@@ -24,6 +24,13 @@ pub struct RowError {
     pub record: Option<Uuid>,
 }
 
+impl RowError {
+    /// About a row as a whole.
+    pub(super) fn of_row(code: &str, message: &str) -> Self {
+        Self { code: code.to_owned(), message: message.to_owned(), ..Self::default() }
+    }
+}
+
 /// What became of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

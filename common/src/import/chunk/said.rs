@@ -10,9 +10,9 @@ use super::RowError;
 use crate::crm::phone::Country;
 use crate::crm::record::{Draft, Key, Record};
 use crate::error::{Error, FieldError, Result};
-use crate::import::fields::{self, Field, Formats, Importable, Part, canonical, currency_agrees};
+use crate::import::fields::{self, Field, Formats, Importable, Part, canonical, check, currency_agrees};
 use crate::import::guess::ColumnFormat;
-use crate::import::mapping::Column;
+use crate::import::mapping::{self, Column};
 use crate::import::reader::{Cell, Row};
 use crate::import::{EmptyCells, Import};
 use crate::rules::Broken;
@@ -87,9 +87,13 @@ impl<R: Importable> Reading<R> {
     /// What a row says, or all cells that cannot be read.
     pub(super) fn read<'c>(&self, row: &'c Row) -> Result<Said<'c, R>, Vec<RowError>> {
         if let Some((code, message)) = &row.broken {
-            let error =
-                RowError { code: (*code).to_owned(), message: message.clone(), ..RowError::default() };
-            return Err(vec![error]);
+            return Err(vec![RowError::of_row(code, message)]);
+        }
+        if mapping::is_header(self.columns.iter().map(|(name, _)| name.as_str()), &row.cells) {
+            return Err(vec![RowError::of_row(
+                "REPEATED_HEADER",
+                "The row says the names of the columns again",
+            )]);
         }
         let mut said = Vec::with_capacity(self.columns.len());
         let mut errors = Vec::new();
@@ -110,6 +114,7 @@ impl<R: Importable> Reading<R> {
                 errors.push(self.refusal(column, field.name, cell, broken));
             }
         }
+        errors.extend(self.broken_parts(row));
         if let Some(whole) = self.whole(row) {
             said.push(whole);
         }
@@ -119,10 +124,7 @@ impl<R: Importable> Reading<R> {
         match (errors.is_empty(), said.is_empty() && id.is_none()) {
             (true, false) => Ok(Said { fields: said, id }),
             (false, _) => Err(self.with_the_rest(row, draft, errors)),
-            (true, true) => {
-                let message = "The row says nothing".to_owned();
-                Err(vec![RowError { code: "EMPTY_ROW".to_owned(), message, ..RowError::default() }])
-            }
+            (true, true) => Err(vec![RowError::of_row("EMPTY_ROW", "The row says nothing")]),
         }
     }
 
@@ -146,7 +148,7 @@ impl<R: Importable> Reading<R> {
     /// What a cell says; nothing, or that there is no value, or a text.
     fn says<'c>(&self, cell: &'c Cell) -> Option<Option<&'c Cell>> {
         match cell {
-            Cell::Text(_) | Cell::Number(_) => Some(Some(cell)),
+            Cell::Text(_) | Cell::Number(_) | Cell::Nested(_) => Some(Some(cell)),
             Cell::Null => Some(None),
             Cell::Empty => (self.empty_cells == EmptyCells::Clear).then_some(None),
         }
@@ -161,6 +163,16 @@ impl<R: Importable> Reading<R> {
             value: Some(cell.text()).filter(|text| !text.is_empty()).map(shortened),
             record: None,
         }
+    }
+
+    /// The refusals of cells with parts of a field.
+    fn broken_parts(&self, row: &Row) -> Vec<RowError> {
+        let Some((parts, field)) = &self.parts else { return Vec::new() };
+        let refused = |part: &usize| {
+            let cell = row.cells.get(*part)?;
+            Some(self.refusal(*part, field.name, cell, check(field.name, cell).err()?))
+        };
+        parts.iter().filter_map(refused).collect()
     }
 
     /// The field of which several columns have parts.

@@ -11,7 +11,7 @@ use crate::import::fields::read;
 use crate::rules::Broken;
 use crate::wire;
 
-/// A column with the ids of linked records of a kind, parted by semicolons, commas or blanks.
+/// A column with the ids of linked records of a kind, parted by semicolons, commas or blanks, or a list of them.
 macro_rules! links {
     ($name:literal, $kind:ident, [$($also:literal),*]) => {
         Field {
@@ -102,7 +102,9 @@ fn all_links(draft: &ActivityDraft) -> Option<String> {
 }
 
 fn set_links(draft: &mut ActivityDraft, kind: LinkedKind, value: Option<&str>) -> Result<(), Broken> {
-    let ids = value.unwrap_or_default().split([';', ',', ' ', '\n']).filter(|id| !id.is_empty());
+    // A list of a JSON document has brackets and quotes around them.
+    let ids =
+        value.unwrap_or_default().split([';', ',', ' ', '\n', '[', ']', '"']).filter(|id| !id.is_empty());
     let named = ids.map(|id| read::id(id).map(|id| Linked::new(kind, id))).collect::<Result<Vec<_>, _>>()?;
     draft.links.retain(|link| link.kind != kind);
     draft.links.extend(named);

@@ -3,9 +3,11 @@
 mod activity;
 mod company;
 mod contact;
+mod default;
 mod lead;
 mod number;
 mod read;
+mod time;
 mod written;
 
 use unicode_normalization::UnicodeNormalization;
@@ -15,9 +17,11 @@ use crate::import::Object;
 use crate::import::object::dispatch;
 use crate::rules::Broken;
 
+pub(in crate::import) use default::wrong_defaults;
 pub(in crate::import) use number::sign_of;
 pub use read::Formats;
-pub(in crate::import) use written::{canonical, currency_agrees};
+pub(in crate::import) use time::parted;
+pub(in crate::import) use written::{canonical, check, currency_agrees};
 
 /// A kind of record that rows become.
 pub trait Importable: Record {

@@ -2,6 +2,7 @@
 //!
 //! A number that may mean two things is refused: a thousand and one are not the same.
 
+use super::read::whole;
 use crate::import::DecimalSign;
 use crate::rules::Broken;
 
@@ -68,7 +69,7 @@ pub(super) fn number(value: &str, decimals: Decimals) -> Result<f64, Broken> {
 /// A whole number.
 pub(super) fn integer(value: &str, decimals: Decimals) -> Result<i32, Broken> {
     let invalid = || ("INVALID_NUMBER", "Must be a whole number such as 250".to_owned());
-    plain(value, decimals)?.and_then(|number| number.parse().ok()).ok_or_else(invalid)
+    plain(value, decimals)?.and_then(|number| whole(&number).parse().ok()).ok_or_else(invalid)
 }
 
 /// Which sign a number has for decimals, where it tells. One that must be whole tells more: what parts its digits makes groups.
@@ -293,6 +294,7 @@ mod tests {
             (integer("1,000", POINT), integer("1.000", COMMA), integer(" 7 ", POINT)),
             (Ok(1000), Ok(1000), Ok(7))
         );
+        assert_eq!((integer("5.0", Decimals::Unknown), integer("1.250,00", COMMA)), (Ok(5), Ok(1250)));
         assert!(integer("7.5", POINT).is_err() && integer("1,000", COMMA).is_err());
     }
 

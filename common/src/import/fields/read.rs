@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use uuid::Uuid;
 
+use super::time::{Time, parted};
 use crate::crm::activity::ActivityKind;
 use crate::crm::lead::Status;
 use crate::crm::phone::{self, Country};
@@ -33,7 +34,16 @@ pub(super) fn id(value: &str) -> Result<Uuid, Broken> {
 }
 
 pub(super) fn integer(value: &str) -> Result<i32, Broken> {
-    value.trim().parse().map_err(|_| ("INVALID_NUMBER", "Must be a whole number such as 250".to_owned()))
+    let invalid = |_| ("INVALID_NUMBER", "Must be a whole number such as 250".to_owned());
+    whole(value.trim()).parse().map_err(invalid)
+}
+
+/// A number without a fraction of one or two zeros: `250.0` is a whole number to those who write it. Three may be thousands.
+pub(super) fn whole(number: &str) -> &str {
+    match number.split_once('.') {
+        Some((whole, "0" | "00")) if !whole.is_empty() => whole,
+        _ => number,
+    }
 }
 
 pub(super) fn number(value: &str) -> Result<f64, Broken> {
@@ -56,9 +66,15 @@ pub(super) fn kind(value: &str) -> Result<ActivityKind, Broken> {
     known.ok_or_else(|| ("INVALID_VALUE", format!("Expected one of {}", names())))
 }
 
+/// A day, with a time behind it or not. A time with an offset may be of another day elsewhere: it has to be midnight.
 pub(super) fn day(value: &str, formats: &Formats) -> Result<NaiveDate, Broken> {
     let invalid = || ("INVALID_DATE", format!("Must be a day written as {}", example(formats.date)));
-    let value = value.trim().replace(['.', '/'], "-");
+    let (value, time) = parted(value);
+    let may_be_of_another = |time: Time| time.offset.is_some() && time.of_day != NaiveTime::MIN;
+    if time.is_some_and(|time| Time::parse(time).is_none_or(may_be_of_another)) {
+        return Err(invalid());
+    }
+    let value = value.replace(['.', '/'], "-");
     let parts: Vec<&str> = value.split('-').collect();
     let [first, second, third] = parts[..] else { return Err(invalid()) };
     // Days that the others do not write are looked at as ISO ones: those begin with no year.
@@ -100,7 +116,7 @@ fn example(format: DateFormat) -> &'static str {
     }
 }
 
-/// An instant with its offset (RFC 3339), or a day with a time in UTC, or a day: its beginning in UTC.
+/// An instant with its offset, or a day with a time in UTC, or a day: its beginning in UTC.
 pub(super) fn instant(value: &str, formats: &Formats) -> Result<DateTime<Utc>, Broken> {
     let value = value.trim();
     if let Ok(at) = DateTime::parse_from_rfc3339(value) {
@@ -108,14 +124,19 @@ pub(super) fn instant(value: &str, formats: &Formats) -> Result<DateTime<Utc>, B
     }
     let invalid = || {
         let day = example(formats.date);
-        ("INVALID_TIME", format!("Must be a time such as 2026-11-28T10:00:00Z, or {day} 10:00, or {day}"))
+        (
+            "INVALID_TIME",
+            format!(
+                "Must be a time such as 2026-11-28T10:00:00Z or 2026-11-28 10:00, its day written as {day}"
+            ),
+        )
     };
-    let (date, time) = value.split_once([' ', 'T']).unwrap_or((value, "00:00"));
+    let (date, time) = parted(value);
     let date = day(date, formats).map_err(|_| invalid())?;
-    let time = time.trim();
-    let timed = |format: &str| NaiveDateTime::parse_from_str(&format!("{date} {time}"), format);
-    let at = timed("%Y-%m-%d %H:%M").or_else(|_| timed("%Y-%m-%d %H:%M:%S%.f")).map_err(|_| invalid())?;
-    Ok(at.and_utc())
+    let time = time.map_or(Some(Time::default()), Time::parse).ok_or_else(invalid)?;
+    let at = date.and_time(time.of_day);
+    let at = time.offset.map_or(Some(at), |offset| at.checked_sub_offset(offset)).ok_or_else(invalid)?;
+    rules::instant(at.and_utc())
 }
 
 #[cfg(test)]
@@ -156,10 +177,30 @@ mod tests {
             ("2026-11-05 10:00", "2026-11-05T10:00:00+00:00"),
             ("2026-11-05 10:00:01.5", "2026-11-05T10:00:01.500+00:00"),
             ("2026-11-05", "2026-11-05T00:00:00+00:00"),
+            ("2026-11-05, 2:30 PM", "2026-11-05T14:30:00+00:00"),
+            ("2026-11-05T10:00:00+0200", "2026-11-05T08:00:00+00:00"),
+            ("2026-11-05 00:30 +02:00", "2026-11-04T22:30:00+00:00"),
+            ("2026-11-05 10:00:00 UTC", "2026-11-05T10:00:00+00:00"),
         ] {
             assert_eq!(instant(written, &Formats::default()).map(|at| at.to_rfc3339()).as_deref(), Ok(shown));
         }
         assert!(instant("today", &Formats::default()).is_err());
+    }
+
+    #[test]
+    fn a_day_may_have_a_time_behind_it_that_is_of_no_other_day() {
+        for (written, read) in [
+            ("2026-11-28 00:00:00", Some("2026-11-28")),
+            ("2026-11-28T00:00:00.000Z", Some("2026-11-28")),
+            ("2026-11-28 14:30", Some("2026-11-28")),
+            ("2026-11-28, 12:00 AM", Some("2026-11-28")),
+            ("2026-11-28T23:00:00Z", None),
+            ("2026-11-28 soon", None),
+            ("2026-11-28 10:00-12:00", None),
+        ] {
+            let day = day(written, &Formats::default()).ok().map(|day| day.to_string());
+            assert_eq!(day.as_deref(), read, "{written}");
+        }
     }
 
     #[test]
@@ -187,8 +228,8 @@ mod tests {
         for wrong in ["1,250.50", "1e3", "inf", "NaN", "", "€ 5"] {
             assert!(number(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(integer(" 7 "), Ok(7));
-        assert!(integer("7.5").is_err());
+        assert_eq!((integer(" 7 "), integer("250.0")), (Ok(7), Ok(250)));
+        assert!(integer("7.5").is_err() && integer(".0").is_err());
     }
 
     proptest! {

@@ -1,7 +1,9 @@
 //! A JSON object on each line.
 
 use std::collections::HashMap;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::undecodable::INVALID_TEXT;
@@ -83,10 +85,42 @@ fn object(line: &[u8]) -> Result<Map<String, Value>, Broken> {
             "The row is no text in the file's encoding; if another one was meant, say it in `encoding`";
         return Err((INVALID_TEXT, message.to_owned()));
     };
+    if !line.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok() {
+        return Err(("NOT_AN_OBJECT", "Expected a JSON object".to_owned()));
+    }
     match serde_json::from_str(line) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(("NOT_AN_OBJECT", "Expected a JSON object".to_owned())),
+        Ok(Members(object)) => Ok(object),
         Err(error) => Err(("MALFORMED_JSON", format!("The row is no JSON: {error}"))),
+    }
+}
+
+/// The members of an object, each of which is there once: of two with one name nobody knows which is meant.
+struct Members(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Members, A::Error> {
+        let mut members = Map::new();
+        while let Some((name, value)) = access.next_entry::<String, Value>()? {
+            if members.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("it has two members {name:?}")));
+            }
+            members.insert(name, value);
+        }
+        Ok(Members(members))
     }
 }
 
@@ -96,7 +130,8 @@ fn cell(value: Value) -> Cell {
         Value::Number(number) => Cell::Number(number.to_string()),
         Value::String(text) if is_blank(&text) => Cell::Empty,
         Value::String(text) => Cell::Text(text),
-        other => Cell::Text(other.to_string()),
+        Value::Bool(value) => Cell::Text(value.to_string()),
+        Value::Array(_) | Value::Object(_) => Cell::Nested(value.to_string()),
     }
 }
 
@@ -110,7 +145,7 @@ mod tests {
     fn lines_are_objects() {
         let columns = ["name", "age"].map(str::to_owned);
         let mut parser = Parser::new(&columns);
-        let file = b"\xef\xbb\xbf{\"name\":\"Ada\",\"age\":36,\"x\":1}\n\n{}\n{\"name\":\" \"}\n{\"age\":null}\r\n[1]\n\"\xff\"\n{\"name\"";
+        let file = b"\xef\xbb\xbf{\"name\":\"Ada\",\"age\":36,\"x\":1}\n\n{}\n{\"name\":\" \"}\n{\"age\":null}\r\n[1]\n\"\xff\"\n{\"age\":[1],\"name\":true}\n{\"name\":\"A\",\"name\":\"B\"}\n{\"name\"";
         let (mut at, mut found) = (0, Vec::new());
         while let Parsed::Row(used, cells, broken) = parser.parse(&file[at..], true) {
             at += used;
@@ -124,6 +159,8 @@ mod tests {
                 (vec![Cell::Empty, Cell::Null], None),
                 (vec![], Some("NOT_AN_OBJECT")),
                 (vec![], Some("INVALID_TEXT")),
+                (vec![text("true"), Cell::Nested("[1]".to_owned())], None),
+                (vec![], Some("MALFORMED_JSON")),
                 (vec![], Some("MALFORMED_JSON")),
             ]
         );

@@ -17,6 +17,8 @@ use csv::Dialect;
 const BLOCK: u64 = 1 << 20;
 /// Bytes of a row at most: more is a quote that is not closed, as a rule.
 pub const MAX_ROW_BYTES: usize = 1 << 20;
+/// What stands in a cell for the value of a formula that no program has calculated.
+pub const NOT_CALCULATED: &str = "#NOT_CALCULATED!";
 /// The code of a file that ends within a quote.
 pub const OPEN_QUOTE: &str = "OPEN_QUOTE";
 /// Rows of a chunk at most.
@@ -35,6 +37,8 @@ pub enum Cell {
     Number(String),
     /// This.
     Text(String),
+    /// This object or list of a JSON document, as JSON.
+    Nested(String),
 }
 
 impl Cell {
@@ -55,14 +59,14 @@ impl Cell {
     pub fn text(&self) -> &str {
         match self {
             Self::Empty | Self::Null => "",
-            Self::Number(text) | Self::Text(text) => text,
+            Self::Number(text) | Self::Text(text) | Self::Nested(text) => text,
         }
     }
 }
 
 /// Whether there is nothing to see in a cell.
 pub(in crate::import) fn is_blank(text: &str) -> bool {
-    text.chars().all(|character| character.is_whitespace() || matches!(character, '\u{200b}' | '\u{feff}'))
+    text.chars().all(rules::is_unseen)
 }
 
 /// A row of a file.

@@ -1,9 +1,10 @@
 //! How a file's text is encoded, by all of it: what is UTF-8 for a million lines may say in the next that it is not.
 
 use chardetng::EncodingDetector;
-use encoding_rs::{Encoding, UTF_8};
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use futures::StreamExt;
 
+use super::before_windows::Letters;
 use crate::error::{Error, Result};
 use crate::import::format::{self, Detected};
 use crate::import::reader::MAX_ROW_BYTES;
@@ -22,8 +23,18 @@ pub(super) async fn of(storage: &Storage, key: &str, found: &Detected) -> Result
         None => Ok(UTF_8),
         Some(line) if found.is_said => Err(does_not_fit(UTF_8, line)),
         Some(_) if found.is_marked || tally.is_utf8() => Ok(UTF_8),
-        Some(_) => Ok(format::guess(tally.detector)),
+        Some(_) => guessed(tally),
     }
+}
+
+/// The encoding of text that is not UTF-8. Refuses what is taken for windows-1252 and was written under MS-DOS.
+fn guessed(tally: Tally) -> Result<&'static Encoding> {
+    let guess = format::guess(tally.detector);
+    if guess != WINDOWS_1252 {
+        return Ok(guess);
+    }
+    let message = "The file is in an encoding of MS-DOS, which is not read: save it as UTF-8; or say in `encoding` which it is";
+    tally.letters.writer().encoding(guess).ok_or_else(|| Error::File("WRONG_ENCODING", message.to_owned()))
 }
 
 /// The refusal of a file that is not encoded as it was said to be.
@@ -43,6 +54,8 @@ struct Tally {
     first_wrong: Option<u64>,
     /// Was fed all lines that are not UTF-8.
     detector: EncodingDetector,
+    /// Those of such lines.
+    letters: Letters,
 }
 
 impl Tally {
@@ -62,11 +75,13 @@ impl Tally {
         self.wrong += 1;
         self.first_wrong.get_or_insert(number);
         self.detector.feed(line, false);
+        self.letters.line(line);
     }
 }
 
 async fn tally(storage: &Storage, key: &str) -> Result<Tally> {
-    let mut tally = Tally { utf8: 0, wrong: 0, first_wrong: None, detector: format::detector() };
+    let letters = Letters::default();
+    let mut tally = Tally { utf8: 0, wrong: 0, first_wrong: None, detector: format::detector(), letters };
     let mut pieces = storage.stream(key).await?;
     let (mut rest, mut number): (Vec<u8>, u64) = (Vec::new(), 1);
     loop {
@@ -133,6 +148,11 @@ mod tests {
         assert_eq!(found(&behind(&mixed), None).await.unwrap(), "UTF-8", "one row of it is refused");
         let (japanese, ..) = encoding_rs::SHIFT_JIS.encode("山田太郎,東京都新宿区\n");
         assert_eq!(found(&behind(&japanese.repeat(20)), None).await.unwrap(), "Shift_JIS");
+        let mac = b"Name;Company\nJ\x9frgen M\x9fller;B\x8ackerei Gro\xa7\nZo\x91;Caf\x8e No\x91l\nBj\x9arn \x81ngstr\x9am;Malm\x9a\n";
+        assert_eq!(found(mac, None).await.unwrap(), "macintosh");
+        let dos = b"Name;Company\nJ\x81rgen M\x81ller;B\x84ckerei Gro\xe1\nBj\x94rn;K\x94ln\n";
+        assert_eq!(code(found(dos, None).await), "WRONG_ENCODING");
+        assert_eq!(found(dos, Some("windows-1252")).await.unwrap(), "windows-1252");
     }
 
     #[tokio::test]

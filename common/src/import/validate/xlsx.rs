@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::error::{Error, Result};
 use crate::import::file::{MAX_COLUMNS, column_name};
 use crate::import::mapping;
-use crate::import::reader::{MAX_ROW_BYTES, is_blank};
+use crate::import::reader::{MAX_ROW_BYTES, NOT_CALCULATED, is_blank};
 use crate::import::reading::Ignored;
 use crate::storage::Storage;
 
@@ -97,14 +97,18 @@ fn read(file: File, wanted: Option<&str>, parts: &mpsc::Sender<Bytes>) -> Result
         let mut table = Table::new(parts);
         let mut cells = workbook.worksheet_cells_reader(sheet).map_err(refused)?;
         let mut count = 0u64;
-        while let Some(cell) = cells.next_cell().map_err(refused)? {
+        while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(refused)? {
             count += 1;
             if count > MAX_CELLS {
                 let message = format!("A workbook has at most {MAX_CELLS} cells; save it as CSV");
                 return Err(Error::File("FILE_TOO_LARGE", message));
             }
-            let (row, column) = cell.get_position();
-            table.cell(row, column as usize, text(cell.get_value()))?;
+            let (row, column) = cell.pos;
+            let value = match (&cell.value, cell.formula) {
+                (DataRef::Empty, Some(_)) => Value { text: NOT_CALCULATED.to_owned(), is_number: false },
+                (value, _) => text(value),
+            };
+            table.cell(row, column as usize, value)?;
         }
         table.end_row()?;
         table.send()?;
@@ -226,6 +230,8 @@ fn shown(value: &DataRef<'_>) -> String {
         DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
         DataRef::SharedString(text) => (*text).to_owned(),
         DataRef::Int(number) => number.to_string(),
+        // A workbook's numbers have fifteen digits: of more, the last ones are not those that were written.
+        DataRef::Float(number) if number.abs() >= 1e15 => format!("{number:e}"),
         DataRef::Float(number) => number.to_string(),
         DataRef::Bool(value) => value.to_string(),
         DataRef::Error(error) => error.to_string(),

@@ -1,6 +1,7 @@
 //! The beginning of a table: what a spreadsheet program puts before it, its first row, and how many cells its first rows have.
 
 use super::{Dialect, Parsed, Parser};
+use crate::crm::rules;
 use crate::import::file::column_names;
 
 /// The first row of a table.
@@ -46,7 +47,7 @@ pub fn header(text: &[u8], dialect: Dialect) -> Option<Header> {
     let (begin, said) = preamble(text);
     let mut parser = Parser::new(dialect, 0, 1 + u64::from(said.is_some()));
     let Parsed::Row(used, cells, _) = parser.parse(&text[begin..], true) else { return None };
-    let names = cells.iter().map(|cell| cell.text().trim().to_owned());
+    let names = cells.iter().map(|cell| cell.text().trim_matches(rules::is_unseen).to_owned());
     let columns = column_names(names);
     Some(Header { columns, begin: (begin + used, parser.line()) })
 }
@@ -90,6 +91,11 @@ mod tests {
             .expect("a header");
         assert_eq!(header.columns, ["Name", "Column 2", "Email"]);
         assert_eq!(header.begin, (26, 4));
+        let marked = super::header(
+            "\u{feff}\"\u{feff}Name\",\u{a0}Email\u{200b}\n".as_bytes(),
+            Dialect::parted_by(b','),
+        );
+        assert_eq!(marked.expect("a header").columns, ["Name", "Email"]);
     }
 
     proptest! {

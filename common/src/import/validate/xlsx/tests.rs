@@ -67,6 +67,20 @@ async fn each_row_has_its_own_width_and_what_stands_beside_the_table_is_told_of(
 }
 
 #[tokio::test]
+async fn a_number_of_more_digits_than_a_workbook_keeps_is_told_from_one_that_is_exact() {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    texts(sheet, 0, &["Name", "Id"]);
+    for (row, number) in [(1, 12_345_678_901_234_568.0), (2, 123_456_789_012_345.0), (3, 0.5)] {
+        sheet.write_string(row, 0, "Ada").expect("written");
+        sheet.write_number(row, 1, number).expect("written");
+    }
+    let (rows, _) = read(&mut workbook, None).await.expect("a table");
+    let numbers: Vec<&str> = rows[1..].iter().map(|row| row[1].text()).collect();
+    assert_eq!(numbers, ["1.2345678901234568e16", "123456789012345", "0.5"]);
+}
+
+#[tokio::test]
 async fn the_first_sheet_with_rows_is_read_or_the_one_that_is_asked_for() {
     let mut workbook = Workbook::new();
     workbook.add_worksheet().set_name("Cover").expect("named");
