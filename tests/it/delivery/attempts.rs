@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use tenon_tests::stack::{Stack, text};
 use tenon_tests::{Receiver, Reply, eventually};
 
-fn path(webhook: &Value, rest: &str) -> String {
+pub(super) fn path(webhook: &Value, rest: &str) -> String {
     format!("/webhooks/{}{rest}", text(webhook, "id"))
 }
 
 /// The outcomes of the newest delivery's attempts.
-async fn outcomes(stack: &Stack, webhook: &Value) -> Vec<String> {
+pub(super) async fn outcomes(stack: &Stack, webhook: &Value) -> Vec<String> {
     let delivery = stack.newest(webhook).await;
     let listed = path(webhook, &format!("/events/{}/attempts", text(&delivery, "id")));
     let attempts: Vec<Value> = stack.owner.get(&listed).await.ok();
