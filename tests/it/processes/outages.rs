@@ -43,8 +43,8 @@ async fn programs_that_start_before_their_database_wait_for_it() {
 async fn connections_that_died_while_nobody_used_them_cost_no_request() {
     let stack = Stack::with("0", Cluster::shared().await).await;
     let asked = async || {
-        let asked = (0..16).map(|_| stack.owner.get("/connection/contacts?limit=1"));
-        futures::future::join_all(asked).await.into_iter().for_each(|answer| drop(answer.status(200)));
+        let requests = (0..16).map(|_| stack.owner.get("/connection/contacts?limit=1"));
+        futures::future::join_all(requests).await.into_iter().for_each(|answer| drop(answer.status(200)));
     };
     asked().await;
     let mut connection = stack.database.connect().await;

@@ -30,8 +30,9 @@ fn nearest_untrusted(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> IpA
 
 /// An address as proxies write it: some add the port (`203.0.113.7:50112`, `[2001:db8::7]:50112`), or brackets alone.
 fn hop_address(text: &str) -> Option<IpAddr> {
-    let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
-    text.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip())).or_else(bare)
+    let with_port = || text.parse().ok().map(|hop: SocketAddr| hop.ip());
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    text.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
 fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
