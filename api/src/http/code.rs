@@ -74,8 +74,6 @@ codes! {
         "There is no such record or path. Records of other organizations and deleted ones are not found either.";
     MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED, "Method not allowed", false,
         "The path exists; `Allow` lists its methods.";
-    RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT, "The body came too slowly", true,
-        "The body did not come in full in the time that a request has; nothing was done.";
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", PAYLOAD_TOO_LARGE, "Payload too large", false, "The body is longer than allowed.";
     UriTooLong = "URI_TOO_LONG", URI_TOO_LONG, "URI too long", false, "The path and query are longer than 8 KiB.";
     UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", false,

@@ -80,7 +80,6 @@ const STATUSES: &[(u16, &str)] = &[
         "The caller may not do this: `FORBIDDEN`, `INSUFFICIENT_SCOPE`, `ROLE_TOO_LOW`, `ACCOUNT_SUSPENDED`, `IP_NOT_ALLOWED`.",
     ),
     (404, "There is no such record: `NOT_FOUND`."),
-    (408, "The body came too slowly: `REQUEST_TIMEOUT`."),
     (
         409,
         "What is there is in the way: `DUPLICATE`, `RESTORE_CONFLICT`, `STATE_CONFLICT`, `STAGE_IN_USE`, `SLUG_TAKEN`, `IDEMPOTENCY_IN_PROGRESS`, `TENANT_REQUIRED`.",

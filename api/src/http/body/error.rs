@@ -1,7 +1,6 @@
 //! What can be wrong with a body.
 
 use std::fmt;
-use std::time::Duration;
 
 use poem::error::ResponseError;
 use poem::http::StatusCode;
@@ -19,11 +18,6 @@ pub enum BodyError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// It did not come in time.
-    TooSlow {
-        /// The time that it had.
-        within: Duration,
-    },
     /// Not one JSON document in which every name is used once.
     Malformed {
         /// What is wrong, with line and column.
@@ -40,7 +34,6 @@ impl BodyError {
         match self {
             Self::UnsupportedMediaType { .. } => "UNSUPPORTED_MEDIA_TYPE",
             Self::TooLarge { .. } => "PAYLOAD_TOO_LARGE",
-            Self::TooSlow { .. } => "REQUEST_TIMEOUT",
             Self::Malformed { .. } => "MALFORMED_JSON",
             Self::Fields(errors) if errors.iter().all(|error| error.code == "UNKNOWN_FIELD") => {
                 "UNKNOWN_FIELD"
@@ -60,9 +53,6 @@ impl fmt::Display for BodyError {
                 formatter.write_str("The body must be sent with Content-Type: application/json")
             }
             Self::TooLarge { limit } => write!(formatter, "The body is longer than {limit} bytes"),
-            Self::TooSlow { within } => {
-                write!(formatter, "The body did not come within {} s", within.as_secs_f64())
-            }
             Self::Malformed { message } => write!(formatter, "Malformed JSON: {message}"),
             Self::Fields(_) if self.code() == "UNKNOWN_FIELD" => formatter.write_str("Unknown field"),
             Self::Fields(_) => formatter.write_str("Validation failed"),
@@ -77,7 +67,6 @@ impl ResponseError for BodyError {
         match self {
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::Malformed { .. } | Self::Fields(_) => StatusCode::BAD_REQUEST,
         }
     }

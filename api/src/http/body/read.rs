@@ -1,20 +1,14 @@
 //! From a request to the bytes of its JSON body.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use poem::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use poem::{Request, RequestBody};
 
 use super::BodyError;
-use crate::http::layers::REQUEST_DEADLINE;
 
 /// How long a JSON body may be where nothing else is said: 1 MiB.
 pub const DEFAULT_LIMIT: usize = 1024 * 1024;
-
-/// How long a body may take to come where its limit is the usual one or less: what is left of the request's time is for what is done with it.
-const WITHIN: Duration = REQUEST_DEADLINE.saturating_sub(Duration::from_secs(5));
 
 /// Another limit, in bytes, for the requests that carry it as data (`endpoint.data(BodyLimit(…))`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +20,7 @@ pub(super) async fn json_bytes(request: &Request, body: &mut RequestBody) -> Res
     bytes(request, body).await
 }
 
-/// The bytes of a JSON body with a limit of its own, which may take as long as the request may.
+/// The bytes of a JSON body with a limit of its own.
 pub async fn json_up_to(request: &Request, body: &mut RequestBody, limit: usize) -> Result<Bytes, BodyError> {
     check_media_type(request)?;
     bytes_up_to(request, body, limit).await
@@ -41,15 +35,7 @@ pub async fn buffered(request: &Request, body: &mut RequestBody) -> Result<Bytes
 
 async fn bytes(request: &Request, body: &mut RequestBody) -> Result<Bytes, BodyError> {
     let limit = request.data::<BodyLimit>().map_or(DEFAULT_LIMIT, |limit| limit.0);
-    in_time(bytes_up_to(request, body, limit), WITHIN).await
-}
-
-/// A client that is too slow is told so. Were it the request's deadline that ends it, the fault would be counted as the server's.
-async fn in_time(
-    reading: impl Future<Output = Result<Bytes, BodyError>>,
-    within: Duration,
-) -> Result<Bytes, BodyError> {
-    tokio::time::timeout(within, reading).await.unwrap_or(Err(BodyError::TooSlow { within }))
+    bytes_up_to(request, body, limit).await
 }
 
 async fn bytes_up_to(request: &Request, body: &mut RequestBody, limit: usize) -> Result<Bytes, BodyError> {
@@ -105,21 +91,4 @@ pub(super) fn is_json(content_type: &str) -> bool {
         && parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
             !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_body_that_does_not_come_is_the_clients_fault() {
-        let begun = futures::stream::iter([Ok(Bytes::from_static(b"{"))]);
-        let within = Duration::from_millis(1);
-        let read = in_time(collect(begun.chain(futures::stream::pending()), 10), within).await;
-        let error = read.expect_err("it never ends");
-        assert_eq!(
-            (error.code(), error.to_string().as_str()),
-            ("REQUEST_TIMEOUT", "The body did not come within 0.001 s")
-        );
-    }
 }
