@@ -21,6 +21,9 @@ use crate::http::limits::Limits;
 use crate::http::readers::Changes;
 use crate::http::seats::Seats;
 
+/// Tests of webhooks of one tenant at once: fewer than a worker runs, so that a receiver that hangs keeps nobody else's waiting.
+const TESTS_OF_TENANT: u32 = 4;
+
 /// Everything a request may need; one per process.
 #[derive(Debug)]
 pub struct App {
@@ -48,6 +51,8 @@ pub struct App {
     pub changes: Changes,
     /// Seats of those who watch an import.
     pub watchers: Seats,
+    /// Seats of those who wait for the test of a webhook.
+    pub tests: Seats,
     /// How long a deleted organization can be restored.
     pub tenant_retention: chrono::TimeDelta,
     /// Who may found organizations.
@@ -82,6 +87,8 @@ impl App {
             limits: Limits::default(),
             changes: Changes::new(db.clone(), tasks),
             watchers: Seats::new("watchers of imports", "tenon_import_watchers"),
+            tests: Seats::new("tests of webhooks under way", "tenon_webhook_tests")
+                .limited("webhook-tests", TESTS_OF_TENANT),
             tenant_retention: tenant::RETENTION,
             founders: tenant::Founders::Admins,
             addresses,

@@ -68,6 +68,7 @@ fn describe() {
     counter!("tenon_http_connections_refused_total", "Connections that there was no room for.");
     counter!("tenon_http_accept_errors_total", "Times that a connection could not be accepted.");
     gauge!("tenon_import_watchers", "Clients that watch an import.");
+    gauge!("tenon_webhook_tests", "Tests of webhooks that are waited for.");
     counter!("tenon_rate_limit_decisions_total", "Decisions of the rate limits.");
     counter!("tenon_auth_attempts_total", "Attempts to authenticate.");
     counter!(

@@ -1,5 +1,6 @@
 //! From a change to its receiver, through the real binaries.
 
+mod addresses;
 mod attempts;
 mod receivers;
 mod switches;

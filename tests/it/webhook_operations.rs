@@ -76,6 +76,28 @@ async fn a_rotated_secret_overlaps_with_the_one_before() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_given_signs_alone() {
+    let stack = Stack::start().await;
+    let mut receiver = Receiver::start().await;
+    let webhook = stack.webhook(&receiver, &["contact.created"]).await;
+    let _: Value = stack.owner.post(&path(&webhook, "/rotate-secret"), json!({})).await.ok();
+    let own = "whsec_a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
+    let _: Value = stack.owner.patch(&path(&webhook, ""), json!({"secret": own})).await.ok();
+    let revealed: Value = stack.owner.get(&path(&webhook, "/secret")).await.ok();
+    assert_eq!((&revealed["secret"], &revealed["previousSecret"]), (&json!(own), &Value::Null));
+    stack.contact("Grace").await;
+    let delivery = receiver.next().await;
+    assert_eq!(delivery.header("webhook-signature").split(' ').count(), 1);
+    let verifier = Webhook::new(own).expect("a secret");
+    verifier.verify(&delivery.body, &crate::delivery::headers(&delivery)).expect("it signs");
+    // What else is changed leaves an overlap alone.
+    let _: Value = stack.owner.post(&path(&webhook, "/rotate-secret"), json!({})).await.ok();
+    let _: Value = stack.owner.patch(&path(&webhook, ""), json!({"description": "Ours"})).await.ok();
+    let revealed: Value = stack.owner.get(&path(&webhook, "/secret")).await.ok();
+    assert_eq!(revealed["previousSecret"], own);
+}
+
+#[tokio::test]
 async fn figures_tell_what_deliveries_came_to() {
     let stack = Stack::with("0,0.1", Cluster::shared().await).await;
     let receiver = Receiver::start().await;

@@ -5,6 +5,7 @@ mod log;
 mod program;
 pub(crate) mod reaper;
 
+pub(crate) use build::is_of_our_package;
 pub use build::{Binaries, Build, binaries, build};
 pub use log::Addresses;
 pub use program::Program;

@@ -32,6 +32,8 @@ pub struct Seats {
     who: &'static str,
     /// The gauge of those who sit.
     gauge: &'static str,
+    /// The name of the limit of a tenant.
+    policy: &'static str,
     taken: Arc<Taken>,
 }
 
@@ -50,7 +52,15 @@ impl Seats {
     /// Nobody sits yet.
     pub fn new(who: &'static str, gauge: &'static str) -> Self {
         metrics::gauge!(gauge).increment(0.0);
-        Self { most: Most::default(), who, gauge, taken: Arc::default() }
+        Self { most: Most::default(), who, gauge, policy: "readers", taken: Arc::default() }
+    }
+
+    /// With so many seats for a tenant, under a name of their own.
+    #[must_use]
+    pub fn limited(mut self, policy: &'static str, of_tenant: u32) -> Self {
+        self.policy = policy;
+        self.most.of_tenant = of_tenant;
+        self
     }
 
     /// A seat for somebody of a tenant, or why there is none.
@@ -59,7 +69,7 @@ impl Seats {
         if taken.get(&tenant).is_some_and(|sitting| *sitting >= of_tenant) {
             let words = format!("The organization has {of_tenant} {}, which is the most", self.who);
             return Err(Refusal::because(Code::RateLimited, words)
-                .detail("policy", "readers")
+                .detail("policy", self.policy)
                 .retry_after(5));
         }
         if taken.values().sum::<u32>() >= in_all {

@@ -175,8 +175,8 @@ impl WebhookOperationsApi {
     /// Test a webhook
     ///
     /// A worker sends a signed `webhook.test` now, past everything that waits, and the answer says what happened; within 10
-    /// seconds. It makes no event and no delivery, and is not tried again. 503 where no worker answers in time. Needs
-    /// `webhooks:write`.
+    /// seconds. It makes no event and no delivery, and is not tried again. 503 where no worker answers in time; 429 where four tests
+    /// of the organization are under way. Needs `webhooks:write`.
     #[oai(path = "/:id/test", method = "post", operation_id = "test_webhook")]
     async fn test(
         &self,
@@ -185,6 +185,7 @@ impl WebhookOperationsApi {
         /// The webhook's id.
         id: Path<Uuid>,
     ) -> Result<Shown<TestBody>, ApiError> {
+        let _seat = app.tests.seat(caller.actor.tenant)?;
         let begin = async |tx: &mut TenantTx<'_>| testing::begin(tx, WebhookId(id.0)).await;
         let test = app.db.write(&caller.actor, begin).await?;
         let result = wait(&app, &caller, test).await;

@@ -187,6 +187,11 @@ pub async fn update(
     if fields.are_of(&before) {
         return Ok(before);
     }
+    let is_over = |end: Option<DateTime<Utc>>| end.is_some_and(|at| at <= Utc::now());
+    if is_over(before.expires_at) && !is_over(fields.expires_at) {
+        // It works again, beside those that took its place.
+        quota::claim(tx, Quota::ApiKeys, 1).await?;
+    }
     let statement = concat!(
         "update tenon.api_keys set name = $3, scopes = $4, role = $5, expires_at = $6, ip_allowlist = $7, version = version + 1,
                 updated_at = $8, updated_by = $9

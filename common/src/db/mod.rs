@@ -28,6 +28,10 @@ use crate::tasks::Tasks;
 /// How long [`Db::apart`] waits for its connection.
 const APART: Duration = Duration::from_secs(3);
 
+/// A connection that has been idle for so long is asked whether it is still there before it is used: after a restart of the database none
+/// is, and each would cost a request otherwise.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
 /// How often a transaction is tried that is broken off for the sake of others, and the pause after the first time.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -60,8 +64,16 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(config.acquire_timeout)
-            // A round trip before every use; a connection that died shows itself in the first statement instead.
+            // A round trip before every use; a connection that died while in use shows itself in the first statement instead.
             .test_before_acquire(false)
+            .before_acquire(|connection, known| {
+                Box::pin(async move {
+                    if known.idle_for >= TRUSTED_FOR {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_lazy_with(options.application_name(config.application_name));
         Ok(Self { pool, wake: Arc::default() })
     }

@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use chrono::{DateTime, Utc};
 
-use crate::crm::rules;
 use crate::error::{Error, QueryCode, Result};
 use crate::filter::Placed;
 use crate::list::compile::Condition;
@@ -13,6 +12,7 @@ use crate::list::field::Field;
 use crate::list::sort::{self, SortBy};
 use crate::list::{Listing, value};
 use crate::page::{Cursors, Form, PageQuery, Window, invalid};
+use crate::rules;
 
 /// The most words of `q`, and the most characters.
 const MAX_WORDS: usize = 8;

@@ -25,8 +25,8 @@ pub struct Turn {
 struct Verdict {
     attempt: Option<Attempted>,
     status: &'static str,
-    /// Whether the webhook was failing before.
-    was_failing: bool,
+    /// What it says of the webhook's health, where that is news: a failure, or the success that ends a row of failures.
+    succeeded: Option<bool>,
 }
 
 impl Turn {
@@ -40,14 +40,21 @@ impl Turn {
         let _ = self.sent_at.set(at);
     }
 
-    /// An attempt has ended, and the delivery's status is this now.
+    /// An attempt has ended, and the delivery's status is this now. `was_failing`: whether the webhook was before.
     pub fn attempted(&self, attempt: Attempted, status: &'static str, was_failing: bool) {
-        let _ = self.verdict.set(Verdict { attempt: Some(attempt), status, was_failing });
+        let succeeded = attempt.outcome == "success";
+        let succeeded = (!succeeded || was_failing).then_some(succeeded);
+        let _ = self.verdict.set(Verdict { attempt: Some(attempt), status, succeeded });
+    }
+
+    /// The same of an attempt at an address that is not the webhook's any more: it says nothing of the one that it has now.
+    pub fn attempted_elsewhere(&self, attempt: Attempted, status: &'static str) {
+        let _ = self.verdict.set(Verdict { attempt: Some(attempt), status, succeeded: None });
     }
 
     /// Nothing was sent, and the delivery's status is this now.
     pub fn decided(&self, status: &'static str) {
-        let _ = self.verdict.set(Verdict { attempt: None, status, was_failing: false });
+        let _ = self.verdict.set(Verdict { attempt: None, status, succeeded: None });
     }
 
     /// The attempt that was cut off because the worker stopped: whether the receiver got it, nobody knows. It is no step of the schedule.
@@ -57,15 +64,10 @@ impl Turn {
         is_cut.then(|| Interrupted { delivery: self.delivery.clone(), since })
     }
 
-    /// What it says of the webhook's health, where that is news: a failure, or the success that ends a row of failures.
+    /// What it says of the webhook's health.
     fn health(&self) -> Option<(TenantId, WebhookId, bool)> {
-        let verdict = self.verdict.get()?;
-        let succeeded = verdict.attempt.as_ref()?.outcome == "success";
-        (!succeeded || verdict.was_failing).then_some((
-            self.delivery.tenant_id,
-            self.delivery.webhook_id,
-            succeeded,
-        ))
+        let succeeded = self.verdict.get()?.succeeded?;
+        Some((self.delivery.tenant_id, self.delivery.webhook_id, succeeded))
     }
 
     /// What is written in place of a verdict that the database refuses: the delivery has failed, whatever came of the attempt.

@@ -197,9 +197,10 @@ async fn lock(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>) -> Re
     kept::lock(tx, id, expected).await
 }
 
-/// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once; none keeps it. Whether it is
-/// active, and what it has subscribed to, counts for the events committed from then on. Enabling sends what is paused, disabling pauses
-/// what is pending. Another address gets at once what waits for the schedule or a pause of the one before.
+/// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once, and one that still overlaps; none
+/// keeps them. Whether it is active, and what it has subscribed to, counts for the events committed from then on. Enabling sends what is
+/// paused, disabling pauses what is pending. Another address gets at once what waits for the schedule or a pause of the one before, and
+/// the failures of that one are not counted against it.
 pub async fn update(
     tx: &mut TenantTx<'_>,
     id: WebhookId,
@@ -254,9 +255,11 @@ async fn change(
                 active_since = case when $6 and not active then pg_current_snapshot() else active_since end,
                 disabled_reason = case when $6 then null else disabled_reason end,
                 disabled_at = case when $6 then null else coalesce(disabled_at, now()) end,
-                failing_since = case when $6 and not active then null else failing_since end,
-                failures = case when $6 and not active then 0 else failures end,
-                warned = case when $6 and not active then 0 else warned end,
+                failing_since = case when url <> $3 or $6 and not active then null else failing_since end,
+                failures = case when url <> $3 or $6 and not active then 0 else failures end,
+                warned = case when url <> $3 or $6 and not active then 0 else warned end,
+                previous_secret = case when $7 is null then previous_secret end,
+                previous_secret_expires_at = case when $7 is null then previous_secret_expires_at end,
                 active = $6, secret = coalesce($7, secret), version = version + 1, updated_at = $8, updated_by = $9
          where tenant_id = $1 and id = $2 returning ",
         columns!()

@@ -14,6 +14,7 @@ use crate::id::{TenantId, WebhookId};
 use crate::kept::Kept;
 use crate::webhook::delivery;
 use crate::webhook::endpoint::{self, Webhook};
+use crate::webhook::sending::{self, Sending};
 use crate::webhook::switching;
 use crate::wire;
 
@@ -119,15 +120,22 @@ fn progress(since: DateTime<Utc>, failures: i32, after: Duration, at_failures: i
     (time.min(count) * 100.0).clamp(0.0, 100.0) as i16
 }
 
-/// Disables a webhook: what is pending is paused. One that is disabled already stays as it is.
-pub async fn disable(db: &Db, tenant: TenantId, id: WebhookId, reason: DisabledReason) -> Result<()> {
+/// Disables a webhook whose receiver asked for that: what is pending is paused. One that is disabled already stays as it is, and so does
+/// one that has had another address, or was enabled, since it was `sending`: that receiver has no say in it.
+pub async fn disable(db: &Db, sending: &Sending) -> Result<()> {
+    let Sending { tenant_id, webhook_id, address_version, .. } = *sending;
     let disable = || {
         async move |tx: &mut TenantTx<'_>| {
             switching::alone(tx).await?;
-            switch_off(tx, id, reason).await
+            match sending::address_version(tx, webhook_id).await? {
+                Some(version) if version == address_version => {
+                    switch_off(tx, webhook_id, DisabledReason::ReceiverAsked).await
+                }
+                _ => Ok(()),
+            }
         }
     };
-    db.write_again(&Actor::system(tenant), disable).await
+    db.write_again(&Actor::system(tenant_id), disable).await
 }
 
 async fn switch_off(tx: &mut TenantTx<'_>, id: WebhookId, reason: DisabledReason) -> Result<()> {

@@ -92,13 +92,17 @@ pub async fn load(db: &Db, wanted: &[DeliverWebhook]) -> Result<Vec<Sending>> {
 
 /// Whether the webhook's address is still the one that was read, or was at least neither changed nor enabled since.
 pub async fn is_same_address(db: &Db, sending: &Sending) -> Result<bool> {
-    let statement = "select address_version from tenon.webhooks where tenant_id = $1 and id = $2";
-    let read = async |tx: &mut TenantTx<'_>| {
-        let query = sqlx::query_scalar(statement).bind(sending.tenant_id).bind(sending.webhook_id);
-        Ok(query.fetch_optional(tx.conn()).await?)
-    };
-    let version: Option<i64> = db.read(&Actor::system(sending.tenant_id), read).await?;
+    let read = async |tx: &mut TenantTx<'_>| address_version(tx, sending.webhook_id).await;
+    let version = db.read(&Actor::system(sending.tenant_id), read).await?;
     Ok(version.is_none_or(|version| version == sending.address_version))
+}
+
+/// The version of a webhook's address; none where the webhook is gone.
+pub(crate) async fn address_version(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<Option<i64>> {
+    let statement = "select address_version from tenon.webhooks where tenant_id = $1 and id = $2";
+    let version =
+        sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(webhook).fetch_optional(tx.conn()).await?;
+    Ok(version)
 }
 
 /// The end of a job's turn.

@@ -9,12 +9,12 @@ use tenon_tests::{Receiver, Reply, eventually};
 
 use super::receivers::stack_with;
 
-fn path(webhook: &Value, rest: &str) -> String {
+pub(super) fn path(webhook: &Value, rest: &str) -> String {
     format!("/webhooks/{}{rest}", text(webhook, "id"))
 }
 
 /// The outcomes of the newest delivery's attempts.
-async fn outcomes(stack: &Stack, webhook: &Value) -> Vec<String> {
+pub(super) async fn outcomes(stack: &Stack, webhook: &Value) -> Vec<String> {
     let delivery = stack.newest(webhook).await;
     let listed = path(webhook, &format!("/events/{}/attempts", text(&delivery, "id")));
     let attempts: Vec<Value> = stack.owner.get(&listed).await.ok();

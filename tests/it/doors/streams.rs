@@ -1,4 +1,4 @@
-//! Streams that last: so many at once.
+//! Streams that last, and what else a caller waits for: so many at once.
 
 use serde_json::{Value, json};
 use tenon_tests::stack::text;
@@ -48,4 +48,16 @@ async fn who_may_not_see_an_import_any_more_watches_it_no_longer() {
     for stream in &mut streams {
         assert!(stream.next().await.is_none());
     }
+}
+
+#[tokio::test]
+async fn so_many_tests_of_webhooks_may_be_under_way_at_once() {
+    let app = TestApp::start_as(|app| app.tests.most.of_tenant = 0).await;
+    let owner = app.tenant("acme").await.admin();
+    let body = json!({"url": "http://127.0.0.1:9/", "events": ["*"]});
+    let webhook: Value = owner.post("/webhooks", body).await.created();
+    let path = format!("/webhooks/{}/test", webhook["id"].as_str().expect("an id"));
+    let refused = owner.post(&path, json!({})).await.refused(429, "RATE_LIMITED");
+    assert_eq!(refused.json()["details"]["policy"], "webhook-tests");
+    assert!(!refused.header("retry-after").is_empty());
 }

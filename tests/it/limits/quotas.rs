@@ -138,3 +138,45 @@ async fn the_plan_unlimited_and_lower_roles() {
     let limits: Value = app.tenant("acme").await.agent().await.get("/limits").await.ok();
     assert!(limits["quotas"].as_array().expect("quotas").iter().all(|quota| quota["used"].is_null()));
 }
+
+#[tokio::test]
+async fn what_comes_back_is_counted_too() {
+    let (app, admin) = on_plan("free").await;
+    let pipeline = |number: i64| json!({"name": format!("P{number}")});
+    let first: Value = admin.post("/connection/pipelines", pipeline(-1)).await.created();
+    let first = format!("/connection/pipelines/{}", tenon_tests::factory::id(&first));
+    admin.delete(&first).await.no_content();
+    until_refused(&admin, "/connection/pipelines", pipeline).await;
+    let refused = admin.post(&format!("{first}/restore"), json!({})).await.refused(429, "QUOTA_EXCEEDED");
+    assert_eq!(refused.json()["details"], json!({"quota": "pipelines", "limit": "50"}));
+
+    let key = |number: i64| json!({"name": format!("K{number}"), "scopes": ["contacts:read"]});
+    let over = admin.post("/api-keys", key(-1)).await.status(201).json();
+    let over = format!("/api-keys/{}", tenon_tests::factory::id(&over["data"]));
+    let expire = "update tenon.api_keys set expires_at = now() - interval '1 minute' where name = 'K-1'";
+    sqlx::query(expire).execute(&mut app.connect().await).await.expect("it expires");
+    until_refused(&admin, "/api-keys", key).await;
+    let refused = admin.patch(&over, json!({"expiresAt": null})).await.refused(429, "QUOTA_EXCEEDED");
+    assert_eq!(refused.json()["details"]["quota"], "apiKeys");
+    // What is over stays so, whatever else is changed.
+    admin.patch(&over, json!({"name": "Over"})).await.status(200);
+}
+
+#[tokio::test]
+async fn a_list_of_names_has_no_more_of_them_than_there_are() {
+    let (_app, admin) = on_plan("unlimited").await;
+    let many: Vec<String> = (0..50_000).map(|number| format!("contacts:{number}")).collect();
+    let key = json!({"name": "K", "scopes": many});
+    let refused = admin.post("/api-keys", key).await.refused(400, "VALIDATION_ERROR").json();
+    assert_eq!(refused["errors"], json!([too_long("/scopes")]));
+    let webhook = |events: Value| json!({"url": "http://127.0.0.1:9/", "events": events});
+    let refused = admin.post("/webhooks", webhook(json!(many))).await.refused(400, "VALIDATION_ERROR").json();
+    assert_eq!(refused["errors"], json!([too_long("/events")]));
+    let twice = webhook(json!(["contact.created", "*", "contact.created"]));
+    let refused = admin.post("/webhooks", twice).await.refused(400, "VALIDATION_ERROR").json();
+    assert_eq!(refused["errors"][0]["code"], "NOT_UNIQUE");
+}
+
+fn too_long(pointer: &str) -> Value {
+    json!({"pointer": pointer, "code": "TOO_LONG", "message": "Must have at most 100 items"})
+}

@@ -38,6 +38,25 @@ async fn programs_that_start_before_their_database_wait_for_it() {
     }
 }
 
+/// As after a restart of the database that nobody was awake for.
+#[tokio::test]
+async fn connections_that_died_while_nobody_used_them_cost_no_request() {
+    let stack = Stack::with("0", Cluster::shared().await).await;
+    let asked = async || {
+        let requests = (0..16).map(|_| stack.owner.get("/connection/contacts?limit=1"));
+        futures::future::join_all(requests).await.into_iter().for_each(|answer| drop(answer.status(200)));
+    };
+    asked().await;
+    let mut connection = stack.database.connect().await;
+    let end = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+               where datname = current_database() and application_name = 'tenon-api'";
+    let ended: i64 = sqlx::query_scalar(end).fetch_one(&mut connection).await.expect("they end");
+    assert!(ended > 1, "{ended}");
+    let begun = Instant::now();
+    eventually("they have been idle for a while", async || begun.elapsed() > Duration::from_secs(2)).await;
+    asked().await;
+}
+
 async fn outage(length: Duration) {
     let cluster = Cluster::private(Profile::Dev).await.unwrap_or_else(|error| panic!("{error}"));
     let stack = Stack::with("0,0.2,0.2,0.2,0.2,0.2,0.2,60", &cluster).await;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::checkout;
+use crate::process::is_of_our_package;
 
 /// Stands between cargo and the compiler where one of our own packages is compiled; cargo keeps what it makes apart from other builds. The
 /// counters can be moved into a file that is mapped into memory: what a program has counted is there when it is killed.
@@ -85,6 +86,11 @@ impl Run {
             // What the compiler itself or a build's script would count is nobody's.
             .env("LLVM_PROFILE_FILE", "/dev/null")
             .stdin(Stdio::null());
+        for (name, _) in std::env::vars_os() {
+            if is_of_our_package(&name.to_string_lossy()) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 }

@@ -77,7 +77,7 @@ fn run_cargo(how: &Build) -> Result<Binaries> {
 
 /// What cargo tells a program that it runs about the program's package. Build scripts that ask to be run again when one of
 /// these changes (ring's does) would be, with all that depends on them, at each change between this cargo and a person's.
-fn is_of_our_package(variable: &str) -> bool {
+pub(crate) fn is_of_our_package(variable: &str) -> bool {
     let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
     ours.iter().any(|prefix| variable.starts_with(prefix))
         || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"].contains(&variable)

@@ -9,7 +9,7 @@ use chrono::Utc;
 use tenon_common::queue::{Claimed, Handler, Outcome, Prepare};
 use tenon_common::webhook::acknowledge::Turn;
 use tenon_common::webhook::delivery::DeliverWebhook;
-use tenon_common::webhook::health::{self, DisabledReason};
+use tenon_common::webhook::health;
 use tenon_common::webhook::sending::{self, Attempted, Sending};
 
 use crate::context::{Context, Target};
@@ -127,37 +127,40 @@ impl Deliver {
         slot.took(result.duration);
         drop(slot);
         self.0.breaker.record(address, &result);
-        if result.retry_after.is_some() && !self.is_same_address(sending).await {
+        let asks = !result.is_success() || result.disable_requested;
+        let outdated = asks && !self.is_same_address(sending).await;
+        if outdated {
             result.retry_after = None;
+            result.disable_requested = false;
         }
         if result.disable_requested {
             self.disable(sending).await;
         }
-        self.decide(sending, turn, started_at, &result)
+        self.decide(sending, turn, started_at, &result, outdated)
     }
 
-    /// Whether what the address asks for still counts. Where the database does not say, it does.
+    /// Whether what the address says still counts. Where the database does not say, it does.
     async fn is_same_address(&self, sending: &Sending) -> bool {
         sending::is_same_address(&self.0.db, sending).await.unwrap_or(true)
     }
 
     /// The receiver wants no more: the webhook is disabled, and what is pending for it is paused, this delivery too unless it has taken it.
     async fn disable(&self, sending: &Sending) {
-        let Sending { tenant_id, webhook_id, .. } = *sending;
-        let asked = DisabledReason::ReceiverAsked;
-        if let Err(error) = health::disable(&self.0.db, tenant_id, webhook_id, asked).await {
+        if let Err(error) = health::disable(&self.0.db, sending).await {
             // The next attempt gets the same answer.
             tracing::warn!(%error, webhook_id = %sending.webhook_id, "a webhook could not be disabled");
         }
     }
 
-    /// What the result means for the delivery: done, tried again by the schedule, or given up.
+    /// What the result means for the delivery: done, tried again by the schedule, or given up. A failure at an address that is `outdated`
+    /// is no reason to wait: the webhook has another one by now, or was enabled.
     fn decide(
         &self,
         sending: &Sending,
         turn: &Turn,
         started_at: chrono::DateTime<Utc>,
         result: &AttemptResult,
+        outdated: bool,
     ) -> Outcome {
         let number = number(sending);
         result.count(number);
@@ -178,16 +181,18 @@ impl Deliver {
             return Outcome::Done;
         }
         let next = self.0.schedule.delay_before(number + 1, rand::random());
-        match next.filter(|_| !result.abort_requested) {
-            Some(delay) => {
-                let delay = delay.max(result.retry_after.unwrap_or_default());
-                let error = attempted.error.clone().unwrap_or_default();
-                turn.attempted(attempted, "pending", sending.failing);
-                Outcome::retry_in(delay, error)
-            }
+        let next = next.filter(|_| !result.abort_requested);
+        let status = if next.is_some() { "pending" } else { "failed" };
+        let error = attempted.error.clone().unwrap_or_default();
+        match outdated {
+            true => turn.attempted_elsewhere(attempted, status),
+            false => turn.attempted(attempted, status, sending.failing),
+        }
+        match next {
+            Some(_) if outdated => Outcome::retry_in(Duration::ZERO, error),
+            Some(delay) => Outcome::retry_in(delay.max(result.retry_after.unwrap_or_default()), error),
             None => {
                 metrics::counter!("tenon_webhook_exhausted_total").increment(1);
-                turn.attempted(attempted, "failed", sending.failing);
                 Outcome::Done
             }
         }

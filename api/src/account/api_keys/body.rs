@@ -93,7 +93,8 @@ pub struct ApiKeyBody {
 pub struct ApiKeyInput {
     /// 1 to 100 characters.
     pub name: String,
-    /// What it may do: `<resource>:<read|write|delete>`, `<area>:manage`, a `*` in either place, or `*`; at least one.
+    /// What it may do: `<resource>:<read|write|delete>`, `<area>:manage`, a `*` in either place, or `*`; at least one, at most 100.
+    #[oai(validator(max_items = 100))]
     pub scopes: Vec<String>,
     /// What it may do at most; yours if absent, never above it.
     pub role: Option<RoleName>,
@@ -112,7 +113,8 @@ pub struct ApiKeyInput {
 pub struct ApiKeyReplacement {
     /// 1 to 100 characters.
     pub name: String,
-    /// What it may do; at least one.
+    /// What it may do; at least one, at most 100.
+    #[oai(validator(max_items = 100))]
     pub scopes: Vec<String>,
     /// What it may do at most; yours if absent, never above it.
     pub role: Option<RoleName>,
@@ -167,7 +169,8 @@ impl Example for ApiKeyInput {
 pub struct ApiKeyPatch {
     /// 1 to 100 characters.
     pub name: Option<String>,
-    /// What it may do; at least one.
+    /// What it may do; at least one, at most 100.
+    #[oai(validator(max_items = 100))]
     pub scopes: Option<Vec<String>>,
     /// What it may do at most; never above yours.
     pub role: Option<RoleName>,

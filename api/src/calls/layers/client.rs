@@ -1,6 +1,6 @@
 //! The client's address. `X-Forwarded-For` is believed only as far as it was written by proxies that the operator trusts.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
 use poem::Request;
@@ -19,13 +19,20 @@ fn nearest_untrusted(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> IpA
     }
     let mut nearest = peer;
     for hop in forwarded.iter().rev() {
-        let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
+        let Some(hop) = hop_address(hop.trim()) else { break };
         nearest = hop.to_canonical();
         if !is_trusted(nearest, trusted) {
             break;
         }
     }
     nearest
+}
+
+/// An address as proxies write it: some add the port (`203.0.113.7:50112`, `[2001:db8::7]:50112`), or brackets alone.
+fn hop_address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse().ok().map(|hop: SocketAddr| hop.ip());
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    text.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
 fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
@@ -47,6 +54,9 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(client("10.0.0.1", &["192.0.2.66", "198.51.100.1", " 10.0.0.2"]), "198.51.100.1");
         assert_eq!(client("10.0.0.1", &["not an address"]), "10.0.0.1");
+        assert_eq!(client("10.0.0.1", &["198.51.100.1:50112", "10.0.0.2:443"]), "198.51.100.1");
+        assert_eq!(client("10.0.0.1", &["[2001:db8::7]:50112"]), "2001:db8::7");
+        assert_eq!(client("10.0.0.1", &["[2001:db8::7]"]), "2001:db8::7");
         assert_eq!(client("10.0.0.1", &[]), "10.0.0.1");
     }
 }

@@ -1,9 +1,10 @@
 //! What a caller says of a key, and what it may say.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::account::api_key::ApiKey;
 use crate::error::{Error, FieldError, Result};
@@ -185,8 +186,38 @@ fn networks(list: &[String], errors: &mut Vec<FieldError>) -> Vec<String> {
 }
 
 fn parse_network(text: &str) -> Option<IpNet> {
-    text.parse::<IpNet>()
-        .map(|network| network.trunc())
-        .ok()
-        .or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+    let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
+    Some(canonical(network).trunc())
+}
+
+/// A network of IPv4 that is written as one of IPv6 (`::ffff:203.0.113.0/120`): callers are known by their IPv4 addresses.
+fn canonical(network: IpNet) -> IpNet {
+    match (network.addr().to_canonical(), network.prefix_len().checked_sub(96)) {
+        (IpAddr::V4(v4), Some(prefix)) if network.addr().is_ipv6() => {
+            Ipv4Net::new(v4, prefix).map_or(network, IpNet::from)
+        }
+        _ => network,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_kept_as_callers_are_known() {
+        let read = |text| parse_network(text).map(|network| network.to_string());
+        for (written, kept) in [
+            ("203.0.113.7", "203.0.113.7/32"),
+            ("203.0.113.7/24", "203.0.113.0/24"),
+            ("::ffff:203.0.113.7", "203.0.113.7/32"),
+            ("::ffff:203.0.113.7/120", "203.0.113.0/24"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::/0", "::/0"),
+            ("2001:db8::1/32", "2001:db8::/32"),
+        ] {
+            assert_eq!(read(written).as_deref(), Some(kept), "{written}");
+        }
+        assert_eq!(read("203.0.113.7/33"), None);
+    }
 }

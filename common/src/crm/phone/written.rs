@@ -1,7 +1,7 @@
 //! Telephone numbers as people write them.
 
 use super::invalid;
-use crate::crm::rules::{self, Broken};
+use crate::rules::{self, Broken};
 
 /// A number as somebody wrote it, without its extension.
 pub(super) struct Written {

@@ -101,6 +101,10 @@ impl Record for Pipeline {
         release::pipeline(tx, ids).await
     }
 
+    async fn revive(&mut self, tx: &mut TenantTx<'_>) -> Result<()> {
+        quota::claim(tx, Quota::Pipelines, 1).await
+    }
+
     fn says_the_same(&self, other: &Self) -> bool {
         self.says_the_same_itself(other) && self.stages == other.stages
     }

@@ -254,7 +254,7 @@ pub trait Record:
         ready(Ok(()))
     }
 
-    /// Changes a deleted one that is about to be brought back, where what it names is gone for good.
+    /// Asks whether a deleted one may be brought back, and changes it where what it names is gone for good.
     fn revive(&mut self, _tx: &mut TenantTx<'_>) -> impl Future<Output = Result<()>> + Send {
         ready(Ok(()))
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::formula;
-use crate::rules::Broken;
+use crate::rules::{self, Broken};
 use crate::storage::Storage;
 use csv::Dialect;
 

@@ -1,8 +1,8 @@
 //! The beginning of a table: what a spreadsheet program puts before it, its first row, and how many cells its first rows have.
 
 use super::{Dialect, Parsed, Parser};
-use crate::crm::rules;
 use crate::import::file::column_names;
+use crate::rules;
 
 /// The first row of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
