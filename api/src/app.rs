@@ -16,9 +16,9 @@ use tenon_common::tasks::Tasks;
 use tenon_common::{Db, Result};
 
 use crate::http::export::Exports;
-use crate::http::layers::REQUEST_DEADLINE;
 use crate::http::limits::Limits;
 use crate::http::readers::Changes;
+use crate::http::request::REQUEST_DEADLINE;
 use crate::http::seats::Seats;
 
 /// Tests of webhooks of one tenant at once: fewer than a worker runs, so that a receiver that hangs keeps nobody else's waiting.

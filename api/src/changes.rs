@@ -16,8 +16,8 @@ use tenon_common::feed::{self, Portion, Start, Types};
 
 use crate::app::App;
 use crate::calls::caller::{Caller, ChangesRead, Pass};
-use crate::calls::layers::REQUEST_DEADLINE;
 use crate::http::error::ApiError;
+use crate::http::request::REQUEST_DEADLINE;
 use crate::http::sse;
 use crate::openapi::tags::Tags;
 use answer::Followed;

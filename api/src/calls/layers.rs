@@ -25,8 +25,6 @@ use routes::Asked;
 
 pub use routes::Routes;
 
-/// A request's time where nothing else is said, its body included. Statements have their own, shorter one.
-pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 /// The time of a request that sends a file, who may be silent for less than the deadline of the others.
 pub const UPLOAD_DEADLINE: Duration = Duration::from_secs(60 * 60);
 const MAX_URI: usize = 8 * 1024;

@@ -12,6 +12,9 @@ use tenon_common::id::TenantId;
 use crate::http::limits::class::Class;
 use crate::http::limits::policy::{self, Standings};
 
+/// A request's time where nothing else is said, its body included. Statements have their own, shorter one.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+
 /// The facts of a request, for whoever answers it.
 #[derive(Clone, Debug)]
 pub struct Facts {

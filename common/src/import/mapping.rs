@@ -349,7 +349,7 @@ mod tests {
                 true => Cell::Empty,
                 false => Cell::Text((*text).to_owned()),
             };
-            super::is_header(names.into_iter(), &cells.iter().map(cell).collect::<Vec<_>>())
+            is_header(names.into_iter(), &cells.iter().map(cell).collect::<Vec<_>>())
         };
         assert!(is_header(&["Name", " Email ", "Email", ""]));
         for row in

@@ -9,13 +9,13 @@ use poem_openapi::ApiResponse;
 use poem_openapi::payload::{Json, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use tenon_common::TenantTx;
-use tenon_common::account::role::Permission;
 use tenon_common::import::{self, Import};
+use tenon_common::role::Permission;
 use tokio::sync::mpsc;
 
 use super::ImportBody;
 use crate::app::App;
-use crate::http::caller::Identity;
+use crate::calls::caller::Identity;
 use crate::http::refusal::Refusal;
 use crate::http::response::{Envelope, enveloped};
 use crate::http::sse;

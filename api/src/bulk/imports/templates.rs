@@ -23,7 +23,7 @@ use crate::http::prefer::Prefer;
 use crate::http::response::{Created, Deleted, Listed, Shown};
 use crate::openapi::tags::Tags;
 
-pub use body::{TemplateBody, TemplateInput, TemplateOptions};
+pub use body::{TemplateBody, TemplateInput};
 
 fn versioned(template: Template) -> Shown<TemplateBody> {
     let version = template.version;
