@@ -66,7 +66,7 @@ impl Seats {
     /// A seat for somebody of a tenant, or why there is none.
     pub fn seat(&self, tenant: TenantId) -> Result<Seat, Refusal> {
         let (mut taken, Most { of_tenant, in_all }) = (self.taken.lock(), self.most);
-        if taken.get(&tenant).is_some_and(|sitting| *sitting >= of_tenant) {
+        if taken.get(&tenant).copied().unwrap_or_default() >= of_tenant {
             let words = format!("The organization has {of_tenant} {}, which is the most", self.who);
             return Err(Refusal::because(Code::RateLimited, words)
                 .detail("policy", self.policy)
