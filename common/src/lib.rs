@@ -23,6 +23,7 @@ pub mod list;
 pub mod operations;
 pub mod page;
 pub mod partitions;
+pub mod phone;
 pub mod queue;
 pub mod receiver;
 pub mod role;

@@ -10,7 +10,6 @@ pub mod lead;
 pub mod lead_conversion;
 pub mod linked;
 mod money;
-pub mod phone;
 pub mod pipeline;
 pub mod record;
 mod release;

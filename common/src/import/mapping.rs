@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use crate::crm::phone::Country;
 use crate::error::{Error, FieldError, Result};
 use crate::import::fields::{self, FieldName};
 use crate::import::file::column_name;
 use crate::import::reader::Cell;
 use crate::import::{Mode, Object, Options};
+use crate::phone::Country;
 
 /// A column of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

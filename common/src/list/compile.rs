@@ -4,13 +4,13 @@
 //! is carried down to the predicates, where it becomes the other comparison or the value's absence; each comparison stays one
 //! that an index can serve.
 
-use crate::crm::phone;
 use crate::filter::{Filter, FilterError, Operator, Place, Placed, Predicate, Value};
 use crate::list::Listing;
 use crate::list::field::{Field, Kind};
 use crate::list::pattern::{self, Pattern};
 use crate::list::statement::Statement;
 use crate::list::value::{self, Values};
+use crate::phone;
 
 /// A condition whose fields and values are known to be good.
 #[derive(Clone, Debug)]

@@ -1,9 +1,9 @@
 //! What a caller says of a contact, before and after it was checked.
 
 use crate::crm::contact::Contact;
-use crate::crm::phone;
 use crate::error::{FieldError, Result};
 use crate::id::{CompanyId, UserId};
+use crate::phone;
 use crate::rules::{self, Broken, checked};
 
 /// What a caller says of a contact, not checked yet.

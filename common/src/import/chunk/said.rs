@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::RowError;
-use crate::crm::phone::Country;
 use crate::crm::record::{Draft, Key, Record};
 use crate::error::{Error, FieldError, Result};
 use crate::import::fields::{self, Field, Formats, Importable, Part, canonical, check, currency_agrees};
@@ -15,6 +14,7 @@ use crate::import::guess::ColumnFormat;
 use crate::import::mapping::{self, Column};
 use crate::import::reader::{Cell, Row};
 use crate::import::{EmptyCells, Import};
+use crate::phone::Country;
 use crate::rules::Broken;
 
 /// How the rows of a file are read.

@@ -2,13 +2,13 @@
 
 use super::read::Formats;
 use super::{Field, Importable, canonical};
-use crate::crm::phone::Country;
 use crate::crm::record::Draft;
 use crate::error::FieldError;
 use crate::import::Options;
 use crate::import::guess::ColumnFormat;
 use crate::import::object::dispatch;
 use crate::import::reader::Cell;
+use crate::phone::Country;
 
 /// All that is wrong with the defaults of an import, by their fields: a default that cannot be read would say nothing.
 pub(in crate::import) fn wrong_defaults(options: &Options) -> Vec<FieldError> {

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::time::{Time, parted};
 use crate::crm::activity::ActivityKind;
 use crate::crm::lead::Status;
-use crate::crm::phone::{self, Country};
 use crate::import::DateFormat;
+use crate::phone::{self, Country};
 use crate::rules::{self, Broken};
 
 /// How the cells of a file are written.
