@@ -5,8 +5,8 @@ mod log;
 mod program;
 pub(crate) mod reaper;
 
-pub(crate) use build::is_of_our_package;
 pub use build::{Binaries, Build, binaries, build};
+pub(crate) use build::{PROGRAMS, is_of_our_package};
 pub use log::Addresses;
 pub use program::Program;
 

@@ -51,25 +51,6 @@ impl JobRef {
     pub async fn complete(&self, connection: &mut PgConnection) -> Result<Result<(), Lost>, sqlx::Error> {
         complete(connection, [self]).await
     }
-
-    /// Begins again later, within the caller's transaction: as [`JobRef::complete`], but the row waits for `run_at` as a
-    /// first attempt. For a job that goes on in steps, each with its own transaction.
-    pub async fn reschedule(
-        &self,
-        connection: &mut PgConnection,
-        run_at: DateTime<Utc>,
-    ) -> Result<Result<(), Lost>, sqlx::Error> {
-        let done = sqlx::query(
-            "update apalis.jobs set status = 'Pending', run_at = $3, attempts = 0, lock_by = null, lock_at = null, last_result = null
-             where id = $1 and lock_by = $2",
-        )
-        .bind(&*self.id)
-        .bind(&*self.worker)
-        .bind(run_at)
-        .execute(connection)
-        .await?;
-        Ok(if done.rows_affected() == 1 { Ok(()) } else { Err(Lost) })
-    }
 }
 
 /// Deletes the rows of jobs that all must still be held, as [`JobRef::complete`] does for one.

@@ -25,11 +25,6 @@ impl std::fmt::Debug for Injector {
 }
 
 impl Injector {
-    /// How many jobs of a kind its worker has room for now; none where it does not run the kind, or is stopping.
-    pub fn free_room(&self, kind: &str) -> usize {
-        self.local(kind).map_or(0, |(_, local)| local.room())
-    }
-
     /// Reserves room for jobs of one kind, as far as there is any: the first of them. The rest is inserted to wait as usual.
     pub fn reserve(&self, jobs: Vec<EncodedJob>) -> Reservation {
         let now = Utc::now();

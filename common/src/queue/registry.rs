@@ -125,12 +125,4 @@ impl Registry {
     pub fn injector(&self) -> Injector {
         self.injector.clone()
     }
-
-    /// The queues that its kinds wait in.
-    pub fn queues(&self) -> Vec<Queue> {
-        let mut queues: Vec<Queue> = self.kinds.iter().map(|kind| kind.queue).collect();
-        queues.sort();
-        queues.dedup();
-        queues
-    }
 }

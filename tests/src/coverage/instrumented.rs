@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::checkout;
-use crate::process::is_of_our_package;
+use crate::process::{PROGRAMS, is_of_our_package};
 
 /// Stands between cargo and the compiler where one of our own packages is compiled; cargo keeps what it makes apart from other builds. The
 /// counters can be moved into a file that is mapped into memory: what a program has counted is there when it is killed.
@@ -40,15 +40,22 @@ impl Run {
         Ok(Self { compiler, profiles })
     }
 
-    /// Builds all tests, and the programs that they start; where these are.
+    /// Builds all tests, and the programs that they start as they do; where these are.
     pub(super) fn build(&self) -> Result<Vec<PathBuf>> {
-        let mut command = self.cargo(&["test", "--no-run", "--message-format", "json-render-diagnostics"]);
+        let tests = self.executables(&["test", "--no-run"])?;
+        let started = self.executables(&[&["build"][..], &PROGRAMS].concat())?;
+        Ok([tests, started].concat())
+    }
+
+    fn executables(&self, arguments: &[&str]) -> Result<Vec<PathBuf>> {
+        let mut command = self.cargo(arguments);
+        command.args(["--message-format", "json-render-diagnostics"]);
         let output = command
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .output()
             .context("cargo cannot be run")?;
-        ensure!(output.status.success(), "the tests do not compile");
+        ensure!(output.status.success(), "cargo {} failed", arguments.join(" "));
         let messages = String::from_utf8(output.stdout)?;
         Ok(messages.lines().filter_map(runs_our_code).collect())
     }

@@ -1,6 +1,6 @@
 //! The lines that were run: read from the counters, and from the maps of the code that the compiler put into the programs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,8 +34,8 @@ pub(super) fn read(profiles: &[PathBuf], programs: &[PathBuf]) -> Result<Lines> 
     }
     for (path, file) in &mut lines {
         let text = fs::read_to_string(checkout::root().join(path))?;
-        let end = tests_begin(&text);
-        file.retain(|line, _| *line < end);
+        let written = written_lines(&text);
+        file.retain(|line, _| written.contains(line));
     }
     lines.retain(|_, file| !file.is_empty());
     Ok(lines)
@@ -51,11 +51,13 @@ fn own(path: &Path) -> Option<PathBuf> {
     (path.is_relative() && is_source && !is_test).then(|| path.to_owned())
 }
 
-/// The first line of a file's own module of tests, which stands at its end; behind the last line where there is none.
-fn tests_begin(text: &str) -> usize {
+/// The lines of a file that count: not those of its own module of tests, which stands at its end, nor attributes, of which what a macro
+/// makes is said to be a part.
+fn written_lines(text: &str) -> HashSet<usize> {
     let lines: Vec<&str> = text.lines().collect();
-    let found = lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod "));
-    found.map_or(usize::MAX, |index| index + 1)
+    let tests = lines.windows(2).position(|pair| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod "));
+    let written = lines.iter().take(tests.unwrap_or(lines.len())).enumerate();
+    written.filter(|(_, line)| !line.trim_start().starts_with("#[")).map(|(index, _)| index + 1).collect()
 }
 
 #[cfg(test)]
@@ -79,8 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn a_module_of_tests_does_not_count() {
-        assert_eq!(tests_begin("fn one() {}\n\n#[cfg(test)]\nmod tests {\n"), 3);
-        assert_eq!(tests_begin("#[cfg(test)]\nfn one() {}\n"), usize::MAX);
+    fn modules_of_tests_and_what_macros_make_do_not_count() {
+        let written = |text| {
+            let mut lines: Vec<usize> = written_lines(text).into_iter().collect();
+            lines.sort_unstable();
+            lines
+        };
+        assert_eq!(written("fn one() {}\n\n#[cfg(test)]\nmod tests {\n"), [1, 2]);
+        assert_eq!(written("    #[derive(Debug)]\nstruct One;\n#[cfg(test)]\nfn one() {}\n"), [2, 4]);
     }
 }

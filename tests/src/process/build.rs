@@ -32,6 +32,13 @@ impl Build {
     }
 }
 
+/// What is named to cargo: our own package too, so that it unites the same features as for this program, and nothing is built twice.
+#[rustfmt::skip]
+pub(crate) const PROGRAMS: [&str; 10] = [
+    "--package", "tenon-api", "--package", "tenon-worker", "--package", "tenon-tests",
+    "--bin", "tenon-api", "--bin", "tenon-worker",
+];
+
 static BUILT: OnceCell<Binaries> = OnceCell::const_new();
 
 /// The binaries of this process's own profile, or what [`build`] built before; built once per process.
@@ -49,9 +56,8 @@ fn run_cargo(how: &Build) -> Result<Binaries> {
     let mut command = Command::new(cargo);
     command
         .current_dir(checkout::root())
-        // Our own package is named so that cargo unites the same features as for this program: nothing is built twice.
-        .args(["build", "--package", "tenon-api", "--package", "tenon-worker", "--package", "tenon-tests"])
-        .args(["--bin", "tenon-api", "--bin", "tenon-worker"])
+        .arg("build")
+        .args(PROGRAMS)
         .args(["--profile", &how.profile, "--message-format", "json-render-diagnostics"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
