@@ -1,4 +1,4 @@
-//! Lists of what is [kept](tenon_common::kept), newest first.
+//! Lists of what is kept (see `tenon_common::kept`), newest first.
 
 use tenon_common::kept::{self, Kept};
 use tenon_common::page::PageQuery;
