@@ -97,18 +97,32 @@ async fn seal_some(tx: &mut TenantTx<'_>) -> Result<usize> {
     Ok(entries.len())
 }
 
+/// The place of the entry with the newest seal: found by two keys, whatever the planner knows of tables that are new.
+const NEWEST_SEAL: &str = "
+    select e.xid::text, e.id
+    from (select audit_event_id from tenon.audit_seals where tenant_id = $1 order by position desc limit 1) s
+    join tenon.audit_events e on e.tenant_id = $1 and e.id = s.audit_event_id";
+
+/// That of the newest entry that has a seal and is still there.
+const NEWEST_SEALED: &str = "
+    select e.xid::text, e.id
+    from tenon.audit_seals s
+    join tenon.audit_events e on e.tenant_id = s.tenant_id and e.id = s.audit_event_id
+    where s.tenant_id = $1 order by s.position desc limit 1";
+
+async fn sealed_last(tx: &mut TenantTx<'_>, statement: &'static str) -> Result<Option<(String, Uuid)>> {
+    let tenant = tx.actor().tenant;
+    Ok(sqlx::query_as(statement).bind(tenant).fetch_optional(tx.conn()).await?)
+}
+
 /// The entries after the newest that has a seal, oldest first, of transactions that all have ended.
 async fn unsealed(tx: &mut TenantTx<'_>) -> Result<Vec<AuditEntry>> {
     let tenant = tx.actor().tenant;
-    // A sealed entry that somebody removed says nothing of its place: the one before it does.
-    let place: Option<(String, Uuid)> = sqlx::query_as(
-        "select e.xid::text, e.id from tenon.audit_seals s
-         join tenon.audit_events e on e.tenant_id = s.tenant_id and e.id = s.audit_event_id
-         where s.tenant_id = $1 order by s.position desc limit 1",
-    )
-    .bind(tenant)
-    .fetch_optional(tx.conn())
-    .await?;
+    let mut place = sealed_last(tx, NEWEST_SEAL).await?;
+    if place.is_none() {
+        // A sealed entry that somebody removed says nothing of its place: the one before it does.
+        place = sealed_last(tx, NEWEST_SEALED).await?;
+    }
     let (xid, id) = place.unwrap_or_else(|| ("0".to_owned(), Uuid::nil()));
     let statement = concat!(
         "select ",
