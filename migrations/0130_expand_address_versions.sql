@@ -21,12 +21,8 @@ create function tenon.read_deliveries(tenants uuid[], webhooks uuid[], events uu
                    schedule_attempts integer, job_id text, url text, address_version bigint, active boolean, deleted boolean,
                    failing boolean, secret bytea, previous_secret bytea, previous_secret_expires_at timestamptz, body text,
                    event_created_at timestamptz)
-    -- Not in SQL: its functions are parsed and planned anew with each call.
-    language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off rows 100
+    language sql stable security definer set search_path = pg_catalog, pg_temp rows 100
 as $$
-begin
-    return query
     select d.tenant_id, d.webhook_id, d.event_id, d.id, d.event_type, d.status, d.attempts, d.schedule_attempts, d.job_id,
            w.url, w.address_version, w.active and t.deleted_at is null, w.deleted_at is not null, w.failing_since is not null, w.secret,
            w.previous_secret, w.previous_secret_expires_at, e.body, e.created_at
@@ -34,8 +30,7 @@ begin
     join tenon.tenants t on t.id = wanted.tenant_id
     join tenon.deliveries d on d.tenant_id = wanted.tenant_id and d.webhook_id = wanted.webhook_id and d.event_id = wanted.event_id
     join tenon.webhooks w on w.tenant_id = d.tenant_id and w.id = d.webhook_id
-    join tenon.events e on e.tenant_id = d.tenant_id and e.id = d.event_id;
-end
+    join tenon.events e on e.tenant_id = d.tenant_id and e.id = d.event_id
 $$;
 
 -- Makes all that waits to be sent to a webhook due now. Found by the jobs that wait: a tenant has fewer of them than deliveries. What a
