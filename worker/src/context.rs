@@ -11,6 +11,7 @@ use tenon_common::import::Limits;
 use tenon_common::queue::Injector;
 use tenon_common::secret::MasterKey;
 use tenon_common::storage::Storage;
+use tenon_common::webhook::receiver::Receiver;
 use tenon_common::webhook::schedule::RetrySchedule;
 use tenon_common::webhook::sending::Sending;
 use url::Url;
@@ -79,7 +80,7 @@ pub struct Target {
     pub url: Url,
     /// Headers and secrets.
     pub endpoint: Endpoint,
-    made_of: (String, Vec<u8>, bool),
+    made_of: (Arc<Receiver>, bool),
 }
 
 impl Context {
@@ -117,23 +118,30 @@ impl Context {
         }
     }
 
-    /// The target of a delivery: the one of the last delivery, if neither address nor secrets have changed.
+    /// The target of a delivery: the one of the last delivery, if its receiver has not changed.
     pub fn target(&self, sending: &Sending) -> Result<Arc<Target>, String> {
-        let overlaps = sending.previous_secret.is_some()
-            && sending.previous_secret_expires_at.is_some_and(|at| at > chrono::Utc::now());
-        if let Some(target) = self.targets.get(&sending.webhook_id) {
-            let (url, secret, overlapped) = &target.made_of;
-            if *url == sending.url && *secret == sending.secret && *overlapped == overlaps {
-                return Ok(target);
-            }
+        let receiver = &sending.receiver;
+        let overlaps = receiver.overlaps();
+        if let Some(target) = self.targets.get(&sending.webhook_id)
+            && target.is_of(receiver, overlaps)
+        {
+            return Ok(target);
         }
         let url =
-            sending.url.parse().map_err(|error| format!("the webhook's URL cannot be read: {error}"))?;
-        let secrets = sending.secrets(&self.master).map_err(|error| error.to_string())?;
+            receiver.url.parse().map_err(|error| format!("the webhook's URL cannot be read: {error}"))?;
+        let secrets =
+            receiver.secrets(sending.webhook_id, &self.master).map_err(|error| error.to_string())?;
         let endpoint = Endpoint::new(sending.webhook_id.0, secrets, http::HeaderMap::new());
-        let made_of = (sending.url.clone(), sending.secret.clone(), overlaps);
-        let target = Arc::new(Target { url, endpoint, made_of });
+        let target = Arc::new(Target { url, endpoint, made_of: (Arc::clone(receiver), overlaps) });
         self.targets.insert(sending.webhook_id, target.clone());
         Ok(target)
+    }
+}
+
+impl Target {
+    /// Whether it would be made the same of this receiver.
+    fn is_of(&self, receiver: &Arc<Receiver>, overlaps: bool) -> bool {
+        let (made_of, overlapped) = &self.made_of;
+        *overlapped == overlaps && (Arc::ptr_eq(made_of, receiver) || made_of == receiver)
     }
 }

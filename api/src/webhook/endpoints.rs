@@ -10,7 +10,9 @@ use poem_openapi::param::{Header, Path, Query};
 use tenon_common::TenantTx;
 use tenon_common::event::EventType;
 use tenon_common::id::WebhookId;
-use tenon_common::webhook::endpoint::{self, Changed, Webhook, WebhookDraft};
+use tenon_common::webhook::endpoint::{
+    self, Changed, PaceDraft, ShapeDraft, SigningDraft, Webhook, WebhookDraft,
+};
 use tenon_common::webhook::switching::NotGathered;
 use uuid::Uuid;
 
@@ -95,6 +97,9 @@ impl WebhooksApi {
             description: input.description,
             active: input.active,
             secret: input.secret,
+            shape: ShapeDraft::default(),
+            pace: PaceDraft::default(),
+            signing: SigningDraft::default(),
         };
         let create = async |tx: &mut TenantTx<'_>| {
             let (webhook, secret) = endpoint::create(tx, draft, &app.addresses, &app.master).await?;
@@ -156,6 +161,9 @@ impl WebhooksApi {
             description: input.description.clone(),
             active: Some(input.active.unwrap_or(true)),
             secret: input.secret.clone(),
+            shape: draft.shape,
+            pace: draft.pace,
+            signing: draft.signing,
         };
         let expected = params::if_match(if_match.as_deref())?;
         let asked = Change { id: WebhookId(id.0), expected, only_stops: false, warnings };
@@ -197,6 +205,9 @@ impl WebhooksApi {
                 description: draft.description,
                 active: input.active.or(draft.active),
                 secret: input.secret.clone(),
+                shape: draft.shape,
+                pace: draft.pace,
+                signing: draft.signing,
             }
         };
         let expected = params::if_match(if_match.as_deref())?;

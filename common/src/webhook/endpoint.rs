@@ -1,5 +1,9 @@
 //! Webhooks as records: a receiver's address, what it subscribed to, and the secret that signs for it.
 
+mod pace;
+mod shape;
+mod signing;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -20,6 +24,10 @@ use crate::secret::{MasterKey, Purpose};
 use crate::webhook::switching::{self, NotGathered};
 use crate::wire;
 
+pub use pace::{Pace, PaceDraft};
+pub use shape::{Shape, ShapeDraft};
+pub use signing::{Signing, SigningDraft};
+
 /// A webhook, without its secret.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow)]
 #[serde(rename_all = "camelCase")]
@@ -38,6 +46,18 @@ pub struct Webhook {
     pub active: bool,
     /// Why it is not active, where Tenon disabled it.
     pub disabled_reason: Option<String>,
+    /// Which of the events it gets, and in which form.
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub shape: Shape,
+    /// How fast, how often and in which order.
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub pace: Pace,
+    /// In which version, and signed how.
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub signing: Signing,
     /// Counts changes, from 1.
     pub version: i64,
     /// When it was created.
@@ -65,6 +85,12 @@ pub struct WebhookDraft {
     pub active: Option<bool>,
     /// `whsec_…`; one is made where none is given.
     pub secret: Option<String>,
+    /// Which of the events, and in which form.
+    pub shape: ShapeDraft,
+    /// How fast, how often and in which order.
+    pub pace: PaceDraft,
+    /// In which version, and signed how.
+    pub signing: SigningDraft,
 }
 
 /// A webhook that was changed.
@@ -82,6 +108,9 @@ struct Fields {
     description: Option<String>,
     active: bool,
     secret: Option<Secret>,
+    shape: Shape,
+    pace: Pace,
+    signing: Signing,
 }
 
 impl WebhookDraft {
@@ -118,6 +147,9 @@ impl WebhookDraft {
             errors.push(error);
             None
         });
+        let shape = self.shape.check(&mut errors);
+        let pace = self.pace.check(&mut errors);
+        let signing = self.signing.check(&mut errors);
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
@@ -125,13 +157,15 @@ impl WebhookDraft {
         if kept != Some(&url) {
             policy.check_url(&url)?;
         }
-        Ok(Fields { url, events, description, active: self.active.unwrap_or(true), secret })
+        let active = self.active.unwrap_or(true);
+        Ok(Fields { url, events, description, active, secret, shape, pace, signing })
     }
 }
 
 macro_rules! columns {
     () => {
-        "id, tenant_id, url, events, description, active, disabled_reason, version, created_at, created_by, updated_at, updated_by"
+        "id, tenant_id, url, events, description, active, disabled_reason, filter, skip_own, payload, header_names, max_per_second, \
+         max_concurrency, retry_schedule, ordering, api_version, public_key, version, created_at, created_by, updated_at, updated_by"
     };
 }
 
@@ -168,8 +202,9 @@ pub async fn create(
     let id = WebhookId::new();
     let secret = fields.secret.unwrap_or_else(Secret::generate);
     let statement = concat!(
-        "insert into tenon.webhooks (tenant_id, id, url, events, description, active, secret, created_at, created_by, updated_at, updated_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $9) returning ",
+        "insert into tenon.webhooks (tenant_id, id, url, events, description, active, secret, created_at, created_by, updated_at, updated_by,
+                                     filter, skip_own, payload, max_per_second, max_concurrency, retry_schedule, ordering, api_version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning ",
         columns!()
     );
     let webhook: Webhook = sqlx::query_as(statement)
@@ -182,6 +217,14 @@ pub async fn create(
         .bind(seal(master, id, &secret))
         .bind(wire::now())
         .bind(tx.actor().principal.reference().to_string())
+        .bind(fields.shape.filter)
+        .bind(fields.shape.skip_own)
+        .bind(fields.shape.payload)
+        .bind(fields.pace.max_per_second)
+        .bind(fields.pace.max_concurrency)
+        .bind(fields.pace.retry_schedule)
+        .bind(fields.pace.ordering)
+        .bind(fields.signing.api_version)
         .fetch_one(tx.conn())
         .await?;
     change::record(tx, &[webhook.change(EventType::WEBHOOK_CREATED, None)?]).await?;
@@ -248,6 +291,9 @@ async fn change(
         description: before.description.clone(),
         active: Some(before.active),
         secret: None,
+        shape: ShapeDraft::of(&before.shape),
+        pace: PaceDraft::of(&before.pace),
+        signing: SigningDraft::of(&before.signing),
     };
     let fields = edit(draft).check(policy, Some(&before.url))?;
     let statement = concat!(
@@ -260,7 +306,9 @@ async fn change(
                 warned = case when url <> $3 or $6 and not active then 0 else warned end,
                 previous_secret = case when $7 is null then previous_secret end,
                 previous_secret_expires_at = case when $7 is null then previous_secret_expires_at end,
-                active = $6, secret = coalesce($7, secret), version = version + 1, updated_at = $8, updated_by = $9
+                active = $6, secret = coalesce($7, secret), version = version + 1, updated_at = $8, updated_by = $9,
+                filter = $10, skip_own = $11, payload = $12, max_per_second = $13, max_concurrency = $14, retry_schedule = $15,
+                ordering = $16, api_version = $17
          where tenant_id = $1 and id = $2 returning ",
         columns!()
     );
@@ -274,6 +322,14 @@ async fn change(
         .bind(fields.secret.map(|secret| seal(master, id, &secret)))
         .bind(wire::now())
         .bind(tx.actor().principal.reference().to_string())
+        .bind(fields.shape.filter)
+        .bind(fields.shape.skip_own)
+        .bind(fields.shape.payload)
+        .bind(fields.pace.max_per_second)
+        .bind(fields.pace.max_concurrency)
+        .bind(fields.pace.retry_schedule)
+        .bind(fields.pace.ordering)
+        .bind(fields.signing.api_version)
         .fetch_one(tx.conn())
         .await?;
     let mut not_gathered = NotGathered::default();

@@ -1,8 +1,12 @@
 //! From an event to its deliveries and its entry in the audit trail: in one tenant transaction, for as many events of the tenant as wait together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
 
 use crate::audit;
 use crate::db::TenantTx;
@@ -12,6 +16,7 @@ use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::job::{EncodedJob, JobColumns};
 use crate::queue::{Injector, Reservation};
 use crate::webhook::delivery::DeliverWebhook;
+use crate::webhook::receiver::{Receiver, receiver_columns};
 use crate::webhook::sending::Sending;
 
 /// An event that waits, with the job that says so.
@@ -53,20 +58,26 @@ impl FannedOut {
     }
 }
 
-#[derive(sqlx::FromRow)]
+/// An event and a webhook that it is for.
 struct Match {
     event_id: EventId,
-    event_type: String,
-    created_at: DateTime<Utc>,
-    body: String,
+    event_type: Arc<str>,
     webhook_id: WebhookId,
-    url: String,
-    address_version: i64,
+    /// Whether it is sent; it waits for its webhook to be enabled otherwise.
     is_sent: bool,
-    failing: bool,
-    secret: Vec<u8>,
-    previous_secret: Option<Vec<u8>>,
-    previous_secret_expires_at: Option<DateTime<Utc>>,
+}
+
+/// What matches, and what it takes to send it: each event and each webhook once, however many there are of the other.
+#[derive(Default)]
+struct Matches {
+    pairs: Vec<Match>,
+    events: HashMap<EventId, Event>,
+    receivers: HashMap<WebhookId, Arc<Receiver>>,
+}
+
+struct Event {
+    created_at: DateTime<Utc>,
+    body: Bytes,
 }
 
 /// Makes the deliveries of the events and their jobs, writes the entries of the audit trail, and deletes the fan-out jobs that `worker`
@@ -77,75 +88,100 @@ pub async fn fan_out(
     injector: &Injector,
     waiting: &[Waiting],
 ) -> Result<FannedOut> {
-    let (matches, paused): (Vec<_>, Vec<_>) =
-        matches(tx, worker, waiting).await?.into_iter().partition(|found| found.is_sent);
+    let matches = matches(tx, worker, waiting).await?;
+    let (sent, paused): (Vec<_>, Vec<_>) = matches.pairs.iter().partition(|found| found.is_sent);
     let (held, events): (Vec<_>, Vec<_>) = waiting.iter().map(|w| (w.job.clone(), w.event)).unzip();
     let entries = audit::from_events(tx, worker, &held, &events).await?;
     let tenant = tx.actor().tenant;
-    let mut jobs = Vec::with_capacity(matches.len());
-    let mut sendings = Vec::with_capacity(matches.len());
-    for found in matches {
+    let mut jobs = Vec::with_capacity(sent.len());
+    let mut sendings = Vec::with_capacity(sent.len());
+    for found in sent {
         let traceparent =
             waiting.iter().find(|w| w.event == found.event_id).and_then(|w| w.traceparent.as_deref());
         let args =
             DeliverWebhook { tenant_id: tenant, webhook_id: found.webhook_id, event_id: found.event_id };
         let job = EncodedJob::new(&args, Some(tenant.0), traceparent)?;
-        sendings.push(found.sending(tenant, &job));
-        jobs.push(job);
+        if let Some(sending) = matches.sending(tenant, found, &job) {
+            sendings.push(sending);
+            jobs.push(job);
+        }
     }
     let reservation = injector.reserve(jobs);
     let inserted = insert(tx, worker, waiting, &reservation, &sendings, &paused).await?;
     Ok(FannedOut { reservation, inserted, sendings, entries })
 }
 
-impl Match {
-    fn sending(self, tenant: TenantId, job: &EncodedJob) -> Sending {
-        Sending {
+impl Matches {
+    fn sending(&self, tenant: TenantId, found: &Match, job: &EncodedJob) -> Option<Sending> {
+        let event = self.events.get(&found.event_id)?;
+        Some(Sending {
             tenant_id: tenant,
-            webhook_id: self.webhook_id,
-            event_id: self.event_id,
+            webhook_id: found.webhook_id,
+            event_id: found.event_id,
             id: DeliveryId::new(),
-            event_type: self.event_type,
-            status: "pending".to_owned(),
+            event_type: Arc::clone(&found.event_type),
+            status: "pending".into(),
             attempts: 0,
             schedule_attempts: 0,
+            replay: false,
             job_id: Some(job.id.clone()),
-            url: self.url,
-            address_version: self.address_version,
             active: true,
             deleted: false,
-            failing: self.failing,
-            secret: self.secret,
-            previous_secret: self.previous_secret,
-            previous_secret_expires_at: self.previous_secret_expires_at,
-            body: self.body,
-            event_created_at: self.created_at,
+            body: event.body.clone(),
+            event_created_at: event.created_at,
+            receiver: Arc::clone(self.receivers.get(&found.webhook_id)?),
+        })
+    }
+
+    /// Takes a row in: what is of its event, and of its webhook, is in the first row of each alone.
+    fn take(&mut self, row: &PgRow) -> sqlx::Result<()> {
+        let pair = Match {
+            event_id: row.try_get("event_id")?,
+            event_type: row.try_get::<&str, _>("event_type")?.into(),
+            webhook_id: row.try_get("webhook_id")?,
+            is_sent: row.try_get("is_sent")?,
+        };
+        if let Some(body) = row.try_get::<Option<String>, _>("body")? {
+            let event = Event { created_at: row.try_get("created_at")?, body: body.into() };
+            self.events.insert(pair.event_id, event);
         }
+        if row.try_get::<Option<&str>, _>("url")?.is_some() {
+            self.receivers.insert(pair.webhook_id, Arc::new(Receiver::from_row(row)?));
+        }
+        self.pairs.push(pair);
+        Ok(())
     }
 }
 
 /// The webhooks that were active and subscribed to each event when it was committed. Only of jobs that `worker` holds. Nearly all events
 /// are of the webhook's present state; only for others are its earlier ones looked at.
-async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Result<Vec<Match>> {
+async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Result<Matches> {
     let (jobs, events): (Vec<_>, Vec<_>) = waiting.iter().map(|w| (w.job.clone(), w.event)).unzip();
-    let found = sqlx::query_as(
+    let rows = sqlx::query(concat!(
         "with held as materialized (
              select j.id from apalis.jobs j where j.id = any ($2) and j.lock_by = $4 for update
          )
-         select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id, h.url, h.address_version,
-                h.active and t.deleted_at is null as is_sent, h.failing_since is not null as failing, h.secret,
-                h.previous_secret, h.previous_secret_expires_at
-         from unnest($2::text[], $3::uuid[]) as w (job, event_id)
-         join held on held.id = w.job
-         join tenon.events e on e.tenant_id = $1 and e.id = w.event_id
-         join tenon.tenants t on t.id = $1
-         join tenon.webhooks h on h.tenant_id = $1 and h.deleted_at is null and e.type = any ($5)
-              and case when not tenon.is_before(e.xid, h.state_since, h.state_by) then h.active and h.events && array['*', e.type]
-                       else exists (select from tenon.webhook_states s
-                                    where s.tenant_id = $1 and s.webhook_id = h.id and s.active and s.events && array['*', e.type]
-                                      and not tenon.is_before(e.xid, s.begun, s.begun_by) and tenon.is_before(e.xid, s.ended, s.ended_by))
-                  end",
-    )
+         select m.event_id, m.webhook_id, m.event_type, m.is_sent,
+                case when m.first_of_event then m.created_at end as created_at, case when m.first_of_event then m.body end as body, ",
+        receiver_columns!("m" when "m.first_of_webhook"),
+        " from (
+             select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id,
+                    h.active and t.deleted_at is null as is_sent,
+                    row_number() over (partition by e.id) = 1 as first_of_event,
+                    row_number() over (partition by h.id) = 1 as first_of_webhook, h.url, h.address_version, h.failing_since, h.secret, h.previous_secret, h.previous_secret_expires_at, h.signing_key,
+                    h.previous_signing_key, h.headers, h.payload, h.api_version, h.max_per_second, h.max_concurrency, h.retry_schedule, h.ordering
+             from unnest($2::text[], $3::uuid[]) as w (job, event_id)
+             join held on held.id = w.job
+             join tenon.events e on e.tenant_id = $1 and e.id = w.event_id
+             join tenon.tenants t on t.id = $1
+             join tenon.webhooks h on h.tenant_id = $1 and h.deleted_at is null and e.type = any ($5)
+                  and case when not tenon.is_before(e.xid, h.state_since, h.state_by) then h.active and h.events && array['*', e.type]
+                           else exists (select from tenon.webhook_states s
+                                        where s.tenant_id = $1 and s.webhook_id = h.id and s.active and s.events && array['*', e.type]
+                                          and not tenon.is_before(e.xid, s.begun, s.begun_by) and tenon.is_before(e.xid, s.ended, s.ended_by))
+                      end
+         ) m",
+    ))
     .bind(tx.actor().tenant)
     .bind(jobs)
     .bind(events)
@@ -153,7 +189,9 @@ async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Re
     .bind(event::subscribable())
     .fetch_all(tx.conn())
     .await?;
-    Ok(found)
+    let mut matches = Matches::default();
+    rows.iter().try_for_each(|row| matches.take(row))?;
+    Ok(matches)
 }
 
 /// Writes deliveries, their jobs, those that wait for their webhook to be enabled, and the end of the fan-out jobs in one statement; answers
@@ -164,13 +202,13 @@ async fn insert(
     waiting: &[Waiting],
     reservation: &Reservation,
     sendings: &[Sending],
-    paused: &[Match],
+    paused: &[&Match],
 ) -> Result<HashSet<String>> {
     let jobs: JobColumns = reservation.jobs().iter().cloned().collect();
     let webhooks: Vec<_> = sendings.iter().map(|sending| sending.webhook_id).collect();
     let events: Vec<_> = sendings.iter().map(|sending| sending.event_id).collect();
     let ids: Vec<_> = sendings.iter().map(|sending| sending.id).collect();
-    let types: Vec<_> = sendings.iter().map(|sending| sending.event_type.as_str()).collect();
+    let types: Vec<_> = sendings.iter().map(|sending| &*sending.event_type).collect();
     let finished: Vec<_> = waiting.iter().map(|waiting| waiting.job.as_str()).collect();
     let inserted: Vec<String> = sqlx::query_scalar(
         "with new as materialized (
@@ -218,7 +256,7 @@ async fn insert(
     .bind(paused.iter().map(|paused| paused.webhook_id).collect::<Vec<_>>())
     .bind(paused.iter().map(|paused| paused.event_id).collect::<Vec<_>>())
     .bind(paused.iter().map(|_| DeliveryId::new()).collect::<Vec<_>>())
-    .bind(paused.iter().map(|paused| paused.event_type.as_str()).collect::<Vec<_>>())
+    .bind(paused.iter().map(|paused| &*paused.event_type).collect::<Vec<_>>())
     .fetch_all(tx.conn())
     .await?;
     Ok(inserted.into_iter().collect())

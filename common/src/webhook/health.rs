@@ -123,7 +123,8 @@ fn progress(since: DateTime<Utc>, failures: i32, after: Duration, at_failures: i
 /// Disables a webhook whose receiver asked for that: what is pending is paused. One that is disabled already stays as it is, and so does
 /// one that has had another address, or was enabled, since it was `sending`: that receiver has no say in it.
 pub async fn disable(db: &Db, sending: &Sending) -> Result<()> {
-    let Sending { tenant_id, webhook_id, address_version, .. } = *sending;
+    let Sending { tenant_id, webhook_id, .. } = *sending;
+    let address_version = sending.receiver.address_version;
     let disable = || {
         async move |tx: &mut TenantTx<'_>| {
             switching::alone(tx).await?;

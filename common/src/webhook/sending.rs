@@ -1,21 +1,22 @@
 //! What the worker needs to send, and what it writes when an attempt has ended: each for many deliveries of many tenants by one
 //! definer function's call.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use crate::actor::Actor;
 use crate::db::{Db, TenantTx};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
-use crate::receiver::signature::Secret;
-use crate::secret::MasterKey;
 use crate::webhook::delivery::DeliverWebhook;
-use crate::webhook::endpoint;
+use crate::webhook::receiver::Receiver;
 
 /// A delivery with everything that sending it takes.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub struct Sending {
     /// Whose.
     pub tenant_id: TenantId,
@@ -26,47 +27,68 @@ pub struct Sending {
     /// `X-Webhook-Delivery`.
     pub id: DeliveryId,
     /// `contact.created`.
-    pub event_type: String,
+    pub event_type: Arc<str>,
     /// Only what is pending is sent.
-    pub status: String,
+    pub status: Cow<'static, str>,
     /// Attempts that have ended, over all rounds.
     pub attempts: i32,
     /// Attempts that have ended since the schedule began.
     pub schedule_attempts: i32,
+    /// Whether a replay sends it.
+    pub replay: bool,
     /// The job that may send it.
     pub job_id: Option<String>,
-    /// Where to.
-    pub url: String,
-    /// Grows when the address changes and when the webhook is enabled: what was learned of the address before is worth nothing then.
-    pub address_version: i64,
     /// Whether the webhook is enabled, and its tenant not deleted.
     pub active: bool,
     /// Whether it is deleted.
     pub deleted: bool,
-    /// Whether its attempts have failed lately.
-    pub failing: bool,
-    /// Sealed.
-    pub secret: Vec<u8>,
-    /// Sealed; signs too until it expires.
-    pub previous_secret: Option<Vec<u8>>,
-    /// See there.
-    pub previous_secret_expires_at: Option<DateTime<Utc>>,
-    /// Byte for byte what is signed and sent.
-    pub body: String,
+    /// The event's body, as it is stored.
+    pub body: Bytes,
     /// When the change was made.
     pub event_created_at: DateTime<Utc>,
+    /// To whom, and how.
+    pub receiver: Arc<Receiver>,
 }
 
-impl Sending {
-    /// The secrets that sign: the current one, and the one before it while their overlap lasts.
-    pub fn secrets(&self, master: &MasterKey) -> Result<Vec<Secret>> {
-        let mut secrets = vec![endpoint::open(master, self.webhook_id, &self.secret)?];
-        if let Some(previous) = &self.previous_secret
-            && self.previous_secret_expires_at.is_some_and(|at| at > Utc::now())
-        {
-            secrets.push(endpoint::open(master, self.webhook_id, previous)?);
+#[derive(sqlx::FromRow)]
+struct Row {
+    tenant_id: TenantId,
+    webhook_id: WebhookId,
+    event_id: EventId,
+    id: DeliveryId,
+    event_type: String,
+    status: String,
+    attempts: i32,
+    schedule_attempts: i32,
+    replay: bool,
+    job_id: Option<String>,
+    active: bool,
+    deleted: bool,
+    body: String,
+    event_created_at: DateTime<Utc>,
+    #[sqlx(flatten)]
+    receiver: Receiver,
+}
+
+impl From<Row> for Sending {
+    fn from(row: Row) -> Self {
+        Self {
+            tenant_id: row.tenant_id,
+            webhook_id: row.webhook_id,
+            event_id: row.event_id,
+            id: row.id,
+            event_type: row.event_type.into(),
+            status: row.status.into(),
+            attempts: row.attempts,
+            schedule_attempts: row.schedule_attempts,
+            replay: row.replay,
+            job_id: row.job_id,
+            active: row.active,
+            deleted: row.deleted,
+            body: row.body.into(),
+            event_created_at: row.event_created_at,
+            receiver: Arc::new(row.receiver),
         }
-        Ok(secrets)
     }
 }
 
@@ -81,20 +103,20 @@ pub async fn load(db: &Db, wanted: &[DeliverWebhook]) -> Result<Vec<Sending>> {
         events.push(wanted.event_id);
     }
     let mut connection = db.lookup().await?;
-    sqlx::query_as("select * from tenon.read_deliveries($1, $2, $3)")
+    let rows: Vec<Row> = sqlx::query_as("select * from tenon.read_sendings($1, $2, $3)")
         .bind(tenants)
         .bind(webhooks)
         .bind(events)
         .fetch_all(&mut *connection)
-        .await
-        .map_err(Error::from)
+        .await?;
+    Ok(rows.into_iter().map(Sending::from).collect())
 }
 
 /// Whether the webhook's address is still the one that was read, or was at least neither changed nor enabled since.
 pub async fn is_same_address(db: &Db, sending: &Sending) -> Result<bool> {
     let read = async |tx: &mut TenantTx<'_>| address_version(tx, sending.webhook_id).await;
     let version = db.read(&Actor::system(sending.tenant_id), read).await?;
-    Ok(version.is_none_or(|version| version == sending.address_version))
+    Ok(version.is_none_or(|version| version == sending.receiver.address_version))
 }
 
 /// The version of a webhook's address; none where the webhook is gone.

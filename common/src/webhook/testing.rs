@@ -1,6 +1,8 @@
 //! Testing a webhook: a worker sends one message now, past everything that waits, and the API hands on what happened. It is sent
 //! from where deliveries are sent from, or it would prove nothing; it makes no event, no delivery, and is not tried again.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -12,6 +14,7 @@ use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::job::{self, EncodedJob, Job, Queue};
 use crate::kept::Kept;
 use crate::webhook::endpoint;
+use crate::webhook::receiver::{Receiver, receiver_columns};
 use crate::webhook::sending::Sending;
 use crate::wire;
 
@@ -89,26 +92,19 @@ pub async fn end(tx: &mut TenantTx<'_>, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-#[derive(sqlx::FromRow)]
-struct Row {
-    url: String,
-    secret: Vec<u8>,
-    previous_secret: Option<Vec<u8>>,
-    previous_secret_expires_at: Option<chrono::DateTime<chrono::Utc>>,
-}
-
 /// What a worker is to send; none where nobody waits any more.
 pub async fn load(tx: &mut TenantTx<'_>, test: &TestWebhook) -> Result<Option<Sending>> {
-    let row: Option<Row> = sqlx::query_as(
-        "select w.url, w.secret, w.previous_secret, w.previous_secret_expires_at
-         from tenon.webhook_tests t join tenon.webhooks w on w.tenant_id = t.tenant_id and w.id = t.webhook_id
-         where t.tenant_id = $1 and t.id = $2 and t.result is null and w.deleted_at is null",
-    )
+    let receiver: Option<Receiver> = sqlx::query_as(concat!(
+        "select ",
+        receiver_columns!("w"),
+        " from tenon.webhook_tests t join tenon.webhooks w on w.tenant_id = t.tenant_id and w.id = t.webhook_id
+         where t.tenant_id = $1 and t.id = $2 and t.result is null and w.deleted_at is null"
+    ))
     .bind(test.tenant_id)
     .bind(test.test_id)
     .fetch_optional(tx.conn())
     .await?;
-    let Some(row) = row else { return Ok(None) };
+    let Some(receiver) = receiver else { return Ok(None) };
     let webhook = endpoint::get(tx, test.webhook_id).await?;
     let event_id = EventId::new();
     let body = Body {
@@ -131,21 +127,17 @@ pub async fn load(tx: &mut TenantTx<'_>, test: &TestWebhook) -> Result<Option<Se
         webhook_id: test.webhook_id,
         event_id,
         id: DeliveryId(test.test_id),
-        event_type: EventType::WEBHOOK_TEST.name.to_owned(),
-        status: "pending".to_owned(),
+        event_type: EventType::WEBHOOK_TEST.name.into(),
+        status: "pending".into(),
         attempts: 0,
         schedule_attempts: 0,
+        replay: false,
         job_id: None,
-        url: row.url,
-        address_version: 1,
         active: true,
         deleted: false,
-        failing: false,
-        secret: row.secret,
-        previous_secret: row.previous_secret,
-        previous_secret_expires_at: row.previous_secret_expires_at,
-        body: serde_json::to_string(&body).map_err(Error::internal)?,
+        body: serde_json::to_vec(&body).map_err(Error::internal)?.into(),
         event_created_at: wire::now(),
+        receiver: Arc::new(receiver),
     }))
 }
 

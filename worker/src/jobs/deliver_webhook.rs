@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use chrono::Utc;
 use tenon_common::queue::{Claimed, Handler, Outcome, Prepare};
 use tenon_common::webhook::acknowledge::Turn;
@@ -92,7 +91,7 @@ fn unwanted(sending: &Sending, job: &str) -> Option<&'static str> {
 
 impl Deliver {
     async fn deliver(&self, sending: &Sending, turn: &Turn, traceparent: Option<&str>) -> Outcome {
-        let address = Address { webhook: sending.webhook_id.0, version: sending.address_version };
+        let address = Address { webhook: sending.webhook_id.0, version: sending.receiver.address_version };
         if let Decision::SnoozeUntil(until) = self.0.breaker.may_send(address) {
             let wait = until.saturating_duration_since(Instant::now());
             let read_anew = wait > LONG && !self.is_same_address(sending).await;
@@ -177,7 +176,7 @@ impl Deliver {
             let first = if number == 1 { "true" } else { "false" };
             metrics::histogram!("tenon_webhook_delivery_latency_seconds", "first_attempt" => first)
                 .record(latency);
-            turn.attempted(attempted, "delivered", sending.failing);
+            turn.attempted(attempted, "delivered", sending.receiver.failing);
             return Outcome::Done;
         }
         let next = self.0.schedule.delay_before(number + 1, rand::random());
@@ -186,7 +185,7 @@ impl Deliver {
         let error = attempted.error.clone().unwrap_or_default();
         match outdated {
             true => turn.attempted_elsewhere(attempted, status),
-            false => turn.attempted(attempted, status, sending.failing),
+            false => turn.attempted(attempted, status, sending.receiver.failing),
         }
         match next {
             Some(_) if outdated => Outcome::retry_in(Duration::ZERO, error),
@@ -207,7 +206,7 @@ pub(super) async fn send(
     traceparent: Option<&str>,
     deadline: Duration,
 ) -> Result<AttemptResult, String> {
-    let body = Bytes::copy_from_slice(sending.body.as_bytes());
+    let body = sending.body.clone();
     let attempt = Attempt {
         event_id: &sending.event_id.wire(),
         event_type: &sending.event_type,
@@ -215,7 +214,7 @@ pub(super) async fn send(
         attempt: number(sending),
         timestamp: Utc::now().timestamp(),
         traceparent,
-        replay: false,
+        replay: sending.replay,
         body: &body,
     };
     let headers = target
