@@ -5,6 +5,7 @@
 //! sign-ins, refusals and the use of keys, see [`Recorder`].
 
 mod act;
+mod change;
 mod direct;
 mod encoding;
 mod entry;
@@ -20,7 +21,7 @@ pub use act::{Act, DirectAction, masked_address};
 pub use encoding::{Hash, hex, parse_hash};
 pub use entry::{AuditEntry, AuditOutcome};
 pub use recorder::Recorder;
-pub(crate) use write::{Written, from_events};
+pub(crate) use write::{Entries, Recorded, Written};
 
 use crate::db::Db;
 use crate::error::Result;

@@ -93,6 +93,8 @@ pub struct EncodedJob {
     pub run_at: Option<DateTime<Utc>>,
     /// A second job of the same queue and key is not inserted while the first one is there.
     pub idempotency_key: Option<String>,
+    /// Whether it must be claimed, for its lane keeps a pace over all workers: none of them takes it to itself.
+    pub paced: bool,
 }
 
 impl EncodedJob {
@@ -116,7 +118,21 @@ impl EncodedJob {
             lane,
             run_at: None,
             idempotency_key: None,
+            paced: false,
         })
+    }
+
+    /// In a lane of its own beside the tenant's other ones: `tenant/part`. For jobs that may have to wait while others of the tenant go on.
+    pub fn apart(mut self, part: Uuid) -> Self {
+        if let Some(lane) = self.lane {
+            self.metadata.insert("lane".into(), Some(format!("{lane}/{part}")));
+        }
+        self
+    }
+
+    /// The name of its lane: the tenant, or `tenant/part`; empty where there is none.
+    pub fn lane_name(&self) -> &str {
+        self.metadata.get("lane").and_then(Option::as_deref).unwrap_or_default()
     }
 
     /// Not before this instant.

@@ -5,6 +5,7 @@ mod buffers;
 mod deaths;
 mod enqueueing;
 mod failures;
+mod lanes;
 mod outages;
 mod outcomes;
 mod plans;

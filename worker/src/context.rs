@@ -17,6 +17,7 @@ use tenon_common::webhook::sending::Sending;
 use url::Url;
 
 use crate::webhook::Sender;
+use crate::webhook::admission::Lanes;
 use crate::webhook::breaker::Breaker;
 use crate::webhook::message::Endpoint;
 use crate::webhook::turns::Turns;
@@ -40,6 +41,8 @@ pub struct Context {
     pub turns: Arc<Turns>,
     /// Pauses webhooks that fail.
     pub breaker: Arc<Breaker>,
+    /// Says how many deliveries to claim.
+    pub lanes: Lanes,
     /// When a delivery is tried again, and given up.
     pub schedule: RetrySchedule,
     /// The deadline of an attempt.
@@ -108,6 +111,7 @@ impl Context {
             exports,
             master,
             sender,
+            lanes: Lanes::new(Arc::clone(&turns), Arc::clone(&breaker)),
             turns,
             breaker,
             schedule,

@@ -55,6 +55,7 @@ pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Reg
             Registration::new(Deliver(context.clone()))
                 .prepare(ReadDeliveries(context.clone()))
                 .acknowledge(AcknowledgeDeliveries)
+                .admission(context.lanes.clone())
                 .concurrency(deliveries)
                 .timeout(attempt),
         )

@@ -1,22 +1,25 @@
-//! Writing entries.
+//! Entries that are made of events.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::AuditOutcome;
-use crate::db::TenantTx;
-use crate::error::Result;
+use super::change::{Body, Context};
+use crate::error::{Error, Result};
 use crate::id::EventId;
 
-/// So many new entries of a kind, to be counted once they are committed.
-#[derive(sqlx::FromRow)]
+/// A new entry, to be counted once it is committed.
 pub(crate) struct Written {
-    category: String,
-    outcome: String,
-    entries: i64,
+    category: &'static str,
+    outcome: &'static str,
 }
 
 impl Written {
     /// After the commit.
     pub(crate) fn count(self) {
-        count(self.category, self.outcome, u64::try_from(self.entries).unwrap_or_default());
+        count(self.category, self.outcome, 1);
     }
 }
 
@@ -30,43 +33,81 @@ pub(super) fn count(
         .increment(entries);
 }
 
-/// Writes the entries of events whose fan-out jobs `worker` holds: the job at a place is that of the event at the same place. An
-/// entry that is there already is left as it is.
-pub(crate) async fn from_events(
-    tx: &mut TenantTx<'_>,
-    worker: &str,
-    jobs: &[String],
-    events: &[EventId],
-) -> Result<Vec<Written>> {
-    let written = sqlx::query_as(
-        "with event as materialized (
-             select e.id, e.created_at, e.type, e.object_type, e.object_id, e.object_version, e.body::jsonb as body,
-                    e.context::jsonb as context
-             from unnest($2::text[], $3::uuid[]) as w (job, event_id)
-             join apalis.jobs j on j.id = w.job and j.lock_by = $4
-             join tenon.events e on e.tenant_id = $1 and e.id = w.event_id
-         ),
-         written as (insert into tenon.audit_events (tenant_id, id, at, action, category, actor_kind, actor_id, resource_type, resource_id,
-                                         resource_version, outcome, changes, request_id, ip, user_agent)
-         select $1, e.id, e.created_at, e.type,
-                case when e.object_type in ('api_key', 'user') then 'security'
-                     when e.object_type in ('tenant', 'webhook', 'import_template', 'audit_sink') then 'settings' else 'records' end,
-                e.body -> 'actor' ->> 'type', (e.body -> 'actor' ->> 'id')::uuid, e.object_type, e.object_id, e.object_version,
-                case e.type when 'import.failed' then $5 else $6 end,
-                tenon.masked(tenon.audited_changes(e.type, e.body))::text,
-                e.context ->> 'requestId', e.context ->> 'ip', e.context ->> 'userAgent'
-         from event e
-         on conflict do nothing
-         returning category, outcome)
-         select category, outcome, count(*) as entries from written group by category, outcome",
-    )
-    .bind(tx.actor().tenant)
-    .bind(jobs)
-    .bind(events)
-    .bind(worker)
-    .bind(AuditOutcome::Failed.name())
-    .bind(AuditOutcome::Succeeded.name())
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(written)
+/// An event, as an entry is made of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recorded<'a> {
+    pub(crate) id: EventId,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) event_type: &'a str,
+    pub(crate) object_type: &'a str,
+    pub(crate) object_id: Uuid,
+    pub(crate) object_version: i64,
+    pub(crate) body: &'a str,
+    /// Where the change came from, as JSON.
+    pub(crate) context: Option<&'a str>,
+}
+
+/// Entries to be written, column by column.
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    pub(crate) ids: Vec<EventId>,
+    pub(crate) at: Vec<DateTime<Utc>>,
+    pub(crate) actions: Vec<String>,
+    pub(crate) categories: Vec<&'static str>,
+    pub(crate) actor_kinds: Vec<String>,
+    pub(crate) actor_ids: Vec<Option<Uuid>>,
+    pub(crate) resource_types: Vec<String>,
+    pub(crate) resource_ids: Vec<Uuid>,
+    pub(crate) resource_versions: Vec<i64>,
+    pub(crate) outcomes: Vec<&'static str>,
+    pub(crate) changes: Vec<String>,
+    pub(crate) request_ids: Vec<Option<String>>,
+    pub(crate) ips: Vec<Option<String>>,
+    pub(crate) user_agents: Vec<Option<String>>,
+}
+
+impl Entries {
+    /// Adds the entry of an event.
+    pub(crate) fn push(&mut self, event: Recorded<'_>) -> Result<()> {
+        let body: Body<'_> = serde_json::from_str(event.body).map_err(Error::internal)?;
+        let context: Context =
+            event.context.map(serde_json::from_str).transpose().map_err(Error::internal)?.unwrap_or_default();
+        self.changes.push(body.changes(event.event_type).map_err(Error::internal)?);
+        self.ids.push(event.id);
+        self.at.push(event.at);
+        self.actions.push(event.event_type.to_owned());
+        self.categories.push(category(event.object_type));
+        self.actor_kinds.push(body.actor.r#type.into_owned());
+        self.actor_ids.push(body.actor.id);
+        self.resource_types.push(event.object_type.to_owned());
+        self.resource_ids.push(event.object_id);
+        self.resource_versions.push(event.object_version);
+        self.outcomes.push(outcome(event.event_type).name());
+        self.request_ids.push(context.request_id);
+        self.ips.push(context.ip);
+        self.user_agents.push(context.user_agent);
+        Ok(())
+    }
+
+    /// What is counted of the entries that are new.
+    pub(crate) fn written(&self, new: &HashSet<EventId>) -> Vec<Written> {
+        let kinds = self.ids.iter().zip(self.categories.iter().zip(&self.outcomes));
+        let of_new = kinds.filter(|(id, _)| new.contains(id));
+        of_new.map(|(_, (category, outcome))| Written { category, outcome }).collect()
+    }
+}
+
+fn category(object_type: &str) -> &'static str {
+    match object_type {
+        "api_key" | "user" => "security",
+        "tenant" | "webhook" | "import_template" | "audit_sink" => "settings",
+        _ => "records",
+    }
+}
+
+fn outcome(event_type: &str) -> AuditOutcome {
+    match event_type {
+        "import.failed" => AuditOutcome::Failed,
+        _ => AuditOutcome::Succeeded,
+    }
 }

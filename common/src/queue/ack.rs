@@ -24,6 +24,8 @@ pub struct JobRef {
     pub queue: Queue,
     /// The tenant in whose lane it waited.
     pub lane: Option<Uuid>,
+    /// The lane's whole name.
+    pub(super) lane_name: Arc<str>,
     /// The number of this attempt, from 1.
     pub attempt: i32,
     /// The number of the last one.

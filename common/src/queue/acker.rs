@@ -23,6 +23,8 @@ const BATCH: usize = 1000;
 /// it writes, and nobody waits for it. Not longer: batches that outgrow the processor's caches cost more a row, not less.
 const SMALL: usize = 500;
 const LINGER: Duration = Duration::from_millis(5);
+/// With fewer than these it waits as long twice more: where little is going on, a write for each costs more than all the work.
+const FEW: usize = 8;
 /// After this long without a write the next one does not wait.
 const IDLE: Duration = Duration::from_millis(20);
 /// A job whose acknowledgement panics more often is killed for it; fewer may have had another cause.
@@ -95,10 +97,17 @@ impl Acker {
         if batch.len() >= SMALL || !self.shared.is_busy() || receiver.is_closed() {
             return;
         }
-        tokio::time::sleep(LINGER).await;
-        while batch.len() < BATCH {
-            let Ok(finished) = receiver.try_recv() else { return };
-            batch.push(finished);
+        for _ in 0..3 {
+            tokio::time::sleep(LINGER).await;
+            while let Ok(finished) = receiver.try_recv() {
+                batch.push(finished);
+                if batch.len() >= BATCH {
+                    return;
+                }
+            }
+            if batch.len() >= FEW || receiver.is_closed() {
+                return;
+            }
         }
     }
 

@@ -17,6 +17,9 @@ use super::local::{Local, Shared};
 use super::outcome::Outcome;
 use crate::error::Error;
 
+/// How soon a lane that keeps a pace is asked again: before those that were claimed have all begun.
+const PACE: Duration = Duration::from_millis(125);
+
 /// Between claims that find little, so that many small inserts are claimed together.
 const GAP: Duration = Duration::from_millis(2);
 
@@ -62,7 +65,7 @@ impl Fetcher {
             }
             self.measure(claimed.elapsed());
             claimed = Instant::now();
-            match self.shared.pulse.asks(self.claim(&wanted)).await {
+            match self.shared.pulse.asks(self.claim(wanted)).await {
                 Ok(()) => backoff.reset(),
                 Err(error) => {
                     let pause = backoff.next();
@@ -97,18 +100,23 @@ impl Fetcher {
                 // Before the claim: what is inserted while it runs sets it again.
                 local.more.store(false, Relaxed);
                 let cursor = cursors.get(kind).cloned().unwrap_or_default();
-                wanted.push(Wanted { kind, room, cursor });
+                let in_turns = local.crowded.load(Relaxed);
+                let (limited, of_a_lane) = local.lanes.limits(room);
+                let has_limits = local.lanes.has_limits();
+                wanted.push(Wanted { kind, room, cursor, in_turns, has_limits, limited, of_a_lane });
             }
         }
         wanted
     }
 
-    async fn claim(&self, wanted: &[Wanted]) -> Result<(), sqlx::Error> {
+    async fn claim(&self, wanted: Vec<Wanted>) -> Result<(), sqlx::Error> {
         let name = self.shared.name();
         self.shared.claiming.store(true, Relaxed);
         let asked_at = Instant::now();
         metrics::gauge!("tenon_worker_last_claim_timestamp_seconds")
             .set(chrono::Utc::now().timestamp() as f64);
+        let kinds: Vec<&'static str> = wanted.iter().map(|wanted| wanted.kind).collect();
+        let asked: usize = wanted.iter().map(|wanted| wanted.room).sum();
         let answer = claim(&self.pool, &name, wanted).await;
         if let Ok(brought) = &answer {
             let ids =
@@ -118,19 +126,23 @@ impl Fetcher {
         self.shared.claiming.store(false, Relaxed);
         let mut brought = answer?;
         if tracing::enabled!(tracing::Level::TRACE) {
-            let asked: usize = wanted.iter().map(|wanted| wanted.room).sum();
             let got: usize = brought.values().map(|brought| brought.rows.len()).sum();
             tracing::trace!(asked, got, elapsed_us = asked_at.elapsed().as_micros(), "claimed");
         }
-        for wanted in wanted {
-            let local = Arc::clone(&self.shared.locals[wanted.kind]);
-            let Brought { rows, cursor, more } = brought.remove(wanted.kind).unwrap_or_default();
+        for kind in kinds {
+            let local = Arc::clone(&self.shared.locals[kind]);
+            let Brought { rows, cursor, more } = brought.remove(kind).unwrap_or_default();
             local.took(rows.len());
+            local.crowded.store(more, Relaxed);
             if more {
                 local.more.store(true, Relaxed);
             }
             if let Some(cursor) = cursor {
-                self.cursors().insert(wanted.kind, cursor);
+                self.cursors().insert(kind, cursor);
+            }
+            local.lanes.remember(rows.iter().filter(|row| row.is_most).map(|row| &row.lane));
+            if rows.iter().any(|row| row.begins_in.is_some()) {
+                self.shared.expect_in(PACE);
             }
             if !rows.is_empty() {
                 hand_over(&self.shared, &local, &name, rows);
@@ -196,7 +208,12 @@ pub(super) fn hand_over(shared: &Arc<Shared>, local: &Arc<Local>, worker: &Arc<s
     let claimed_at = Instant::now();
     let mut unfits = HashMap::new();
     let mut jobs = Vec::with_capacity(rows.len());
+    let mut later = HashMap::new();
+    local.lanes.hold(rows.iter().map(|row| &row.lane));
     for row in rows {
+        if let Some(begins_in) = row.begins_in.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+            later.insert(row.id.clone(), claimed_at + begins_in);
+        }
         if let Some(outcome) = unfit(&row, shared.settings.orphan_limit) {
             unfits.insert(row.id.clone(), outcome);
         }
@@ -205,7 +222,8 @@ pub(super) fn hand_over(shared: &Arc<Shared>, local: &Arc<Local>, worker: &Arc<s
             worker: Arc::clone(worker),
             kind: local.kind.name,
             queue: local.kind.queue,
-            lane: Uuid::parse_str(&row.lane).ok(),
+            lane: tenant_of(&row.lane),
+            lane_name: row.lane,
             attempt: row.attempts.saturating_add(1),
             max_attempts: row.max_attempts,
             run_at: row.run_at,
@@ -233,11 +251,20 @@ pub(super) fn hand_over(shared: &Arc<Shared>, local: &Arc<Local>, worker: &Arc<s
                 all(jobs, &outcome)
             });
             ready.finished.append(&mut prepared.finished);
-            shared.deliver(&local, ready);
+            shared.deliver_in_time(&local, ready, &later).await;
         });
-    } else {
+    } else if later.is_empty() {
         shared.deliver(local, prepared);
+    } else {
+        let (shared, local) = (Arc::clone(shared), Arc::clone(local));
+        let tracker = shared.preparing.clone();
+        tracker.spawn(async move { shared.deliver_in_time(&local, prepared, &later).await });
     }
+}
+
+/// Lanes are `tenant`, or `tenant/part`.
+fn tenant_of(lane: &str) -> Option<Uuid> {
+    Uuid::parse_str(lane.split('/').next().unwrap_or_default()).ok()
 }
 
 /// A job that is not run again: it has had its attempts, or workers die of it.

@@ -1,7 +1,7 @@
 //! Saving the second hop: a handler inserts further jobs already claimed by its own worker, and hands them straight to the
 //! local queue.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use chrono::Utc;
@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 
 use super::claim::Row;
 use super::fetcher::hand_over;
+use super::lanes::Lanes;
 use super::local::{Local, Shared};
 use crate::job::{EncodedJob, JobColumns};
 
@@ -25,16 +26,16 @@ impl std::fmt::Debug for Injector {
 }
 
 impl Injector {
-    /// Reserves room for jobs of one kind, as far as there is any: the first of them. The rest is inserted to wait as usual.
+    /// Reserves room for jobs of one kind that are due, as far as there is any, here and in their lanes. The rest is inserted to wait as
+    /// usual.
     pub fn reserve(&self, jobs: Vec<EncodedJob>) -> Reservation {
-        let now = Utc::now();
-        let due =
-            jobs.iter().take_while(|job| job.kind == jobs[0].kind && job.run_at.is_none_or(|at| at <= now));
-        let due = due.count();
         let place = jobs.first().and_then(|job| self.local(job.kind)).and_then(|(shared, local)| {
-            let claimed = local.take(due);
-            (claimed > 0).then(|| {
-                shared.hold(jobs[..claimed].iter().map(|job| Arc::from(job.id.as_str())));
+            let mut claimed = claimable(&jobs, &local.lanes);
+            let count = local.take(claimed.iter().filter(|claimed| **claimed).count());
+            keep_first(&mut claimed, count);
+            (count > 0).then(|| {
+                let ids = jobs.iter().zip(&claimed).filter(|(_, claimed)| **claimed);
+                shared.hold(ids.map(|(job, _)| Arc::from(job.id.as_str())));
                 Place { worker: shared.name(), shared, local, claimed }
             })
         });
@@ -48,7 +49,30 @@ impl Injector {
     }
 }
 
-/// Jobs about to be inserted, the first of them claimed. Dropped without [`Reservation::inject`], after a rollback, it gives
+/// Which of the jobs this worker could take: of the first one's kind, due, and of lanes that it may hold more of.
+fn claimable(jobs: &[EncodedJob], lanes: &Lanes) -> Vec<bool> {
+    let now = Utc::now();
+    let mut rooms: HashMap<&str, usize> = HashMap::new();
+    let mut claimable = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let is_due = job.kind == jobs[0].kind && !job.paced && job.run_at.is_none_or(|at| at <= now);
+        let room = rooms.entry(job.lane_name()).or_insert_with_key(|lane| lanes.room(lane));
+        let is_claimable = is_due && *room > 0;
+        *room -= usize::from(is_claimable);
+        claimable.push(is_claimable);
+    }
+    claimable
+}
+
+/// Leaves only so many of the chosen.
+fn keep_first(chosen: &mut [bool], mut count: usize) {
+    for chosen in chosen.iter_mut().filter(|chosen| **chosen) {
+        *chosen = count > 0;
+        count = count.saturating_sub(1);
+    }
+}
+
+/// Jobs about to be inserted, some of them claimed. Dropped without [`Reservation::inject`], after a rollback, it gives
 /// its room back; where the transaction was committed all the same, the rows are found and handed back within a minute.
 #[must_use = "jobs that are inserted as claimed and not injected are run only when they are missed"]
 pub struct Reservation {
@@ -60,19 +84,20 @@ struct Place {
     shared: Arc<Shared>,
     local: Arc<Local>,
     worker: Arc<str>,
-    claimed: usize,
+    /// Which of the jobs.
+    claimed: Vec<bool>,
 }
 
-/// [`INSERT_JOBS`](crate::job::INSERT_JOBS) for a reservation: $1 to $7 as there, $8 the worker, $9 how many it claims.
+/// [`INSERT_JOBS`](crate::job::INSERT_JOBS) for a reservation: $1 to $7 as there, $8 the worker, $9 which it claims.
 /// Returns the ids that were inserted.
 pub const INSERT_RESERVED: &str = "
     insert into apalis.jobs (id, job_type, job, max_attempts, metadata, run_at, idempotency_key, status, lock_by, lock_at)
     select j.id, j.job_type, j.job, j.max_attempts, j.metadata, coalesce(j.run_at, now()), j.idempotency_key,
-           case when j.number <= $9 then 'Running' else 'Pending' end,
-           case when j.number <= $9 then $8 end,
-           case when j.number <= $9 then now() end
-    from unnest($1::text[], $2::text[], $3::bytea[], $4::integer[], $5::hstore[], $6::timestamptz[], $7::text[])
-        with ordinality as j (id, job_type, job, max_attempts, metadata, run_at, idempotency_key, number)
+           case when j.claimed then 'Running' else 'Pending' end,
+           case when j.claimed then $8 end,
+           case when j.claimed then now() end
+    from unnest($1::text[], $2::text[], $3::bytea[], $4::integer[], $5::hstore[], $6::timestamptz[], $7::text[],
+                $9::boolean[]) as j (id, job_type, job, max_attempts, metadata, run_at, idempotency_key, claimed)
     on conflict do nothing
     returning id";
 
@@ -82,10 +107,9 @@ impl Reservation {
         &self.jobs
     }
 
-    /// How many of them, from the first, are to be inserted as claimed: `status = 'Running'`, `lock_by` the worker,
-    /// `lock_at` now.
-    pub fn claimed(&self) -> usize {
-        self.place.as_ref().map_or(0, |place| place.claimed)
+    /// Which of them are to be inserted as claimed: `status = 'Running'`, `lock_by` the worker, `lock_at` now.
+    pub fn claimed(&self) -> Vec<bool> {
+        self.place.as_ref().map_or_else(|| vec![false; self.jobs.len()], |place| place.claimed.clone())
     }
 
     /// The worker that claims them.
@@ -105,7 +129,7 @@ impl Reservation {
             .bind(columns.run_at)
             .bind(columns.idempotency_keys)
             .bind(self.worker())
-            .bind(i64::try_from(self.claimed()).unwrap_or_default())
+            .bind(self.claimed())
             .fetch_all(connection)
             .await?;
         Ok(inserted.into_iter().collect())
@@ -115,8 +139,7 @@ impl Reservation {
     pub fn inject(mut self, inserted: &HashSet<String>) {
         let Some(place) = self.place.take() else { return };
         let now = Utc::now();
-        let mut jobs = std::mem::take(&mut self.jobs);
-        jobs.truncate(place.claimed);
+        let jobs = place.of_mine(std::mem::take(&mut self.jobs));
         let (rows, missing): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| inserted.contains(&job.id));
         place.forget(&missing);
         if rows.is_empty() {
@@ -126,14 +149,16 @@ impl Reservation {
             .into_iter()
             .map(|job| Row {
                 traceparent: job.metadata.get("traceparent").cloned().flatten(),
+                lane: job.lane_name().into(),
                 id: job.id,
-                lane: job.lane.map(|lane| lane.to_string()).unwrap_or_default(),
                 payload: job.payload,
                 attempts: 0,
                 max_attempts: job.max_attempts,
                 orphaned: 0,
                 run_at: now,
                 now,
+                begins_in: None,
+                is_most: false,
             })
             .collect();
         hand_over(&place.shared, &place.local, &place.worker, rows);
@@ -141,6 +166,11 @@ impl Reservation {
 }
 
 impl Place {
+    /// Those of the jobs that it claims.
+    fn of_mine(&self, jobs: Vec<EncodedJob>) -> Vec<EncodedJob> {
+        jobs.into_iter().zip(&self.claimed).filter(|(_, claimed)| **claimed).map(|(job, _)| job).collect()
+    }
+
     fn forget(&self, jobs: &[EncodedJob]) {
         self.local.give_back(jobs.len());
         let ids: Vec<Arc<str>> = jobs.iter().map(|job| Arc::from(job.id.as_str())).collect();
@@ -151,7 +181,7 @@ impl Place {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if let Some(place) = self.place.take() {
-            place.forget(&self.jobs[..place.claimed]);
+            place.forget(&place.of_mine(std::mem::take(&mut self.jobs)));
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::ack::JobRef;
 use super::handler::{Finished, Prepared, Slot};
+use super::lanes::Lanes;
 use super::measure::Meters;
 use super::outcome::{Due, Outcome, Settled};
 use super::pulse::Pulse;
@@ -72,6 +73,10 @@ pub(super) struct Local {
     ahead: AtomicUsize,
     /// There may be due jobs of the kind that nobody has claimed.
     pub(super) more: AtomicBool,
+    /// The last claim left some behind: turns matter.
+    pub(super) crowded: AtomicBool,
+    /// What is held of each lane, where lanes have limits.
+    pub(super) lanes: Lanes,
     acks: mpsc::UnboundedSender<Finished>,
 }
 
@@ -206,6 +211,9 @@ impl Shared {
         local.meters.settled(&job, &outcome, &settled);
         local.give_back(1);
         local.finished.fetch_add(1, Relaxed);
+        if local.lanes.let_go(&job.lane_name) {
+            local.more.store(true, Relaxed);
+        }
         if settled == Settled::Untouched {
             self.forget([&job.id]);
         } else {
@@ -229,6 +237,26 @@ impl Shared {
         }
     }
 
+    /// The same, each not before its time.
+    pub(super) async fn deliver_in_time(
+        &self,
+        local: &Local,
+        prepared: Prepared,
+        times: &HashMap<String, Instant>,
+    ) {
+        let Prepared { slots, finished } = prepared;
+        let time = |slot: &Slot| times.get(&*slot.job.id).copied();
+        let (mut later, now): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| time(slot).is_some());
+        self.deliver(local, Prepared { slots: now, finished });
+        later.sort_by_key(time);
+        for slot in later {
+            if let Some(at) = time(&slot).filter(|_| !self.is_draining()) {
+                tokio::time::sleep_until(at.into()).await;
+            }
+            self.deliver(local, Prepared { slots: vec![slot], finished: Vec::new() });
+        }
+    }
+
     /// The next jobs for a handler: one, or a batch of one lane. What was claimed under an earlier name is somebody else's.
     pub(super) fn next(&self, local: &Local) -> Option<Vec<Slot>> {
         let name = self.name();
@@ -239,6 +267,7 @@ impl Shared {
                 break slot;
             }
             local.give_back(1);
+            local.lanes.let_go(&slot.job.lane_name);
             self.forget([&slot.job.id]);
         };
         let mut slots = vec![first];
@@ -277,6 +306,7 @@ impl Local {
     fn new(kind: Kind, acks: mpsc::UnboundedSender<Finished>) -> Self {
         Self {
             meters: Meters::new(&kind),
+            lanes: Lanes::new(kind.admission.clone()),
             kind,
             buffer: Mutex::default(),
             waker: AtomicWaker::new(),
@@ -285,6 +315,7 @@ impl Local {
             finished: AtomicUsize::new(0),
             ahead: AtomicUsize::new(0),
             more: AtomicBool::new(true),
+            crowded: AtomicBool::new(false),
             acks,
         }
     }

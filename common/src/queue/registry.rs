@@ -9,6 +9,7 @@ use super::handler::{
     Prepare, Preparing, Single,
 };
 use super::inject::Injector;
+use super::lanes::Admission;
 use super::outcome::default_backoff;
 use crate::job::{Job, Queue};
 
@@ -28,6 +29,7 @@ pub(super) struct Kind {
     pub(super) handler: Arc<dyn AnyHandler>,
     pub(super) prepare: Option<Arc<dyn AnyPrepare>>,
     pub(super) acknowledge: Option<Arc<dyn AnyAcknowledge>>,
+    pub(super) admission: Option<Arc<dyn Admission>>,
     pub(super) concurrency: usize,
     pub(super) batch: usize,
     pub(super) timeout: Duration,
@@ -52,6 +54,7 @@ impl<J: Job> Registration<J> {
             handler,
             prepare: None,
             acknowledge: None,
+            admission: None,
             concurrency: 1,
             batch,
             timeout: Duration::from_secs(60),
@@ -81,6 +84,12 @@ impl<J: Job> Registration<J> {
     /// What is read for a whole claim at once.
     pub fn prepare(mut self, prepare: impl Prepare<J>) -> Self {
         self.kind.prepare = Some(Arc::new(Preparing(prepare, PhantomData)));
+        self
+    }
+
+    /// How much of a lane this worker takes.
+    pub fn admission(mut self, admission: impl Admission) -> Self {
+        self.kind.admission = Some(Arc::new(admission));
         self
     }
 

@@ -24,6 +24,13 @@ pub struct DeliverWebhook {
     pub event_id: EventId,
 }
 
+impl DeliverWebhook {
+    /// The job, in its webhook's lane.
+    pub(crate) fn encoded(&self, traceparent: Option<&str>) -> Result<EncodedJob> {
+        Ok(EncodedJob::new(self, Some(self.tenant_id.0), traceparent)?.apart(self.webhook_id.0))
+    }
+}
+
 impl Job for DeliverWebhook {
     const KIND: &'static str = "deliver-webhook";
     const QUEUE: Queue = Queue::Webhooks;
@@ -200,7 +207,7 @@ async fn enqueue(tx: &mut TenantTx<'_>, webhook: WebhookId, events: &[EventId]) 
     let traceparent = tx.actor().origin.traceparent.clone();
     let job = |event: &EventId| {
         let job = DeliverWebhook { tenant_id: tenant, webhook_id: webhook, event_id: *event };
-        EncodedJob::new(&job, Some(tenant.0), traceparent.as_deref())
+        job.encoded(traceparent.as_deref())
     };
     let jobs = events.iter().map(job).collect::<Result<Vec<_>>>()?;
     let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();

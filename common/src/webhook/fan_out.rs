@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
 
-use crate::audit;
+use crate::audit::{Entries, Recorded, Written};
 use crate::db::TenantTx;
 use crate::error::Result;
 use crate::event;
@@ -39,21 +39,21 @@ pub struct FannedOut {
     /// The deliveries, with everything that sending them takes.
     sendings: Vec<Sending>,
     /// The entries of the audit trail that are new.
-    entries: Vec<audit::Written>,
+    entries: Vec<Written>,
 }
 
 impl FannedOut {
     /// What was claimed, to be sent without reading it again.
     pub fn claimed(&self) -> impl Iterator<Item = &Sending> {
-        let jobs = self.reservation.jobs().iter().take(self.reservation.claimed());
+        let jobs = self.reservation.jobs().iter().zip(self.reservation.claimed());
         jobs.zip(&self.sendings)
-            .filter(|(job, _)| self.inserted.contains(&job.id))
+            .filter(|((job, claimed), _)| *claimed && self.inserted.contains(&job.id))
             .map(|(_, sending)| sending)
     }
 
     /// After the commit: the claimed jobs run here, without a second hop through the database.
     pub fn inject(self) {
-        self.entries.into_iter().for_each(audit::Written::count);
+        self.entries.into_iter().for_each(Written::count);
         self.reservation.inject(&self.inserted);
     }
 }
@@ -67,12 +67,14 @@ struct Match {
     is_sent: bool,
 }
 
-/// What matches, and what it takes to send it: each event and each webhook once, however many there are of the other.
+/// What matches, and what it takes to send it and to keep it in the trail: each event and each webhook once, however many there are of
+/// the other.
 #[derive(Default)]
 struct Matches {
     pairs: Vec<Match>,
     events: HashMap<EventId, Event>,
     receivers: HashMap<WebhookId, Arc<Receiver>>,
+    entries: Entries,
 }
 
 struct Event {
@@ -90,25 +92,29 @@ pub async fn fan_out(
 ) -> Result<FannedOut> {
     let matches = matches(tx, worker, waiting).await?;
     let (sent, paused): (Vec<_>, Vec<_>) = matches.pairs.iter().partition(|found| found.is_sent);
-    let (held, events): (Vec<_>, Vec<_>) = waiting.iter().map(|w| (w.job.clone(), w.event)).unzip();
-    let entries = audit::from_events(tx, worker, &held, &events).await?;
     let tenant = tx.actor().tenant;
+    let traces: HashMap<_, _> = waiting.iter().map(|w| (w.event, w.traceparent.as_deref())).collect();
     let mut jobs = Vec::with_capacity(sent.len());
     let mut sendings = Vec::with_capacity(sent.len());
     for found in sent {
-        let traceparent =
-            waiting.iter().find(|w| w.event == found.event_id).and_then(|w| w.traceparent.as_deref());
         let args =
             DeliverWebhook { tenant_id: tenant, webhook_id: found.webhook_id, event_id: found.event_id };
-        let job = EncodedJob::new(&args, Some(tenant.0), traceparent)?;
+        let job = args.encoded(traces.get(&found.event_id).copied().flatten())?;
         if let Some(sending) = matches.sending(tenant, found, &job) {
+            jobs.push(EncodedJob { paced: is_paced(&sending), ..job });
             sendings.push(sending);
-            jobs.push(job);
         }
     }
     let reservation = injector.reserve(jobs);
-    let inserted = insert(tx, worker, waiting, &reservation, &sendings, &paused).await?;
+    let made =
+        Made { reservation: &reservation, sendings: &sendings, paused: &paused, entries: &matches.entries };
+    let (inserted, entries) = insert(tx, worker, waiting, made).await?;
+    let entries = matches.entries.written(&entries);
     Ok(FannedOut { reservation, inserted, sendings, entries })
+}
+
+fn is_paced(sending: &Sending) -> bool {
+    sending.receiver.max_per_second.is_some() || sending.receiver.max_concurrency.is_some()
 }
 
 impl Matches {
@@ -133,48 +139,59 @@ impl Matches {
         })
     }
 
-    /// Takes a row in: what is of its event, and of its webhook, is in the first row of each alone.
-    fn take(&mut self, row: &PgRow) -> sqlx::Result<()> {
-        let pair = Match {
-            event_id: row.try_get("event_id")?,
-            event_type: row.try_get::<&str, _>("event_type")?.into(),
-            webhook_id: row.try_get("webhook_id")?,
-            is_sent: row.try_get("is_sent")?,
-        };
+    /// Takes a row in: what is of its event, and of its webhook, is in the first row of each alone. An event that is for nobody has one row.
+    fn take(&mut self, row: &PgRow) -> Result<()> {
+        let event_id = row.try_get("event_id")?;
+        let event_type: &str = row.try_get("event_type")?;
         if let Some(body) = row.try_get::<Option<String>, _>("body")? {
-            let event = Event { created_at: row.try_get("created_at")?, body: body.into() };
-            self.events.insert(pair.event_id, event);
+            let created_at = row.try_get("created_at")?;
+            self.entries.push(Recorded {
+                id: event_id,
+                at: created_at,
+                event_type,
+                object_type: row.try_get("object_type")?,
+                object_id: row.try_get("object_id")?,
+                object_version: row.try_get("object_version")?,
+                body: &body,
+                context: row.try_get("context")?,
+            })?;
+            self.events.insert(event_id, Event { created_at, body: body.into() });
         }
+        let Some(webhook_id) = row.try_get("webhook_id")? else { return Ok(()) };
         if row.try_get::<Option<&str>, _>("url")?.is_some() {
-            self.receivers.insert(pair.webhook_id, Arc::new(Receiver::from_row(row)?));
+            self.receivers.insert(webhook_id, Arc::new(Receiver::from_row(row)?));
         }
-        self.pairs.push(pair);
+        let is_sent = row.try_get("is_sent")?;
+        self.pairs.push(Match { event_id, event_type: event_type.into(), webhook_id, is_sent });
         Ok(())
     }
 }
 
-/// The webhooks that were active and subscribed to each event when it was committed. Only of jobs that `worker` holds. Nearly all events
-/// are of the webhook's present state; only for others are its earlier ones looked at.
+/// The events, and the webhooks that were active and subscribed to each when it was committed. Only of jobs that `worker` holds. Nearly
+/// all events are of the webhook's present state; only for others are its earlier ones looked at.
 async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Result<Matches> {
     let (jobs, events): (Vec<_>, Vec<_>) = waiting.iter().map(|w| (w.job.clone(), w.event)).unzip();
     let rows = sqlx::query(concat!(
         "with held as materialized (
              select j.id from apalis.jobs j where j.id = any ($2) and j.lock_by = $4 for update
          )
-         select m.event_id, m.webhook_id, m.event_type, m.is_sent,
-                case when m.first_of_event then m.created_at end as created_at, case when m.first_of_event then m.body end as body, ",
+         select m.event_id, m.event_type, m.webhook_id, m.is_sent, m.object_type, m.object_id, m.object_version,
+                case when m.first_of_event then m.created_at end as created_at, case when m.first_of_event then m.body end as body,
+                case when m.first_of_event then m.context end as context, ",
         receiver_columns!("m" when "m.first_of_webhook"),
         " from (
-             select e.id as event_id, e.type as event_type, e.created_at, e.body, h.id as webhook_id,
-                    h.active and t.deleted_at is null as is_sent,
+             select e.id as event_id, e.type as event_type, e.created_at, e.body, e.object_type, e.object_id, e.object_version, e.context,
+                    h.id as webhook_id, h.active and t.deleted_at is null as is_sent,
                     row_number() over (partition by e.id) = 1 as first_of_event,
-                    row_number() over (partition by h.id) = 1 as first_of_webhook, h.url, h.address_version, h.failing_since, h.secret, h.previous_secret, h.previous_secret_expires_at, h.signing_key,
-                    h.previous_signing_key, h.headers, h.payload, h.api_version, h.max_per_second, h.max_concurrency, h.retry_schedule, h.ordering
+                    row_number() over (partition by h.id) = 1 as first_of_webhook,
+                    h.url, h.address_version, h.failing_since, h.secret, h.previous_secret, h.previous_secret_expires_at, h.signing_key,
+                    h.previous_signing_key, h.headers, h.payload, h.api_version, h.max_per_second, h.max_concurrency, h.retry_schedule,
+                    h.ordering
              from unnest($2::text[], $3::uuid[]) as w (job, event_id)
              join held on held.id = w.job
              join tenon.events e on e.tenant_id = $1 and e.id = w.event_id
              join tenon.tenants t on t.id = $1
-             join tenon.webhooks h on h.tenant_id = $1 and h.deleted_at is null and e.type = any ($5)
+             left join tenon.webhooks h on h.tenant_id = $1 and h.deleted_at is null and e.type = any ($5)
                   and case when not tenon.is_before(e.xid, h.state_since, h.state_by) then h.active and h.events && array['*', e.type]
                            else exists (select from tenon.webhook_states s
                                         where s.tenant_id = $1 and s.webhook_id = h.id and s.active and s.events && array['*', e.type]
@@ -191,30 +208,39 @@ async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Re
     .await?;
     let mut matches = Matches::default();
     rows.iter().try_for_each(|row| matches.take(row))?;
+    matches.pairs.sort_by_key(|pair| pair.event_id.0);
     Ok(matches)
 }
 
-/// Writes deliveries, their jobs, those that wait for their webhook to be enabled, and the end of the fan-out jobs in one statement; answers
-/// the ids of the jobs that are new.
+/// What a fan-out is about to write.
+#[derive(Clone, Copy)]
+struct Made<'a> {
+    reservation: &'a Reservation,
+    sendings: &'a [Sending],
+    paused: &'a [&'a Match],
+    entries: &'a Entries,
+}
+
+/// Writes deliveries, their jobs, those that wait for their webhook to be enabled, the trail's entries and the end of the fan-out jobs in one
+/// statement; answers the ids of the jobs that are new, and of the entries.
 async fn insert(
     tx: &mut TenantTx<'_>,
     worker: &str,
     waiting: &[Waiting],
-    reservation: &Reservation,
-    sendings: &[Sending],
-    paused: &[&Match],
-) -> Result<HashSet<String>> {
+    made: Made<'_>,
+) -> Result<(HashSet<String>, HashSet<EventId>)> {
+    let Made { reservation, sendings, paused, entries } = made;
     let jobs: JobColumns = reservation.jobs().iter().cloned().collect();
     let webhooks: Vec<_> = sendings.iter().map(|sending| sending.webhook_id).collect();
     let events: Vec<_> = sendings.iter().map(|sending| sending.event_id).collect();
     let ids: Vec<_> = sendings.iter().map(|sending| sending.id).collect();
     let types: Vec<_> = sendings.iter().map(|sending| &*sending.event_type).collect();
     let finished: Vec<_> = waiting.iter().map(|waiting| waiting.job.as_str()).collect();
-    let inserted: Vec<String> = sqlx::query_scalar(
+    let rows: Vec<(Option<String>, Option<EventId>)> = sqlx::query_as(
         "with new as materialized (
              select n.* from unnest($3::text[], $4::text[], $5::bytea[], $6::integer[], $7::hstore[], $8::uuid[], $9::uuid[], $10::uuid[],
-                                    $11::text[])
-                 with ordinality as n (job_id, queue, payload, max_attempts, metadata, webhook_id, event_id, id, event_type, number)
+                                    $11::text[], $12::boolean[])
+                 as n (job_id, queue, payload, max_attempts, metadata, webhook_id, event_id, id, event_type, claimed)
          ),
          delivery as (
              insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, next_attempt_at, job_id)
@@ -225,8 +251,8 @@ async fn insert(
          job as (
              insert into apalis.jobs (id, job_type, job, max_attempts, metadata, status, lock_by, lock_at)
              select n.job_id, n.queue, n.payload, n.max_attempts, n.metadata,
-                    case when n.number <= $12 then 'Running' else 'Pending' end,
-                    case when n.number <= $12 then $13 end, case when n.number <= $12 then now() end
+                    case when n.claimed then 'Running' else 'Pending' end,
+                    case when n.claimed then $13 end, case when n.claimed then now() end
              from new n join delivery using (job_id)
          ),
          paused as (
@@ -236,8 +262,16 @@ async fn insert(
          ),
          finished as (
              delete from apalis.jobs j where j.id = any ($14) and j.lock_by = $2
+         ),
+         entry as (
+             insert into tenon.audit_events (tenant_id, id, at, action, category, actor_kind, actor_id, resource_type, resource_id,
+                                             resource_version, outcome, changes, request_id, ip, user_agent)
+             select $1, a.* from unnest($19::uuid[], $20::timestamptz[], $21::text[], $22::text[], $23::text[], $24::uuid[], $25::text[],
+                                        $26::uuid[], $27::bigint[], $28::text[], $29::text[], $30::text[], $31::text[], $32::text[]) as a
+             on conflict do nothing
+             returning id
          )
-         select job_id from delivery",
+         select job_id, null::uuid from delivery union all select null, id from entry",
     )
     .bind(tx.actor().tenant)
     .bind(worker)
@@ -250,14 +284,29 @@ async fn insert(
     .bind(events)
     .bind(ids)
     .bind(types)
-    .bind(i64::try_from(reservation.claimed()).unwrap_or_default())
+    .bind(reservation.claimed())
     .bind(reservation.worker())
     .bind(finished)
     .bind(paused.iter().map(|paused| paused.webhook_id).collect::<Vec<_>>())
     .bind(paused.iter().map(|paused| paused.event_id).collect::<Vec<_>>())
     .bind(paused.iter().map(|_| DeliveryId::new()).collect::<Vec<_>>())
     .bind(paused.iter().map(|paused| &*paused.event_type).collect::<Vec<_>>())
+    .bind(&entries.ids)
+    .bind(&entries.at)
+    .bind(&entries.actions)
+    .bind(&entries.categories)
+    .bind(&entries.actor_kinds)
+    .bind(&entries.actor_ids)
+    .bind(&entries.resource_types)
+    .bind(&entries.resource_ids)
+    .bind(&entries.resource_versions)
+    .bind(&entries.outcomes)
+    .bind(&entries.changes)
+    .bind(&entries.request_ids)
+    .bind(&entries.ips)
+    .bind(&entries.user_agents)
     .fetch_all(tx.conn())
     .await?;
-    Ok(inserted.into_iter().collect())
+    let (jobs, entries): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    Ok((jobs.into_iter().flatten().collect(), entries.into_iter().flatten().collect()))
 }

@@ -163,8 +163,8 @@ pub struct Attempted {
     pub response: Option<String>,
 }
 
-/// Writes attempts, the deliveries' state and the jobs' acknowledgement, of what `worker` still holds, in one statement; in another one
-/// for what two jobs have done for the same delivery. Answers how many jobs those were.
+/// Writes attempts, the deliveries' state and the jobs' acknowledgement, of what `worker` still holds: one statement for what was delivered,
+/// one for the rest; others for what two jobs have done for the same delivery. Answers how many jobs those were.
 pub async fn finish(
     connection: &mut sqlx::PgConnection,
     worker: &str,
@@ -172,9 +172,26 @@ pub async fn finish(
 ) -> Result<i64, sqlx::Error> {
     let mut held = 0;
     for turns in each_delivery_once(finished) {
-        held += finish_each(&mut *connection, worker, &turns).await?;
+        let (delivered, others): (Vec<_>, Vec<_>) = turns.into_iter().partition(|turn| turn.is_delivered());
+        if !delivered.is_empty() {
+            held += finish_delivered(&mut *connection, worker, &delivered).await?;
+        }
+        if !others.is_empty() {
+            held += finish_each(&mut *connection, worker, &others).await?;
+        }
     }
     Ok(held)
+}
+
+impl Finished {
+    /// Whether the receiver has taken it, and nothing else is to be written.
+    fn is_delivered(&self) -> bool {
+        let success = self
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.outcome == "success" && attempt.error.is_none());
+        success && self.status == "delivered" && self.next.is_none() && !self.killed
+    }
 }
 
 /// The turns in the order of their deliveries, in as many parts as it takes to have a delivery once in each: one, as a rule.
@@ -197,6 +214,27 @@ fn each_delivery_once(finished: &[Finished]) -> Vec<Vec<&Finished>> {
         parts[repeated].push(finished);
     }
     parts
+}
+
+async fn finish_delivered(
+    connection: &mut sqlx::PgConnection,
+    worker: &str,
+    finished: &[&Finished],
+) -> Result<i64, sqlx::Error> {
+    let mut columns = Columns::default();
+    finished.iter().for_each(|finished| columns.push(finished));
+    sqlx::query_scalar("select tenon.finish_delivered($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+        .bind(worker)
+        .bind(columns.jobs)
+        .bind(columns.tenants)
+        .bind(columns.webhooks)
+        .bind(columns.events)
+        .bind(columns.started_at)
+        .bind(columns.duration_ms)
+        .bind(columns.status_codes)
+        .bind(columns.responses)
+        .fetch_one(connection)
+        .await
 }
 
 async fn finish_each(

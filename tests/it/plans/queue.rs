@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tenon_common::Db;
 use tenon_common::db::DbConfig;
 use tenon_tests::app::SECRET_KEY;
-use tenon_tests::{Receiver, TestApp, eventually, factory};
+use tenon_tests::{Receiver, Reply, TestApp, eventually, factory};
 use tenon_worker::cli::Cli;
 use tokio::sync::oneshot;
 
@@ -17,6 +17,7 @@ use super::text::Plan;
 /// The statements, by what nothing else has in it. A new one is a line here.
 const STATEMENTS: &[(&str, &str)] = &[
     ("claim", "with recursive wanted as"),
+    ("claim-of-the-oldest", "with picked as ("),
     ("fan-out-finds-webhooks", "held as materialized"),
     (
         "fan-out-makes-deliveries",
@@ -24,6 +25,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ),
     ("deliveries-are-read", "unnest(tenants, webhooks, events) as wanted"),
     ("deliveries-are-finished", "with input as ("),
+    ("deliveries-are-delivered", "with ended as ("),
 ];
 
 /// Jobs of a hundred tenants that are due in an hour, and some that were given up.
@@ -51,6 +53,7 @@ async fn the_workers_statements_are_planned_as_written_down() {
     // One event is fanned out, and not what tenants did while they were made: a plan is for as many as come together.
     let before = "delete from apalis.jobs where kind = 'fan-out-event'";
     sqlx::raw_sql(before).execute(&mut administrator).await.expect("deleted");
+    receiver.then([Reply::status(400).header("webhook-delivery", "abort-message")]);
     let contact: Value = acme.post("/connection/contacts", json!({"name": "Grace"})).await.created();
 
     let capture = Capture::start();
@@ -81,18 +84,18 @@ async fn the_workers_statements_are_planned_as_written_down() {
     receiver.next().await.assert_event("contact.created", factory::id(&contact));
     // Sent again it comes by a claim of its own, and has to be read.
     let events = format!("/webhooks/{}/events", facts.webhook);
-    let delivered = async |attempts: i64| {
-        eventually("it is delivered", async || {
+    let ended = async |status: &str, attempts: i64| {
+        eventually("the attempt is written", async || {
             let newest = &acme.get(&events).await.json()["data"][0];
-            newest["status"] == "delivered" && newest["attempts"] == attempts
+            newest["status"] == status && newest["attempts"] == attempts
         })
         .await;
     };
-    delivered(1).await;
+    ended("failed", 1).await;
     let event = acme.get(&events).await.json()["data"][0]["id"].as_str().expect("an id").to_owned();
     acme.post(&format!("{events}/{event}/resend"), Value::Null).await.status(200);
     receiver.next().await;
-    delivered(2).await;
+    ended("delivered", 2).await;
     stop.send(()).expect("it works");
     working.await.expect("it stops");
 

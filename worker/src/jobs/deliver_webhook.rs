@@ -91,25 +91,30 @@ fn unwanted(sending: &Sending, job: &str) -> Option<&'static str> {
 
 impl Deliver {
     async fn deliver(&self, sending: &Sending, turn: &Turn, traceparent: Option<&str>) -> Outcome {
-        let address = Address { webhook: sending.webhook_id.0, version: sending.receiver.address_version };
+        let receiver = &sending.receiver;
+        let address = Address { webhook: sending.webhook_id.0, version: receiver.address_version };
+        let wanted = Wanted {
+            tenant: sending.tenant_id.0,
+            address,
+            max_concurrency: receiver.max_concurrency.and_then(|most| u32::try_from(most).ok()),
+            is_retry: sending.schedule_attempts > 0,
+        };
+        self.0.lanes.meet(wanted);
         if let Decision::SnoozeUntil(until) = self.0.breaker.may_send(address) {
+            self.0.lanes.put_off(wanted);
             let wait = until.saturating_duration_since(Instant::now());
             let read_anew = wait > LONG && !self.is_same_address(sending).await;
             return Outcome::snooze(if read_anew { Duration::ZERO } else { wait });
         }
-        let wanted = Wanted {
-            tenant: sending.tenant_id.0,
-            address,
-            max_concurrency: None,
-            is_retry: sending.schedule_attempts > 0,
-        };
         let slot = match self.0.turns.take(wanted).await {
             Ok(slot) => slot,
             Err(Full::Webhook) => {
+                self.0.lanes.put_off(wanted);
                 let put_off = self.0.turns.come_back_in(address);
                 return Outcome::snooze(put_off.mul_f64(0.5 + rand::random::<f64>() / 2.0));
             }
             Err(Full::Tenant | Full::Process) => {
+                self.0.lanes.put_off(wanted);
                 return Outcome::snooze(PUT_OFF.mul_f64(0.2 + rand::random::<f64>() / 5.0));
             }
         };

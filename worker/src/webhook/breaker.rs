@@ -103,6 +103,17 @@ impl Breaker {
         self.may_send_at(address, Instant::now())
     }
 
+    /// How many deliveries to the address may be under way; none where there is no reason to say.
+    pub fn allowance(&self, address: Address) -> Option<usize> {
+        let webhooks = self.lock();
+        let webhook = webhooks.get(&address.webhook).filter(|webhook| webhook.version == address.version)?;
+        match webhook.state {
+            State::Closed { .. } => None,
+            State::Paused { until } if Instant::now() < until => Some(0),
+            State::Probing | State::Paused { .. } => Some(1),
+        }
+    }
+
     /// Learns from a finished attempt; nothing, if the webhook has another address by now.
     pub fn record(&self, address: Address, result: &AttemptResult) {
         self.record_at(address, result, Instant::now());

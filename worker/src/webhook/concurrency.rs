@@ -121,6 +121,15 @@ impl Slots {
         Ok(Permit { taken: self.taken.clone(), wanted })
     }
 
+    /// How many may be in flight to this address, as far as its tenant and this process are concerned.
+    pub fn most_to(&self, wanted: Wanted) -> u32 {
+        let taken = lock(&self.taken);
+        let free = |limit: u32, count: Count| limit.max(1).saturating_sub(count.all);
+        let of_tenant = free(self.limits.per_tenant, count(&taken.tenants, wanted.tenant));
+        let of_all = free(self.limits.total, taken.total);
+        count(&taken.addresses, wanted.address).all.saturating_add(of_tenant.min(of_all))
+    }
+
     /// How many are in flight in this process.
     pub fn in_flight(&self) -> u32 {
         lock(&self.taken).total.all

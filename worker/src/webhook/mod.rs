@@ -8,6 +8,7 @@
 //!
 //! Nothing here reads or writes the database: what a result means for the delivery is its caller's to say.
 
+pub mod admission;
 pub mod breaker;
 pub mod concurrency;
 pub mod message;

@@ -2,7 +2,7 @@
 //! to come within that moment; else it is put off, and makes room for others.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// What a webhook is taken to need for an answer before anything is known of it. Short, because to be wrong costs those who
 /// wait their patience, once; too long, and the first claim of a fast webhook would be put off.
 const EXPECTED: Duration = Duration::from_millis(5);
+
+/// For each slot so many wait for a webhook that has not answered yet: it may hang.
+const UNKNOWN: u32 = 3;
 
 /// How soon, and how late, a delivery comes back that was put off.
 const SOON: Duration = Duration::from_millis(50);
@@ -35,11 +38,18 @@ struct Line {
     waiting: AtomicU32,
     /// A moving average of what it takes to answer, in microseconds.
     typical_us: AtomicU32,
+    /// Whether it has answered yet.
+    has_answered: AtomicBool,
 }
 
 impl Default for Line {
     fn default() -> Self {
-        Self { freed: Notify::new(), waiting: 0.into(), typical_us: microseconds(EXPECTED).into() }
+        Self {
+            freed: Notify::new(),
+            waiting: 0.into(),
+            typical_us: microseconds(EXPECTED).into(),
+            has_answered: false.into(),
+        }
     }
 }
 
@@ -92,6 +102,23 @@ impl Turns {
         (typical * 4).clamp(SOON, LATE)
     }
 
+    /// How many deliveries to a webhook may be under way or wait for their turn here.
+    pub fn limit(&self, wanted: Wanted) -> usize {
+        let at_once = wanted.max_concurrency.unwrap_or(self.per_webhook);
+        let line = self.lines.get(&wanted.address);
+        let waiting = match line {
+            Some(line) if line.has_answered.load(Ordering::Relaxed) => self.worth_waiting(&line),
+            _ => at_once.saturating_mul(UNKNOWN),
+        };
+        let limit = at_once.saturating_add(waiting).min(self.slots.most_to(wanted));
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    }
+
+    /// The same of a webhook of which nothing is known.
+    pub fn usual(&self) -> usize {
+        usize::try_from(self.per_webhook.saturating_mul(1 + UNKNOWN)).unwrap_or(usize::MAX)
+    }
+
     /// How many turns come within the patience.
     fn worth_waiting(&self, line: &Line) -> u32 {
         let typical = line.typical_us.load(Ordering::Relaxed).max(100);
@@ -104,6 +131,7 @@ impl Line {
     /// A moving average: an eighth of the new, seven of the old. Written without a lock, for an estimate may lose one.
     fn took(&self, duration: Duration) {
         let took = microseconds(duration);
+        self.has_answered.store(true, Ordering::Relaxed);
         let typical = self.typical_us.load(Ordering::Relaxed);
         self.typical_us.store(typical - typical / 8 + took / 8, Ordering::Relaxed);
     }
@@ -175,6 +203,25 @@ mod tests {
         tokio::task::yield_now().await;
         drop(first);
         assert_eq!(second.await.expect("runs"), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_webhook_may_have_what_it_answers_in_time_and_one_that_hangs_its_slots() {
+        let limits = Limits { total: 100, per_tenant: 3, per_webhook: 2 };
+        let turns = Turns::new(Slots::new(limits), 2);
+        assert_eq!((turns.usual(), turns.limit(wanted(7))), (8, 3), "the tenant has three slots");
+        let slot = turns.take(wanted(7)).await.expect("free");
+        assert_eq!(turns.limit(wanted(8)), 2, "one is taken");
+        slot.took(Duration::from_secs(30));
+        assert_eq!(turns.limit(wanted(7)), 2, "one that is slow has its slots, and nobody waits for them");
+        drop(slot);
+        let roomy = Turns::new(Slots::new(Limits { per_tenant: 100, ..limits }), 2);
+        roomy.take(wanted(7)).await.expect("free").took(Duration::from_millis(5));
+        assert_eq!(
+            roomy.limit(wanted(7)),
+            100,
+            "as many as the quarter of a second has turns, and no more than the tenant may have"
+        );
     }
 
     #[tokio::test]

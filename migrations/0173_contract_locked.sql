@@ -1,0 +1,3 @@
+-- no-transaction
+-- What jobs_held serves too.
+drop index concurrently if exists apalis.jobs_locked
