@@ -13,6 +13,7 @@ use tenon_common::receiver::address::AddressPolicy;
 use tenon_common::secret::MasterKey;
 use tenon_common::storage::Storage;
 use tenon_common::tasks::Tasks;
+use tenon_common::version::Versions;
 use tenon_common::{Db, Result};
 
 use crate::http::export::Exports;
@@ -33,6 +34,8 @@ pub struct App {
     pub storage: Storage,
     /// How much a tenant may import.
     pub imports: import::Limits,
+    /// The versions of the API that there are.
+    pub versions: &'static Versions,
     /// The master key.
     pub master: MasterKey,
     /// Makes and reads cursors.
@@ -78,6 +81,7 @@ impl App {
         tasks: &Tasks,
     ) -> Result<Self> {
         Ok(Self {
+            versions: Versions::product(),
             cursors: Cursors::new(&master),
             tokens: Tokens::load(&db, &master).await?,
             keys: KeyCheck::new(db.clone()),

@@ -47,7 +47,8 @@ impl ChangesApi {
     /// With `wait` the answer comes as soon as there is something, or empty after so many seconds. With `Accept: text/event-stream`
     /// it is a stream of Server-Sent Events that does not end by itself: `id` is the cursor behind the event, `event` its type,
     /// `data` its body. A client that comes back with `Last-Event-ID` goes on behind that event. A stream has a comment at
-    /// least every 15 seconds; it ends when the credential does, and when the server is stopped.
+    /// least every 15 seconds; it ends when the credential does, and when the server is stopped. Events are in the version of the API in
+    /// which the request is made, unless they are older than that.
     ///
     /// An event appears once all transactions that began before its own are over: usually within milliseconds. Events are
     /// kept for at least 30 days, unless the operator chose otherwise. A cursor behind which something is missing is answered 410 `CURSOR_EXPIRED`: take `after=now`, read
@@ -86,13 +87,14 @@ impl ChangesApi {
         let types = types.as_deref().map_or_else(|| Ok(Types::default()), Types::parse)?;
         let limit = within(limit.unwrap_or(feed::DEFAULT_LIMIT), 1..=feed::MAX_LIMIT, "limit", "1 to 1,000")?;
         let wait = within(wait.unwrap_or(0), 0..=30, "wait", "0 to 30 seconds")?;
-        let reader = Reader { app: app.0.clone(), pass: Pass::of(&caller, request), types };
+        let version = caller.version(app.versions);
+        let reader = Reader { app: app.0.clone(), pass: Pass::of(&caller, request), types, version };
         if streams {
             return Ok(Followed(stream::open(reader, &caller, start).await?));
         }
         let portion = Portion { events: limit, bytes: MAX_BYTES };
         let page = reader.poll(&caller, start, portion, Duration::from_secs(wait.into())).await?;
-        Ok(Followed(answer::page(&page, &app.cursors, tenant)))
+        Ok(Followed(answer::page(&page, &app, tenant, version)))
     }
 }
 

@@ -21,6 +21,7 @@ mod responses;
 mod samples;
 mod schemas;
 pub mod tags;
+mod versions;
 mod walk;
 mod webhooks;
 
@@ -87,6 +88,7 @@ fn tidy(document: &mut Value) {
     closed::request_schemas(document);
     operations::with_explicit_security(document);
     responses::with_descriptions(document);
+    versions::declare(document);
     responses::share_errors(document);
     samples::add(document);
 }

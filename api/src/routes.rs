@@ -25,6 +25,7 @@ use crate::bulk::imports::{ImportTemplatesApi, ImportsApi};
 use crate::bulk::uploads::UploadsApi;
 use crate::calls::fixed::Fixed;
 use crate::calls::layers::{Outermost, Routes, UPLOAD_DEADLINE};
+use crate::calls::versioned::Versioned;
 use crate::changes::{self, ChangesApi};
 use crate::crm::activities::Activities;
 use crate::crm::associations::AssociationsApi;
@@ -144,13 +145,14 @@ pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Respo
     let docs = Arc::new(page(service.swagger_ui_html()));
     let document: serde_json::Value = serde_json::from_str(&documents.v31).unwrap_or_default();
     let routes = Routes::of(&document);
+    let operations = Versioned::new(service.into_endpoint().catch_all_error(refused), app.clone());
     let json = |text: &str| Arc::new(Fixed::new(text.to_owned(), "application/json")).served(&app);
     let inner = Route::new()
         .at("/api/v1/openapi.json", json(&documents.v31))
         .at("/api/v1/openapi-3.0.json", json(&documents.v30))
         .at("/docs", docs.served(&app))
         .at("/docs/", docs.served(&app))
-        .nest("/", service.into_endpoint().catch_all_error(refused).with(compression()).after(varying))
+        .nest("/", operations.with(compression()).after(varying))
         .catch_all_error(refused)
         .data(app.clone());
     Outermost::new(inner, app, routes).with_deadlines(DEADLINES).boxed()

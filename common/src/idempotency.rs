@@ -11,6 +11,7 @@ use crate::db::{Db, TenantTx};
 use crate::error::{Error, Result};
 use crate::role::Role;
 use crate::secret::{MasterKey, Purpose};
+use crate::version::ApiVersion;
 
 const HASH: usize = 32;
 
@@ -34,6 +35,8 @@ pub struct Request<'a> {
     pub query: &'a str,
     /// As it was received.
     pub body: &'a [u8],
+    /// The version of the API that it was made in, where one was chosen: the same bytes may mean something else in another.
+    pub version: Option<ApiVersion>,
 }
 
 /// An answer as it was given, apart from what is said of each request.
@@ -54,12 +57,18 @@ impl Keyed {
         let tenant = actor.tenant.0;
         // Below ADMIN an answer is of what that role sees: who was given another one since does not get it again.
         let scope = (actor.role < Role::Admin).then_some(actor.role.name().as_bytes());
+        // What was asked for when there was one version is found again under it.
+        let version = request
+            .version
+            .filter(|version| *version != ApiVersion::FIRST)
+            .map(|version| version.to_string());
+        let version = version.as_ref().map(String::as_bytes);
         let asked = [request.query.as_bytes(), request.body];
         let parts =
             [tenant.as_bytes(), principal.as_bytes(), request.method.as_bytes(), request.path.as_bytes()];
         Self {
             key: hash(parts.into_iter().chain([key.as_bytes()])),
-            request: hash(asked.into_iter().chain(scope)),
+            request: hash(asked.into_iter().chain(scope).chain(version)),
         }
     }
 
@@ -159,7 +168,8 @@ mod tests {
     use crate::actor::Principal;
     use crate::id::{TenantId, UserId};
 
-    const REQUEST: Request<'_> = Request { method: "POST", path: "/a", query: "", body: b"{}" };
+    const REQUEST: Request<'_> =
+        Request { method: "POST", path: "/a", query: "", body: b"{}", version: None };
 
     #[test]
     fn a_key_is_its_owners_and_for_one_operation() {
@@ -178,7 +188,18 @@ mod tests {
         ] {
             assert_ne!(other.key, keyed.key);
         }
-        for other in [Request { query: "a", ..REQUEST }, Request { body: b"[]", ..REQUEST }] {
+        let first = Request { version: Some(ApiVersion::FIRST), ..REQUEST };
+        assert_eq!(
+            Keyed::new(&actor, "k", &first),
+            keyed,
+            "the version that there was before there were others"
+        );
+        let later = "2027-01-01".parse().ok();
+        for other in [
+            Request { query: "a", ..REQUEST },
+            Request { body: b"[]", ..REQUEST },
+            Request { version: later, ..REQUEST },
+        ] {
             let other = Keyed::new(&actor, "k", &other);
             assert!(other.key == keyed.key && other.request != keyed.request);
         }

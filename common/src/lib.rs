@@ -33,6 +33,7 @@ pub mod storage;
 pub mod tasks;
 pub mod telemetry;
 pub mod upload;
+pub mod version;
 pub mod webhook;
 pub mod wire;
 

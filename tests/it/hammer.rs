@@ -29,10 +29,10 @@ const DROPS: usize = 4000;
 const AT_ONCE: usize = 16;
 
 const TRAP: &str = "
-    create or replace function tenon.find_api_key(wanted_public_id text)
+    create or replace function tenon.check_api_key(wanted_public_id text)
         returns table (tenant_id uuid, id uuid, secret_hash bytea, role text, scopes text[], ip_allowlist text[],
                        expires_at timestamptz, revoked_at timestamptz, user_id uuid, plan text, tenant_deleted boolean,
-                       member_active boolean, member_role text, require_if_match boolean, limit_epoch bigint)
+                       member_active boolean, member_role text, require_if_match boolean, limit_epoch bigint, api_version text)
         language plpgsql stable security invoker as $$
     begin
         if coalesce(current_setting('app.tenant_id', true), '') <> '' or exists (select from tenon.contacts) then

@@ -35,5 +35,6 @@ mod retention;
 mod round_trips;
 mod tasks;
 mod timelines;
+mod versions;
 mod webhook_operations;
 mod writes;

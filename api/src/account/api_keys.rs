@@ -88,7 +88,7 @@ impl ApiKeysApi {
     ) -> Result<Answered<Created<ApiKeyBody>>, ApiError> {
         let mode = body.0.mode.map_or(Mode::Live, Mode::from);
         let draft = ApiKeyDraft::from(ApiKeyReplacement::from(body.0));
-        let grantor = caller.grantor();
+        let grantor = caller.grantor(app.versions);
         let create = async |tx: &mut TenantTx<'_>| {
             let (key, secret) = api_key::create(tx, draft, mode, &grantor).await?;
             Ok(created(key, &secret))
@@ -117,8 +117,8 @@ impl ApiKeysApi {
 
     /// Replace an API key
     ///
-    /// All of it but its mode and the key itself: what is absent is as of a new key. In force within 5 seconds. What comes out must not
-    /// be wider than your own key. Needs `api-keys:manage`.
+    /// All of it but its mode and the key itself: what is absent is as of a new key, but for `apiVersion`, which is kept. In force within
+    /// 5 seconds. What comes out must not be wider than your own key. Needs `api-keys:manage`.
     #[oai(path = "/:id", method = "put", operation_id = "replace_api_key")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
@@ -139,7 +139,7 @@ impl ApiKeysApi {
         body: Body<ApiKeyReplacement>,
     ) -> Result<Answered<Shown<ApiKeyBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
-        let grantor = caller.grantor();
+        let grantor = caller.grantor(app.versions);
         let draft = ApiKeyDraft::from(body.0).within(&grantor);
         let replace = async |tx: &mut TenantTx<'_>| {
             Ok(shown(api_key::update(tx, ApiKeyId(id.0), expected, &grantor, |_| draft).await?))
@@ -171,7 +171,7 @@ impl ApiKeysApi {
         body: Body<ApiKeyPatch>,
     ) -> Result<Answered<Shown<ApiKeyBody>>, ApiError> {
         let expected = params::if_match(if_match.as_deref())?;
-        let grantor = caller.grantor();
+        let grantor = caller.grantor(app.versions);
         let patch = body.0;
         let edit = |draft| patch.over(draft);
         let update = async |tx: &mut TenantTx<'_>| {
@@ -229,7 +229,7 @@ impl ApiKeysApi {
         body: Body<RotationInput>,
     ) -> Result<Answered<Created<ApiKeyBody>>, ApiError> {
         let overlap = Duration::seconds(body.0.overlap_seconds.unwrap_or(86_400));
-        let grantor = caller.grantor();
+        let grantor = caller.grantor(app.versions);
         let rotate = async |tx: &mut TenantTx<'_>| {
             let (key, secret) = api_key::rotate(tx, ApiKeyId(id.0), overlap, &grantor).await?;
             Ok(created(key, &secret))

@@ -20,6 +20,7 @@ use tenon_common::entity::EntityKind;
 use tenon_common::error::Error;
 use tenon_common::id::TenantId;
 use tenon_common::role::{Permission, scope_covers};
+use tenon_common::version::{ApiVersion, Versions};
 
 use crate::app::App;
 use crate::http::characters::refuse_nul;
@@ -41,6 +42,8 @@ pub struct Identity {
     pub require_if_match: bool,
     /// What bounds it where it is an API key: its end, and where it may be used from.
     pub bounds: Bounds,
+    /// The version of the API that the request names, or else its key is kept with; none where neither is, which is the newest.
+    pub chosen: Option<ApiVersion>,
     /// What it is known by, to be asked again where an answer takes long.
     pub(crate) proof: Proof,
 }
@@ -100,15 +103,24 @@ impl Identity {
     /// Who it is now, by the same credential, if that is still good. A token may have come to the end of its time meanwhile.
     pub async fn again(&self, app: &App) -> Result<Self, Refusal> {
         let origin = self.actor.origin.clone();
-        match &self.proof {
+        let again = match &self.proof {
             Proof::Key(key, from) => by_key(app, key, *from, origin).await,
             Proof::Token(claims) => by_claims(app, claims, origin).await,
-        }
+        };
+        Ok(Self { chosen: self.chosen, ..again? })
+    }
+
+    /// The version of the API in which it speaks.
+    pub fn version(&self, versions: &Versions) -> ApiVersion {
+        let known = self.chosen.map_or_else(|| versions.newest(), |chosen| versions.kept(chosen));
+        known.date
     }
 
     /// What the caller may hand on.
-    pub fn grantor(&self) -> Grantor {
+    pub fn grantor(&self, versions: &'static Versions) -> Grantor {
         Grantor {
+            versions,
+            version: self.version(versions),
             role: self.actor.role,
             scopes: self.scopes.as_ref().map(|scopes| scopes.to_vec()),
             expires_at: self.bounds.expires_at,
@@ -262,6 +274,7 @@ impl<'a, N: Needs> ApiExtractor<'a> for Caller<N> {
         if let Some(permission) = N::PERMISSION {
             identity.require(permission)?;
         }
+        facts.named.check(app.versions)?;
         refuse_nul(request, facts.route)?;
         identity.require_version(request)?;
         Ok(Self { identity, _needs: PhantomData })
@@ -334,10 +347,20 @@ async fn identify(
     headers: &HeaderMap,
     facts: &Facts,
 ) -> Result<Identity, Refusal> {
-    match credential {
-        Some(Credential::Key(key)) => by_key(app, &key, facts.ip, origin(headers, facts)).await,
-        Some(Credential::Token(token)) => by_token(app, &token, origin(headers, facts)).await,
-        None => Err(Refusal::new(Code::Unauthenticated)),
+    let identity = match credential {
+        Some(Credential::Key(key)) => by_key(app, &key, facts.ip, origin(headers, facts)).await?,
+        Some(Credential::Token(token)) => by_token(app, &token, origin(headers, facts)).await?,
+        None => return Err(Refusal::new(Code::Unauthenticated)),
+    };
+    let named = facts.named.one().map(|version| version.date);
+    Ok(Identity { chosen: named.or(identity.chosen), ..identity })
+}
+
+/// The API key that a request comes with, whether it is good or not.
+pub(crate) fn key(headers: &HeaderMap) -> Option<KeySecret> {
+    match credential(headers)? {
+        Credential::Key(key) => Some(key),
+        Credential::Token(_) => None,
     }
 }
 
@@ -384,6 +407,7 @@ async fn by_key(app: &App, key: &KeySecret, from: IpAddr, origin: Origin) -> Res
         allowance: checked.allowance,
         require_if_match: checked.require_if_match,
         bounds: checked.bounds,
+        chosen: Some(checked.version),
         proof: Proof::Key(key.clone(), from),
     })
 }
@@ -410,7 +434,8 @@ async fn by_claims(app: &App, claims: &Arc<Claims>, origin: Origin) -> Result<Id
     let actor = Actor { tenant: claims.org, principal, role: admitted.role, origin };
     let Admitted { allowance, require_if_match, .. } = admitted;
     let proof = Proof::Token(claims.clone());
-    Ok(Identity { actor, scopes: None, allowance, require_if_match, bounds: Bounds::default(), proof })
+    let bounds = Bounds::default();
+    Ok(Identity { actor, scopes: None, allowance, require_if_match, bounds, chosen: None, proof })
 }
 
 /// Where a request comes from.

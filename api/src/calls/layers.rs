@@ -17,9 +17,11 @@ use crate::app::App;
 use crate::calls::caller;
 use crate::http::code::Code;
 use crate::http::limits;
+use crate::http::limits::class::Class;
 use crate::http::refusal::Refusal;
 use crate::http::request::{FACTS, Facts};
 use crate::http::sse;
+use crate::http::versions::{self, AnsweredIn, Named};
 use metered::{Durations, InFlight};
 use routes::Asked;
 
@@ -71,6 +73,8 @@ impl<E: Endpoint + 'static> Endpoint for Outermost<E> {
             id: request_id(&request),
             ip: client::address(&request, &self.app.trusted_proxies),
             route,
+            operation,
+            named: Named::of(request.headers(), self.app.versions),
             class,
             counted: Arc::default(),
             caller: Arc::default(),
@@ -117,8 +121,13 @@ impl<E: Endpoint + 'static> Outermost<E> {
     /// Runs the request in a task of its own: a client that hangs up cancels nothing half way, and a panic ends one request.
     async fn answer(&self, request: Request, facts: &Facts, deadline: Duration) -> Response {
         let (inner, app, class, ip) = (self.inner.clone(), self.app.clone(), facts.class, facts.ip);
+        let named = facts.named;
         let work = async move {
             app.limits.anonymous(class, ip).await?;
+            // Where a credential is asked for, it comes first: `Caller` looks then.
+            if !matches!(class, Some(Class::Read | Class::Write)) {
+                named.check(app.versions)?;
+            }
             inner.call(request).await.map(IntoResponse::into_response)
         };
         let mut task = tokio::spawn(FACTS.scope(facts.clone(), work));
@@ -164,6 +173,8 @@ impl<E: Endpoint + 'static> Outermost<E> {
         facts: &Facts,
         path: &str,
     ) -> Response {
+        let answered_in =
+            response.extensions().get().map(|AnsweredIn(version)| *version).or(facts.named.one());
         let mut response = match response.extensions().get::<Refusal>() {
             Some(refusal) => {
                 let mut written = refusal.write(accept, &facts.id);
@@ -183,6 +194,7 @@ impl<E: Endpoint + 'static> Outermost<E> {
         if !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
+        versions::write(headers, answered_in.unwrap_or_else(|| self.app.versions.newest()));
         limits::headers::write(headers, &facts.counted.lock().unwrap_or_else(PoisonError::into_inner));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response

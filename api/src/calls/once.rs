@@ -13,6 +13,7 @@ use poem_openapi::registry::{
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
 use tenon_common::idempotency::{self, Answer, Keyed};
+use tenon_common::version::ApiVersion;
 use tenon_common::{Error, TenantTx};
 
 use crate::app::App;
@@ -22,11 +23,13 @@ use crate::http::code::Code;
 use crate::http::error::ApiError;
 use crate::http::prefer::{PREFERENCE_APPLIED, Prefer};
 use crate::http::refusal::Refusal;
+use crate::http::versions;
 
 const HEADER: &str = "Idempotency-Key";
 /// Characters of a key.
 const MAX_KEY: usize = 255;
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// Says that an answer is one that was saved.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// What is saved of an answer's head; the rest is said anew of each request.
 const SAVED: [HeaderName; 4] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION, PREFERENCE_APPLIED];
 
@@ -98,7 +101,8 @@ async fn keyed_once<T: IntoResponse>(
         return Ok(replay(saved));
     }
     let made = work(tx).await?;
-    let (answer, response) = saved(prefer.apply(made.into_response())).await?;
+    let newest = app.versions.newest().date;
+    let (answer, response) = saved(prefer.apply(made.into_response()), newest).await?;
     idempotency::save(tx, keyed, &app.master, &answer).await?;
     Ok(response)
 }
@@ -139,13 +143,15 @@ impl Asked {
             path: &self.path,
             query: &self.query,
             body: &self.body,
+            version: caller.chosen,
         };
         Keyed::new(&caller.actor, &self.key, &request)
     }
 }
 
-/// An answer, as it is saved and as it is given.
-async fn saved(response: Response) -> tenon_common::Result<(Answer, Response)> {
+/// An answer of a version, as it is saved and as it is given. What is saved is not turned into the version that was asked for yet: that is
+/// done each time that it is given.
+async fn saved(response: Response, version: ApiVersion) -> tenon_common::Result<(Answer, Response)> {
     let (parts, body) = response.into_parts();
     if !parts.status.is_success() {
         return Err(Error::internal(format!("a change was made and answered with {}", parts.status)));
@@ -155,7 +161,10 @@ async fn saved(response: Response) -> tenon_common::Result<(Answer, Response)> {
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some((name.as_str().to_owned(), value.to_owned()))
     };
-    let headers = SAVED.iter().filter_map(text).collect();
+    // Of the first version nothing was saved while it was the only one, and nothing needs to be.
+    let version = Some(version).filter(|version| *version != ApiVersion::FIRST);
+    let version = version.map(|version| (versions::HEADER.as_str().to_owned(), version.to_string()));
+    let headers = SAVED.iter().filter_map(text).chain(version).collect();
     let answer = Answer { status: parts.status.as_u16(), headers, body: body.clone() };
     Ok((answer, Response::from_parts(parts, body.into())))
 }

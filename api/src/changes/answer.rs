@@ -10,9 +10,10 @@ use poem_openapi::{ApiResponse, Object};
 use serde_json::Value;
 use tenon_common::feed::Page;
 use tenon_common::id::TenantId;
-use tenon_common::page::Cursors;
+use tenon_common::version::ApiVersion;
 use uuid::Uuid;
 
+use crate::app::App;
 use crate::http::actor::ActorBody;
 use crate::http::response::Metadata;
 use crate::http::sse;
@@ -116,8 +117,8 @@ impl ApiResponse for Followed {
     }
 }
 
-/// 200 with a page. Bodies are JSON already, and are written as they stand.
-pub(super) fn page(page: &Page, cursors: &Cursors, tenant: TenantId) -> Response {
+/// 200 with a page, for a reader of a version. Bodies are JSON already, and are written as they stand where they are of that version.
+pub(super) fn page(page: &Page, app: &App, tenant: TenantId, version: ApiVersion) -> Response {
     let length = page.events.iter().map(|event| event.body.len() + 1).sum::<usize>();
     let mut text = String::with_capacity(length + 300);
     text += "{\"success\":true,\"data\":[";
@@ -125,10 +126,10 @@ pub(super) fn page(page: &Page, cursors: &Cursors, tenant: TenantId) -> Response
         if index > 0 {
             text.push(',');
         }
-        text += &event.body;
+        text += app.versions.event(version, event.body.as_bytes()).as_deref().unwrap_or(&event.body);
     }
-    text +=
-        &format!("],\"nextCursor\":\"{}\",\"hasMore\":{}", page.next.cursor(cursors, tenant), page.has_more);
+    let next = page.next.cursor(&app.cursors, tenant);
+    text += &format!("],\"nextCursor\":\"{next}\",\"hasMore\":{}", page.has_more);
     let metadata = serde_json::to_string(&Metadata::now()).unwrap_or_default();
     text += &format!(",\"metadata\":{metadata}}}");
     Response::builder().content_type(<Json<PageBody> as Payload>::CONTENT_TYPE).body(text)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tenon_common::TenantTx;
 use tenon_common::event::EventType;
 use tenon_common::feed::{self, Page, Portion, Start, Types};
+use tenon_common::version::ApiVersion;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::App;
@@ -18,6 +19,8 @@ pub(super) struct Reader {
     pub(super) app: Arc<App>,
     pub(super) pass: Pass,
     pub(super) types: Types,
+    /// The version of the API in which it reads, from the beginning to the end.
+    pub(super) version: ApiVersion,
 }
 
 impl Reader {

@@ -134,15 +134,12 @@ impl Stream {
     }
 
     fn written(&self, page: &Page) -> String {
-        let cursors = &self.reader.app.cursors;
+        let Reader { app, version, .. } = &self.reader;
         let mut text = String::new();
         for event in &page.events {
-            sse::write_event(
-                &mut text,
-                &event.place.cursor(cursors, self.tenant),
-                &event.r#type,
-                &event.body,
-            );
+            let turned = app.versions.event(*version, event.body.as_bytes());
+            let body = turned.as_deref().unwrap_or(&event.body);
+            sse::write_event(&mut text, &event.place.cursor(&app.cursors, self.tenant), &event.r#type, body);
         }
         if page.events.is_empty() {
             text = self.place(page);

@@ -32,6 +32,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
 
 use crate::http::prefer::Prefer;
+use crate::http::versions::understood;
 
 pub use batch::{Batch, BatchBody};
 pub use error::{BodyError, FieldError};
@@ -121,7 +122,7 @@ impl<T: ParseFromJSON + 'static, R: Rules> ParsePayload for Body<T, R> {
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
         let bytes: Bytes = read::json_bytes(request, body).await?;
-        let value = parse_strict(&bytes)?;
+        let value = understood(request, parse_strict(&bytes)?);
         Ok(Self(Self::from_value(value, prefers_lenient(request.headers()))?, PhantomData))
     }
 }

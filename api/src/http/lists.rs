@@ -99,7 +99,7 @@ pub fn answer<D, T: Shape>(
     found: Found<D>,
     show: impl Fn(D) -> T,
 ) -> Listed<Selected<T>> {
-    page(cursors, query, found, show).linked(kept(request.uri().query().unwrap_or_default()))
+    page(cursors, query, found, show).linked(kept(request.original_uri().query().unwrap_or_default()))
 }
 
 /// The parameters that go on to the next page, each with the `&` before the next.

@@ -19,3 +19,4 @@ pub mod response;
 pub mod seats;
 pub mod sse;
 pub mod timestamp;
+pub mod versions;

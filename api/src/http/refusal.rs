@@ -65,6 +65,18 @@ impl Refusal {
         refusal
     }
 
+    /// Gives the places that it names other names: JSON pointers in `errors`, the same without the first slash in `details`.
+    pub fn rename(&mut self, name: impl Fn(&str) -> String) {
+        for error in &mut self.errors {
+            error.pointer = name(&error.pointer);
+        }
+        let named = |(field, message): (String, String)| {
+            let pointer = name(&format!("/{}", field.replace('.', "/")));
+            (pointer.trim_start_matches('/').replace('/', "."), message)
+        };
+        self.details = std::mem::take(&mut self.details).into_iter().map(named).collect();
+    }
+
     /// Says when to come back.
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);

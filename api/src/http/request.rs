@@ -11,6 +11,7 @@ use tenon_common::id::TenantId;
 
 use crate::http::limits::class::Class;
 use crate::http::limits::policy::{self, Standings};
+use crate::http::versions::Named;
 
 /// A request's time where nothing else is said, its body included. Statements have their own, shorter one.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
@@ -24,6 +25,10 @@ pub struct Facts {
     pub ip: IpAddr,
     /// The path of the document that it fits.
     pub route: &'static str,
+    /// The `operationId`; none where it fits none.
+    pub operation: Option<&'static str>,
+    /// What it says of its version.
+    pub named: Named,
     /// How rate limits count it; none where it fits no operation.
     pub class: Option<Class>,
     /// Where the policies stand that have counted it.

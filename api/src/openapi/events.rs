@@ -80,14 +80,14 @@ fn example(kind: EntityKind) -> serde_json::Value {
         }),
         EntityKind::ApiKey => json!({
             "id": id, "tenantId": tenant, "name": "Newsletter", "key": null, "prefix": "tenon_live_3f9KpQ2mXa7B", "last4": "x7Qe",
-            "role": "ADMIN", "scopes": ["contacts:read"], "expiresAt": null, "ipAllowlist": [], "userId": null, "lastUsedAt": null,
-            "lastUsedIp": null, "revokedAt": null, "revokedReason": null, "rotatedFrom": null, "version": 1, "createdAt": at,
-            "createdBy": by, "updatedAt": at, "updatedBy": by
+            "role": "ADMIN", "scopes": ["contacts:read"], "expiresAt": null, "ipAllowlist": [], "apiVersion": "2026-01-01",
+            "userId": null, "lastUsedAt": null, "lastUsedIp": null, "revokedAt": null, "revokedReason": null, "rotatedFrom": null,
+            "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by
         }),
         EntityKind::Webhook => json!({
             "id": id, "tenantId": tenant, "url": "https://example.com/webhook", "events": ["contact.created"], "description": null,
-            "active": false, "disabledReason": "failing", "secret": null, "warnings": [], "version": 2, "createdAt": at,
-            "createdBy": by, "updatedAt": at, "updatedBy": by
+            "active": false, "disabledReason": "failing", "secret": null, "apiVersion": "2026-01-01", "publicKey": null, "warnings": [],
+            "version": 2, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by
         }),
         EntityKind::Import => json!({
             "id": id, "tenantId": tenant, "object": "contacts", "mode": "upsert", "matchOn": ["externalId", "email"],

@@ -19,6 +19,7 @@ use crate::event::EventType;
 use crate::id::{ApiKeyId, TenantId, UserId};
 use crate::kept::{self, Head, Kept, Statements};
 use crate::role::Role;
+use crate::version::ApiVersion;
 use crate::wire;
 
 pub use check::{Bounds, Checked, KeyCheck, KeyRefused};
@@ -53,6 +54,8 @@ pub struct ApiKey {
     pub expires_at: Option<DateTime<Utc>>,
     /// The networks it may be used from; empty for all.
     pub ip_allowlist: Vec<String>,
+    /// The version of the API that its requests are of where they name none.
+    pub api_version: ApiVersion,
     /// The user on whose behalf it acts.
     pub user_id: Option<UserId>,
     /// To the minute.
@@ -83,8 +86,9 @@ pub struct ApiKey {
 
 macro_rules! columns {
     () => {
-        "id, tenant_id, name, 'tenon_' || mode || '_' || public_id as prefix, mode, last4, role, scopes, expires_at, ip_allowlist, user_id, last_used_at, last_used_ip, \
-         revoked_at, revoked_reason, rotated_from, version, created_at, created_by, updated_at, updated_by"
+        "id, tenant_id, name, 'tenon_' || mode || '_' || public_id as prefix, mode, last4, role, scopes, expires_at, ip_allowlist, \
+         api_version, user_id, last_used_at, last_used_ip, revoked_at, revoked_reason, rotated_from, version, created_at, created_by, \
+         updated_at, updated_by"
     };
 }
 
@@ -135,8 +139,8 @@ async fn insert(
     let by = tx.actor().principal.reference().to_string();
     let statement = concat!(
         "insert into tenon.api_keys (tenant_id, id, public_id, mode, name, secret_hash, last4, role, scopes, ip_allowlist, expires_at,
-                                     rotated_from, user_id, created_at, created_by, updated_at, updated_by)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $14, $15)
+                                     rotated_from, user_id, created_at, created_by, updated_at, updated_by, api_version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $14, $15, $16)
          returning ",
         columns!()
     );
@@ -156,6 +160,7 @@ async fn insert(
         .bind(user)
         .bind(wire::now())
         .bind(by)
+        .bind(fields.api_version.to_string())
         .fetch_one(tx.conn())
         .await?;
     Ok((key, secret))
@@ -166,7 +171,7 @@ pub async fn get(tx: &mut TenantTx<'_>, id: ApiKeyId) -> Result<ApiKey> {
     kept::get(tx, id).await
 }
 
-/// Changes name, scopes, role, expiry and networks of a key that is not revoked. A change that changes nothing writes nothing.
+/// Changes name, scopes, role, expiry, networks and version of a key that is not revoked. A change that changes nothing writes nothing.
 pub async fn update(
     tx: &mut TenantTx<'_>,
     id: ApiKeyId,
@@ -182,8 +187,9 @@ pub async fn update(
         role: Some(before.role),
         expires_at: before.expires_at,
         ip_allowlist: before.ip_allowlist.clone(),
+        api_version: None,
     };
-    let fields = edit(draft).check(grantor, before.expires_at)?;
+    let fields = edit(draft).check(grantor, Some(&before))?;
     if fields.are_of(&before) {
         return Ok(before);
     }
@@ -194,7 +200,7 @@ pub async fn update(
     }
     let statement = concat!(
         "update tenon.api_keys set name = $3, scopes = $4, role = $5, expires_at = $6, ip_allowlist = $7, version = version + 1,
-                updated_at = $8, updated_by = $9
+                updated_at = $8, updated_by = $9, api_version = $10
          where tenant_id = $1 and id = $2 returning ",
         columns!()
     );
@@ -208,6 +214,7 @@ pub async fn update(
         .bind(&fields.ip_allowlist)
         .bind(wire::now())
         .bind(tx.actor().principal.reference().to_string())
+        .bind(fields.api_version.to_string())
         .fetch_one(tx.conn())
         .await?;
     change::record(tx, &[after.change(EventType::API_KEY_UPDATED, Some(&before))?]).await?;
@@ -261,6 +268,7 @@ pub async fn rotate(
         role: before.role,
         expires_at: before.expires_at,
         ip_allowlist: before.ip_allowlist.clone(),
+        api_version: before.api_version,
     };
     // Its secret is the caller's from now on: a grant like a new key's.
     if let Some(wider) = grantor.wider(&fields).first() {

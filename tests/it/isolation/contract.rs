@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use tenon_api::http::code::Code;
+use tenon_common::event::API_VERSION;
 use tenon_tests::{Answer, TestApp};
 
 use crate::raw;
@@ -78,7 +79,7 @@ static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
             let responses = operation["responses"].as_object().expect("responses");
             let promises = responses.iter().map(|(status, response)| {
                 let response = referenced(&document, response);
-                (status.parse().expect("a status"), promise(&mut schemas, response))
+                (status.parse().expect("a status"), promise(&document, &mut schemas, response))
             });
             let id = operation["operationId"].as_str().expect("an id").to_owned();
             contract.insert(id, promises.collect());
@@ -87,7 +88,7 @@ static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     contract
 });
 
-fn promise(schemas: &mut Schemas, response: &Value) -> Promise {
+fn promise(document: &Value, schemas: &mut Schemas, response: &Value) -> Promise {
     let content = response["content"].as_object();
     let body = content.map(|content| match content.get("application/json") {
         Some(json) => {
@@ -102,7 +103,8 @@ fn promise(schemas: &mut Schemas, response: &Value) -> Promise {
         }
     });
     let headers = response["headers"].as_object().into_iter().flatten();
-    let headers = headers.map(|(name, header)| (name.to_lowercase(), header["schema"].clone())).collect();
+    let schema = |header| referenced(document, header)["schema"].clone();
+    let headers = headers.map(|(name, header)| (name.to_lowercase(), schema(header))).collect();
     Promise { body, headers }
 }
 
@@ -234,6 +236,7 @@ fn check_common(operation: &str, answer: &impl Seen) {
     assert!((8..=64).contains(&id.len()), "{operation}: the request's id is {id:?}");
     assert_eq!(answer.header("cache-control"), Some("no-store"), "{operation}");
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{operation}");
+    assert_eq!(answer.header("tenon-version"), Some(API_VERSION), "{operation}");
     if answer.status() == 201 {
         assert!(
             answer.header("location").is_some(),

@@ -148,7 +148,9 @@ async fn what_the_guides_send_is_answered_as_they_say() {
     let clients = app.tenant("clients").await;
     assert!(follow(&app, &clients, include_str!("../../../openapi/clients.md")).await >= 15);
     let receivers = app.tenant("receivers").await;
-    assert!(follow(&app, &receivers, include_str!("../../../openapi/receivers.md")).await >= 7);
+    assert!(follow(&app, &receivers, include_str!("../../../openapi/receivers.md")).await >= 8);
+    let versions = app.tenant("versions").await;
+    assert!(follow(&app, &versions, include_str!("../../../openapi/versions.md")).await >= 3);
 }
 
 /// `json` of `json 200`.

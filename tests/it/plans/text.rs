@@ -60,7 +60,7 @@ impl Plan {
 
     /// Whether it looks up a credential: that is believed for seconds, and so is part of a request or not.
     pub(super) fn is_of_a_credential(&self) -> bool {
-        ["tenon.find_access(", "tenon.find_api_key(", "wanted_user", "wanted_public_id"]
+        ["tenon.find_access(", "tenon.check_api_key(", "wanted_user", "wanted_public_id"]
             .iter()
             .any(|word| self.statement.contains(word))
     }

@@ -57,6 +57,8 @@ pub struct ApiKeyBody {
     pub expires_at: Option<Timestamp>,
     /// The networks it may be used from; empty for all.
     pub ip_allowlist: Vec<String>,
+    /// The version of the API that its requests are of where they have no `Tenon-Version`.
+    pub api_version: String,
     /// The user on whose behalf it acts.
     #[oai(nullable)]
     pub user_id: Option<Uuid>,
@@ -105,6 +107,8 @@ pub struct ApiKeyInput {
     pub expires_at: Option<Timestamp>,
     /// Addresses or networks in CIDR form that it may be used from, at most 100; if absent all, or those of the key that creates it.
     pub ip_allowlist: Option<Vec<String>>,
+    /// The version of the API that its requests are of where they have no `Tenon-Version`; that of this request if absent.
+    pub api_version: Option<String>,
 }
 
 /// What replaces an API key: all but its mode and the key itself.
@@ -123,6 +127,8 @@ pub struct ApiKeyReplacement {
     pub expires_at: Option<Timestamp>,
     /// Addresses or networks that it may be used from, at most 100; if absent all, or those of the key that replaces it.
     pub ip_allowlist: Option<Vec<String>>,
+    /// The version of the API that its requests are of where they have no `Tenon-Version`; kept if absent.
+    pub api_version: Option<String>,
 }
 
 impl Example for ApiKeyReplacement {
@@ -133,8 +139,8 @@ impl Example for ApiKeyReplacement {
 
 impl From<ApiKeyInput> for ApiKeyReplacement {
     fn from(input: ApiKeyInput) -> Self {
-        let ApiKeyInput { name, scopes, role, expires_at, ip_allowlist, mode: _ } = input;
-        Self { name, scopes, role, expires_at, ip_allowlist }
+        let ApiKeyInput { name, scopes, role, expires_at, ip_allowlist, api_version, mode: _ } = input;
+        Self { name, scopes, role, expires_at, ip_allowlist, api_version }
     }
 }
 
@@ -146,6 +152,7 @@ impl From<ApiKeyReplacement> for ApiKeyDraft {
             role: input.role.map(Role::from),
             expires_at: input.expires_at.map(|at| at.0),
             ip_allowlist: input.ip_allowlist.unwrap_or_default(),
+            api_version: input.api_version,
         }
     }
 }
@@ -159,6 +166,7 @@ impl Example for ApiKeyInput {
             mode: None,
             expires_at: None,
             ip_allowlist: None,
+            api_version: None,
         }
     }
 }
@@ -179,6 +187,8 @@ pub struct ApiKeyPatch {
     pub expires_at: MaybeUndefined<Timestamp>,
     /// Addresses or networks that it may be used from; empty for all.
     pub ip_allowlist: Option<Vec<String>>,
+    /// The version of the API that its requests are of where they have no `Tenon-Version`.
+    pub api_version: Option<String>,
 }
 
 impl ApiKeyPatch {
@@ -191,6 +201,7 @@ impl ApiKeyPatch {
             role: self.role.map(Role::from).or(draft.role),
             expires_at: draft.expires_at,
             ip_allowlist: self.ip_allowlist.unwrap_or(draft.ip_allowlist),
+            api_version: self.api_version.or(draft.api_version),
         }
     }
 }
@@ -217,6 +228,7 @@ impl From<ApiKey> for ApiKeyBody {
             scopes: key.scopes,
             expires_at: key.expires_at.map(Timestamp),
             ip_allowlist: key.ip_allowlist,
+            api_version: key.api_version.to_string(),
             user_id: key.user_id.map(|id| id.0),
             last_used_at: key.last_used_at.map(Timestamp),
             last_used_ip: key.last_used_ip,

@@ -9,6 +9,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, Object};
 use serde_json::Value;
 
 use super::{Body, BodyError, NoRules, Rules, parse_strict, prefers_lenient, read};
+use crate::http::versions::understood;
 
 /// The items of a batch.
 #[derive(Object, Debug)]
@@ -52,7 +53,7 @@ impl<'a, T: ParseFromJSON + ToJSON + 'static, R: Rules> ApiExtractor<'a> for Bat
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        let value = parse_strict(&read::json_bytes(request, body).await?)?;
+        let value = understood(request, parse_strict(&read::json_bytes(request, body).await?)?);
         Ok(Self::from_value(value, prefers_lenient(request.headers()))?)
     }
 }

@@ -16,6 +16,7 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{ApiKeyId, TenantId, UserId};
 use crate::role::Role;
+use crate::version::ApiVersion;
 
 /// A key that is good.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Checked {
     pub require_if_match: bool,
     /// Until when and from where it may be used.
     pub bounds: Bounds,
+    /// The version of the API that its requests are of where they name none, as it is kept.
+    pub version: ApiVersion,
 }
 
 /// What bounds a credential beside its role and scopes.
@@ -77,6 +80,7 @@ struct Row {
     member_active: bool,
     member_role: Option<String>,
     require_if_match: bool,
+    api_version: ApiVersion,
 }
 
 struct Known {
@@ -116,16 +120,7 @@ impl KeyCheck {
 
     /// What a key may do, or why it may not.
     pub async fn check(&self, key: &KeySecret, from: IpAddr) -> Result<Result<Checked, KeyRefused>> {
-        let known = match self.cache.get(key.public_id()).await {
-            Some(known) => known,
-            None => {
-                let known = find(&self.db, key.public_id()).await?.map(Arc::new);
-                self.cache.insert(key.public_id().to_owned(), known.clone()).await;
-                known
-            }
-        };
-        let Some(known) = known.filter(|known| bool::from(known.hash.ct_eq(&key.hash())) && !known.ended)
-        else {
+        let Some(known) = self.known(key).await?.filter(|known| !known.ended) else {
             return Ok(Err(KeyRefused::Unknown));
         };
         let bounds = &known.checked.bounds;
@@ -140,6 +135,25 @@ impl KeyCheck {
         }
         self.note(&known.checked, from);
         Ok(Ok(known.checked.clone()))
+    }
+
+    /// The version that a key is kept with, to be asked before the key is checked; none of what is no key, or cannot be looked up now.
+    pub async fn version(&self, key: &KeySecret) -> Option<ApiVersion> {
+        let known = self.known(key).await.ok()?;
+        known.map(|known| known.checked.version)
+    }
+
+    /// The key with this secret.
+    async fn known(&self, key: &KeySecret) -> Result<Option<Arc<Known>>> {
+        let known = match self.cache.get(key.public_id()).await {
+            Some(known) => known,
+            None => {
+                let known = find(&self.db, key.public_id()).await?.map(Arc::new);
+                self.cache.insert(key.public_id().to_owned(), known.clone()).await;
+                known
+            }
+        };
+        Ok(known.filter(|known| known.hash.ct_eq(&key.hash()).into()))
     }
 
     fn note(&self, key: &Checked, ip: IpAddr) {
@@ -194,7 +208,7 @@ impl KeyCheck {
 
 async fn find(db: &Db, public_id: &str) -> Result<Option<Known>> {
     let mut connection = db.lookup().await?;
-    let row: Option<Row> = sqlx::query_as("select * from tenon.find_api_key($1)")
+    let row: Option<Row> = sqlx::query_as("select * from tenon.check_api_key($1)")
         .bind(public_id)
         .fetch_optional(&mut *connection)
         .await?;
@@ -221,6 +235,7 @@ fn known(row: Row) -> Result<Known> {
             },
             require_if_match: row.require_if_match,
             bounds,
+            version: row.api_version,
         },
     })
 }

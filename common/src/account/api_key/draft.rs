@@ -10,6 +10,7 @@ use crate::account::api_key::ApiKey;
 use crate::error::{Error, FieldError, Result};
 use crate::role::{self, Role};
 use crate::rules;
+use crate::version::{ApiVersion, Versions};
 use crate::wire;
 
 /// Networks of a key at most.
@@ -28,6 +29,9 @@ pub struct ApiKeyDraft {
     pub expires_at: Option<DateTime<Utc>>,
     /// Addresses or networks in CIDR form, within the caller's own.
     pub ip_allowlist: Vec<String>,
+    /// The version of the API that its requests are of where they name none: one that there is. The key's own where there is one already, else
+    /// the caller's.
+    pub api_version: Option<String>,
 }
 
 impl ApiKeyDraft {
@@ -47,13 +51,14 @@ pub(super) struct Fields {
     pub(super) role: Role,
     pub(super) expires_at: Option<DateTime<Utc>>,
     pub(super) ip_allowlist: Vec<String>,
+    pub(super) api_version: ApiVersion,
 }
 
 impl Fields {
     /// Whether the key says the same already.
     pub(super) fn are_of(&self, key: &ApiKey) -> bool {
-        (&self.name, &self.scopes, self.role, self.expires_at, &self.ip_allowlist)
-            == (&key.name, &key.scopes, key.role, key.expires_at, &key.ip_allowlist)
+        (&self.name, &self.scopes, self.role, self.expires_at, &self.ip_allowlist, self.api_version)
+            == (&key.name, &key.scopes, key.role, key.expires_at, &key.ip_allowlist, key.api_version)
     }
 }
 
@@ -68,12 +73,18 @@ pub struct Grantor {
     pub expires_at: Option<DateTime<Utc>>,
     /// The networks that the caller itself may be used from; all where there is none.
     pub networks: Arc<[IpNet]>,
+    /// The version of the API that the caller speaks, which a key gets that nothing is said of.
+    pub version: ApiVersion,
+    /// Those that there are.
+    pub versions: &'static Versions,
 }
 
 impl Grantor {
-    /// A person with a role, whom nothing else bounds.
+    /// A person with a role, whom nothing else bounds, and who speaks the newest version.
     pub fn of_role(role: Role) -> Self {
-        Self { role, scopes: None, expires_at: None, networks: Arc::default() }
+        let versions = Versions::product();
+        let version = versions.newest().date;
+        Self { role, scopes: None, expires_at: None, networks: Arc::default(), version, versions }
     }
 
     /// All in which a key would be wider than the caller, with the fields. Nobody hands out, keeps or renews such a key.
@@ -119,9 +130,15 @@ impl Grantor {
 }
 
 impl ApiKeyDraft {
-    /// Checks all fields. `kept` is the expiry that a key has already: it may lie in the past.
-    pub(super) fn check(self, grantor: &Grantor, kept: Option<DateTime<Utc>>) -> Result<Fields> {
+    /// Checks all fields. `kept` is the key that there is already: what it says stays good, though its end may lie in the past.
+    pub(super) fn check(self, grantor: &Grantor, kept: Option<&ApiKey>) -> Result<Fields> {
         let mut errors = Vec::new();
+        let version = kept.map_or(grantor.version, |key| key.api_version);
+        let api_version =
+            grantor.versions.given(self.api_version.as_deref(), version).unwrap_or_else(|error| {
+                errors.push(error);
+                version
+            });
         let name = match self.name.as_deref().map(|name| rules::text(name, "Name", 100)) {
             None => Err(("REQUIRED", "Name is required".to_owned())),
             Some(checked) => checked,
@@ -140,7 +157,9 @@ impl ApiKeyDraft {
             }
         }
         let role = self.role.unwrap_or(grantor.role);
-        if self.expires_at != kept && self.expires_at.is_some_and(|at| at <= Utc::now()) {
+        if self.expires_at != kept.and_then(|key| key.expires_at)
+            && self.expires_at.is_some_and(|at| at <= Utc::now())
+        {
             errors.push(FieldError::new("expiresAt", "IN_THE_PAST", "Must be in the future"));
         }
         if self.ip_allowlist.len() > MAX_NETWORKS {
@@ -148,7 +167,7 @@ impl ApiKeyDraft {
             errors.push(FieldError::new("ipAllowlist", "TOO_MANY", message));
         }
         let ip_allowlist = networks(&self.ip_allowlist, &mut errors);
-        let fields = Fields { name, scopes, role, expires_at: self.expires_at, ip_allowlist };
+        let fields = Fields { name, scopes, role, expires_at: self.expires_at, ip_allowlist, api_version };
         errors.extend(grantor.wider(&fields));
         if errors.is_empty() { Ok(fields) } else { Err(Error::Invalid(errors)) }
     }
