@@ -10,7 +10,7 @@ use crate::entity::EntityKind;
 use crate::error::Result;
 use crate::id::TenantId;
 
-/// The `apiVersion` of the bodies: the schema of an event never changes within one.
+/// The `apiVersion` of the bodies, the newest of [`Versions`](crate::version::Versions): the schema of an event never changes within one.
 pub const API_VERSION: &str = "2026-01-01";
 
 /// A type of event.
@@ -207,6 +207,7 @@ pub async fn ensure_partitions(db: &Db) -> Result<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::version::Versions;
 
     /// The list is not made by the declarations.
     #[test]
@@ -214,6 +215,12 @@ mod tests {
         let declared = include_str!("event.rs").matches("Self::internal(\"").count();
         assert_eq!(EventType::INTERNAL.len(), declared);
         assert!(EventType::INTERNAL.iter().all(|event| !EventType::is_subscribable(event.name)));
+    }
+
+    #[test]
+    fn events_are_stored_in_the_newest_version() {
+        let newest = Versions::product().newest();
+        assert_eq!((newest.name, &*newest.date.to_string()), (API_VERSION, API_VERSION));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 pub enum Purpose {
     /// Webhook secrets in the database.
     WebhookSecret,
+    /// The private halves of the keys that sign webhooks beside their secrets.
+    WebhookSigningKey,
     /// Secrets of audit sinks in the database.
     AuditSinkSecret,
     /// The private halves of the keys that sign access tokens.
@@ -27,6 +29,7 @@ impl Purpose {
     fn label(self) -> &'static [u8] {
         match self {
             Self::WebhookSecret => b"tenon webhook secret",
+            Self::WebhookSigningKey => b"tenon webhook signing key",
             Self::AuditSinkSecret => b"tenon audit sink secret",
             Self::SigningKey => b"tenon signing key",
             Self::Cursor => b"tenon cursor",

@@ -1,8 +1,12 @@
-"""Registers a webhook for each receiver, creates contacts, and expects each receiver to verify each event.
+"""Registers a webhook for each receiver, creates contacts, and expects each receiver to verify each event, by the secret and by the Ed25519
+key; then rotates both, and expects the old ones and the new ones to verify.
 
-Exits with 0 when all were verified and a forgery was refused, else with 1 and the reason.
+Exits with 0 when all were verified and forgeries were refused, else with 1 and the reason.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import queue
@@ -57,6 +61,8 @@ class Receiver:
         self.secret_file = folder / f"{name}.secret"
         environment = {key: value for key, value in os.environ.items() if key != "WEBHOOK_SECRET"}
         environment["WEBHOOK_SECRET_FILE"] = str(self.secret_file)
+        self.key_file = folder / f"{name}.key"
+        environment["WEBHOOK_PUBLIC_KEY_FILE"] = str(self.key_file)
         self.process = subprocess.Popen(
             RECEIVERS[name], cwd=HERE, env=environment, stdout=subprocess.PIPE, text=True
         )
@@ -80,18 +86,36 @@ class Receiver:
         return line
 
     def register(self, api: Api) -> None:
-        self.webhook = api.call("POST", "/webhooks", {"url": self.url, "events": ["contact.created"]})
-        self.secret_file.write_text(self.webhook["secret"])
+        wanted = {"url": self.url, "events": ["contact.created"], "ed25519": True}
+        self.webhook = api.call("POST", "/webhooks", wanted)
+        self.trust(self.webhook["secret"], self.webhook["publicKey"])
 
-    def expect_refusal(self) -> None:
-        """A receiver that verifies anything would prove nothing."""
+    def trust(self, secret: str, key: str) -> None:
+        self.secret_file.write_text(secret)
+        self.key_file.write_text(key)
+
+    def rotate(self, api: Api) -> dict:
+        """Makes another secret and key, which the receiver does not know yet."""
+        return api.call("POST", f"/webhooks/{self.webhook['id']}/rotate-secret", {})
+
+    def expect_refusals(self) -> None:
+        """A receiver that verifies anything would prove nothing: a wrong secret, no key, and a wrong key are refused."""
+        body, at = b'{"type":"x","data":{}}', str(int(time.time()))
+        secret = base64.b64decode(self.webhook["secret"].removeprefix("whsec_"))
+        mac = hmac.new(secret, f"evt_forged.{at}.".encode() + body, hashlib.sha256).digest()
+        by_secret = f"v1,{base64.b64encode(mac).decode()}"
+        nothing = {length: base64.b64encode(bytes(length)).decode() for length in (32, 64)}
+        for signatures in (f"v1,{nothing[32]}", by_secret, f"{by_secret} v1a,{nothing[64]}"):
+            self.expect_refusal(body, at, signatures)
+
+    def expect_refusal(self, body: bytes, at: str, signatures: str) -> None:
         headers = {
             "Content-Type": "application/json",
             "webhook-id": "evt_forged",
-            "webhook-timestamp": str(int(time.time())),
-            "webhook-signature": "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "webhook-timestamp": at,
+            "webhook-signature": signatures,
         }
-        request = urllib.request.Request(self.url, data=b'{"type":"x","data":{}}', headers=headers)
+        request = urllib.request.Request(self.url, data=body, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 status = response.status
@@ -121,14 +145,27 @@ class Receiver:
 def verify(api: Api, receivers: list, contacts: set) -> None:
     for receiver in receivers:
         receiver.register(api)
-        receiver.expect_refusal()
-    for number in range(CONTACTS):
+        receiver.expect_refusals()
+    expect(api, receivers, contacts, CONTACTS)
+    rotated = [receiver.rotate(api) for receiver in receivers]
+    # By what a receiver has still, and then by what it is given.
+    expect(api, receivers, contacts, 1)
+    for receiver, new in zip(receivers, rotated):
+        receiver.trust(new["secret"], new["publicKey"])
+    expect(api, receivers, contacts, 1)
+
+
+def expect(api: Api, receivers: list, contacts: set, count: int) -> None:
+    """Creates so many contacts, of which each receiver is told and verifies it."""
+    created = set()
+    for _ in range(count):
         # Text beyond ASCII: bytes are signed, not characters.
-        name = f"Vérification ✓ {number + 1}"
+        name = f"Vérification ✓ {len(contacts) + 1}"
         contact = {"name": name, "email": f"verify-{uuid.uuid4().hex}@example.com"}
-        contacts.add(api.call("POST", "/connection/contacts", contact)["id"])
+        created.add(api.call("POST", "/connection/contacts", contact)["id"])
+        contacts |= created
     for receiver in receivers:
-        receiver.expect_all(contacts)
+        receiver.expect_all(created)
 
 
 def clean_up(api: Api, receivers: list, contacts: set) -> list:

@@ -1,9 +1,11 @@
 //! Versions of the API, by a change that only these tests know: before 2026-01-01, a contact's `name` was called `fullName`.
 
 mod change;
+mod events;
 mod keys;
 
 use serde_json::{Value, json};
+use tenon_common::version::Versions;
 use tenon_tests::{Answer, Client, TestApp};
 
 use crate::raw;
@@ -217,6 +219,19 @@ async fn who_has_a_record_in_another_form_is_not_told_that_it_is_the_same() {
         .await
         .refused(412, "VERSION_CONFLICT");
     matching(&old, "\"v2\"").patch(&path(&grace), json!({"fullName": "Hopper"})).await.status(200);
+}
+
+/// A change that names no operation is never asked, and nobody notices.
+#[test]
+fn every_change_concerns_an_operation_that_there_is() {
+    let document = TestApp::document();
+    let paths = document["paths"].as_object().expect("paths").values();
+    let operations = paths.flat_map(|methods| methods.as_object().expect("methods").values());
+    let ids: Vec<&str> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+    let changes = [Versions::product(), versions()].into_iter().flat_map(Versions::iter);
+    for change in changes.flat_map(|version| &version.changes) {
+        assert!(ids.iter().any(|id| change.concerns(id)), "{change:?}");
+    }
 }
 
 #[tokio::test]

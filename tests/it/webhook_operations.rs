@@ -1,5 +1,7 @@
 //! Testing webhooks, their secrets and figures, and what disables them; through the real binaries.
 
+mod signing_keys;
+
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tenon_tests::stack::{Stack, text};

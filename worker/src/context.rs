@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use moka::sync::Cache;
 use tenon_common::Db;
 use tenon_common::export::job;
@@ -11,6 +12,7 @@ use tenon_common::import::Limits;
 use tenon_common::queue::Injector;
 use tenon_common::secret::MasterKey;
 use tenon_common::storage::Storage;
+use tenon_common::version::Versions;
 use tenon_common::webhook::receiver::Receiver;
 use tenon_common::webhook::schedule::RetrySchedule;
 use tenon_common::webhook::sending::Sending;
@@ -35,6 +37,8 @@ pub struct Context {
     pub exports: job::Limits,
     /// Opens webhook secrets.
     pub master: MasterKey,
+    /// The versions of the API in which webhooks get events.
+    pub versions: &'static Versions,
     /// Sends.
     pub sender: Sender,
     /// Says who may send now.
@@ -110,6 +114,7 @@ impl Context {
             imports,
             exports,
             master,
+            versions: Versions::product(),
             sender,
             lanes: Lanes::new(Arc::clone(&turns), Arc::clone(&breaker)),
             turns,
@@ -120,6 +125,12 @@ impl Context {
             fresh: Fresh::default(),
             targets,
         }
+    }
+
+    /// What is signed and sent: the event in the webhook's version of the API. Nothing is copied where that is the stored one.
+    pub fn body(&self, sending: &Sending) -> Bytes {
+        let turned = self.versions.event(sending.receiver.api_version, &sending.body);
+        turned.map_or_else(|| sending.body.clone(), Bytes::from)
     }
 
     /// The target of a delivery: the one of the last delivery, if its receiver has not changed.
@@ -135,7 +146,9 @@ impl Context {
             receiver.url.parse().map_err(|error| format!("the webhook's URL cannot be read: {error}"))?;
         let secrets =
             receiver.secrets(sending.webhook_id, &self.master).map_err(|error| error.to_string())?;
-        let endpoint = Endpoint::new(sending.webhook_id.0, secrets, http::HeaderMap::new());
+        let keys =
+            receiver.signing_keys(sending.webhook_id, &self.master).map_err(|error| error.to_string())?;
+        let endpoint = Endpoint::new(sending.webhook_id.0, secrets, http::HeaderMap::new()).with_keys(keys);
         let target = Arc::new(Target { url, endpoint, made_of: (Arc::clone(receiver), overlaps) });
         self.targets.insert(sending.webhook_id, target.clone());
         Ok(target)

@@ -8,6 +8,7 @@ use tenon_common::db::DbConfig;
 use tenon_common::queue::{Registry, Settings, Worker};
 use tenon_common::receiver::address::AddressPolicy;
 use tenon_common::tasks::Tasks;
+use tenon_common::version::Versions;
 use tenon_common::webhook::health::DisableRule;
 use tenon_common::{Db, config, operations, telemetry};
 use tokio::net::TcpListener;
@@ -99,7 +100,7 @@ pub async fn live(
         })?,
     }
     let sender = sender(cli)?;
-    let worker = assemble(db.clone(), cli, sender.clone(), tasks)?;
+    let worker = assemble(db.clone(), cli, sender.clone(), tasks, Versions::product())?;
     probes.alive_while(worker.liveness());
     let beside = beside(cli, tasks, &db, sender)?;
     probes.set_started();
@@ -162,13 +163,24 @@ fn sender(cli: &Cli) -> Result<Sender, String> {
 
 /// A worker of these settings, not running yet.
 pub fn build(db: Db, cli: &Cli) -> Result<Worker, String> {
-    assemble(db, cli, sender(cli)?, &Tasks::default())
+    build_for(db, cli, Versions::product())
 }
 
-fn assemble(db: Db, cli: &Cli, sender: Sender, tasks: &Tasks) -> Result<Worker, String> {
+/// The same where there are other versions of the API.
+pub fn build_for(db: Db, cli: &Cli, versions: &'static Versions) -> Result<Worker, String> {
+    assemble(db, cli, sender(cli)?, &Tasks::default(), versions)
+}
+
+fn assemble(
+    db: Db,
+    cli: &Cli,
+    sender: Sender,
+    tasks: &Tasks,
+    versions: &'static Versions,
+) -> Result<Worker, String> {
     let limits = Limits { total: cli.work.concurrency.max(4) * 2, ..Limits::default() };
     let kinds = Registry::new();
-    let context = Context::new(
+    let mut context = Context::new(
         db,
         cli.storage.open()?,
         cli.imports.limits(),
@@ -181,6 +193,7 @@ fn assemble(db: Db, cli: &Cli, sender: Sender, tasks: &Tasks) -> Result<Worker, 
         cli.webhooks.webhook_timeout,
         kinds.injector(),
     );
+    context.versions = versions;
     let deliveries = usize::try_from(cli.work.concurrency).unwrap_or(256);
     let kinds = registry(kinds, &context, deliveries).only(&cli.work.queues);
     let settings = Settings {

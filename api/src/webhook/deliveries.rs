@@ -230,7 +230,7 @@ impl DeliveriesApi {
         let get = async |tx: &mut TenantTx<'_>| delivery::get(tx, WebhookId(id.0), event).await;
         let delivery = app.db.read(&caller.actor, get).await?;
         caller.allow_all(reading(&delivery))?;
-        Ok(Shown::plain(delivery.into()))
+        Ok(Shown::plain(delivery.as_sent(app.versions).into()))
     }
 
     /// List the attempts of a delivery
@@ -282,7 +282,7 @@ impl DeliveriesApi {
         let resend = async |tx: &mut TenantTx<'_>| {
             let delivery = delivery::resend(tx, WebhookId(id.0), event).await?;
             caller.allow_all(reading(&delivery))?;
-            Ok(Shown::plain(DeliveryBody::from(delivery)))
+            Ok(Shown::plain(DeliveryBody::from(delivery.as_sent(app.versions))))
         };
         once.write(&app, &caller, prefer, resend).await
     }

@@ -99,7 +99,12 @@ impl WebhooksApi {
             secret: input.secret,
             shape: ShapeDraft::default(),
             pace: PaceDraft::default(),
-            signing: SigningDraft::default(),
+            signing: SigningDraft {
+                api_version: input.api_version,
+                ed25519: input.ed25519,
+                version: caller.version(app.versions),
+                versions: app.versions,
+            },
         };
         let create = async |tx: &mut TenantTx<'_>| {
             let (webhook, secret) = endpoint::create(tx, draft, &app.addresses, &app.master).await?;
@@ -132,8 +137,8 @@ impl WebhooksApi {
 
     /// Replace a webhook
     ///
-    /// `url` and `secret` are kept where they are absent; the rest is replaced. Needs `webhooks:write`, and to read what its events tell
-    /// of, as for creating it.
+    /// `url`, `secret`, `ed25519` and `apiVersion` are kept where they are absent; the rest is replaced. Needs `webhooks:write`, and to
+    /// read what its events tell of, as for creating it.
     #[oai(path = "/:id", method = "put", operation_id = "replace_webhook")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
@@ -163,7 +168,12 @@ impl WebhooksApi {
             secret: input.secret.clone(),
             shape: draft.shape,
             pace: draft.pace,
-            signing: draft.signing,
+            signing: SigningDraft {
+                api_version: input.api_version.clone(),
+                ed25519: input.ed25519,
+                versions: app.versions,
+                ..draft.signing
+            },
         };
         let expected = params::if_match(if_match.as_deref())?;
         let asked = Change { id: WebhookId(id.0), expected, only_stops: false, warnings };
@@ -207,7 +217,12 @@ impl WebhooksApi {
                 secret: input.secret.clone(),
                 shape: draft.shape,
                 pace: draft.pace,
-                signing: draft.signing,
+                signing: SigningDraft {
+                    api_version: input.api_version.clone(),
+                    ed25519: input.ed25519,
+                    versions: app.versions,
+                    ..draft.signing
+                },
             }
         };
         let expected = params::if_match(if_match.as_deref())?;

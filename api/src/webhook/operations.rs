@@ -86,6 +86,12 @@ pub struct SecretsBody {
     /// Until when the previous one signs.
     #[oai(nullable)]
     pub previous_secret_expires_at: Option<Timestamp>,
+    /// Verifies what the webhook's Ed25519 key signs: `whpk_…`; null where it has none.
+    #[oai(nullable)]
+    pub public_key: Option<String>,
+    /// Verifies what the Ed25519 key before it signs, as long as the previous secret does; null otherwise.
+    #[oai(nullable)]
+    pub previous_public_key: Option<String>,
 }
 
 impl From<Secrets> for SecretsBody {
@@ -95,6 +101,8 @@ impl From<Secrets> for SecretsBody {
             secret: secrets.current.reveal().to_string(),
             previous_secret: previous.map(|secret| secret.reveal().to_string()),
             previous_secret_expires_at: at.map(Timestamp),
+            public_key: secrets.public_key,
+            previous_public_key: secrets.previous_public_key,
         }
     }
 }
@@ -239,7 +247,7 @@ impl WebhookOperationsApi {
     /// Rotate a webhook's secret
     ///
     /// Answers a new secret. The old one signs beside it for the overlap: every delivery carries both signatures, so that a
-    /// receiver verifies with either. Needs `webhooks:write`.
+    /// receiver verifies with either. Of a webhook that has an Ed25519 key the same goes for that. Needs `webhooks:write`.
     #[oai(path = "/:id/rotate-secret", method = "post", operation_id = "rotate_webhook_secret")]
     async fn rotate(
         &self,

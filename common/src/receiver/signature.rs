@@ -1,8 +1,10 @@
-//! Webhook secrets, and the two signatures that every delivery carries.
+//! Webhook secrets, and the two signatures that every delivery carries. Who has an Ed25519 key too: `ed25519`.
 //!
 //! Both are HMAC-SHA256 keyed with the decoded bytes of the secret. `webhook-signature` covers
 //! `<id>.<timestamp>.<body>` as the Standard Webhooks specification has it, `X-Webhook-Signature`
 //! the raw body alone.
+
+mod ed25519;
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,6 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, FieldError};
 use crate::secret::{MasterKey, Purpose};
+
+pub use ed25519::SigningKey;
 
 const PREFIX: &str = "whsec_";
 /// Bytes of a key: what the Standard Webhooks specification allows.

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::job::{self, EncodedJob, Job, Queue};
 use crate::page::{Page, SortKey, Window};
+use crate::version::{ApiVersion, Versions};
 use crate::webhook::switching;
 
 /// Sends one event to one webhook. Holds ids only: body, address and secret are read when it is sent.
@@ -66,6 +67,9 @@ pub struct Delivery {
     /// The body as it is sent.
     #[sqlx(default)]
     pub body: Option<String>,
+    /// The version of the API in which it is sent.
+    #[sqlx(default)]
+    api_version: Option<ApiVersion>,
 }
 
 /// One attempt, as it is shown.
@@ -91,6 +95,17 @@ impl Delivery {
     /// Its place in the list.
     pub fn sort_key(&self) -> SortKey {
         SortKey { at: self.created_at, id: self.event_id.0 }
+    }
+
+    /// The same with the body as the webhook gets it: stored bodies are of the version that was the newest then.
+    #[must_use]
+    pub fn as_sent(mut self, versions: &Versions) -> Self {
+        if let (Some(version), Some(body)) = (self.api_version, &mut self.body)
+            && let Some(turned) = versions.event(version, body.as_bytes())
+        {
+            *body = turned;
+        }
+        self
     }
 
     /// The body as JSON.
@@ -153,7 +168,8 @@ pub async fn get(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> R
     let statement = concat!(
         "select ",
         columns!(),
-        ", e.body from tenon.deliveries d left join tenon.events e on e.tenant_id = d.tenant_id and e.id = d.event_id
+        ", e.body, (select w.api_version from tenon.webhooks w where w.tenant_id = d.tenant_id and w.id = d.webhook_id)
+         from tenon.deliveries d left join tenon.events e on e.tenant_id = d.tenant_id and e.id = d.event_id
          where d.tenant_id = $1 and d.webhook_id = $2 and d.event_id = $3"
     );
     let found = sqlx::query_as(statement)

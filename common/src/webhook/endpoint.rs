@@ -2,7 +2,7 @@
 
 mod pace;
 mod shape;
-mod signing;
+pub(crate) mod signing;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -110,7 +110,7 @@ struct Fields {
     secret: Option<Secret>,
     shape: Shape,
     pace: Pace,
-    signing: Signing,
+    signing: signing::Wanted,
 }
 
 impl WebhookDraft {
@@ -224,9 +224,10 @@ pub async fn create(
         .bind(fields.pace.max_concurrency)
         .bind(fields.pace.retry_schedule)
         .bind(fields.pace.ordering)
-        .bind(fields.signing.api_version)
+        .bind(fields.signing.api_version.to_string())
         .fetch_one(tx.conn())
         .await?;
+    let webhook = signing::sign_beside(tx, webhook, &fields.signing, master).await?;
     change::record(tx, &[webhook.change(EventType::WEBHOOK_CREATED, None)?]).await?;
     Ok((webhook, secret))
 }
@@ -329,9 +330,10 @@ async fn change(
         .bind(fields.pace.max_concurrency)
         .bind(fields.pace.retry_schedule)
         .bind(fields.pace.ordering)
-        .bind(fields.signing.api_version)
+        .bind(fields.signing.api_version.to_string())
         .fetch_one(tx.conn())
         .await?;
+    let after = signing::sign_beside(tx, after, &fields.signing, master).await?;
     let mut not_gathered = NotGathered::default();
     match (before.active, after.active) {
         (true, false) => super::delivery::pause(tx, id).await?,

@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 
 use crate::error::Result;
 use crate::id::WebhookId;
-use crate::receiver::signature::Secret;
+use crate::receiver::signature::{Secret, SigningKey};
 use crate::secret::MasterKey;
-use crate::webhook::endpoint;
+use crate::version::ApiVersion;
+use crate::webhook::endpoint::{self, signing};
 
 /// Where deliveries go, how they are signed, and what the receiver wants beside.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -32,7 +33,7 @@ pub struct Receiver {
     /// `full` or `thin`.
     pub payload: String,
     /// The version of the API in which it gets bodies.
-    pub api_version: String,
+    pub api_version: ApiVersion,
     /// The most deliveries that begin within a second, over all workers.
     pub max_per_second: Option<i32>,
     /// The most deliveries at a time, over all workers.
@@ -82,6 +83,12 @@ impl Receiver {
             secrets.push(endpoint::open(master, webhook, previous)?);
         }
         Ok(secrets)
+    }
+
+    /// The Ed25519 keys that sign beside them; none of most.
+    pub fn signing_keys(&self, webhook: WebhookId, master: &MasterKey) -> Result<Vec<SigningKey>> {
+        let previous = self.previous_signing_key.as_ref().filter(|_| self.overlaps());
+        self.signing_key.iter().chain(previous).map(|sealed| signing::open(master, webhook, sealed)).collect()
     }
 
     /// Whether the previous secret signs too.

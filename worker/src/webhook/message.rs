@@ -6,7 +6,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue, InvalidHeaderValue, TE,
     TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
-use tenon_common::receiver::signature::{Secret, sign};
+use tenon_common::receiver::signature::{Secret, SigningKey, sign};
 use uuid::Uuid;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -29,12 +29,14 @@ const RESERVED: [HeaderName; 8] =
     [HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING, TE, TRAILER, UPGRADE, EXPECT];
 
 /// What is the same for every attempt to one webhook: made once, used by many.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Endpoint {
     /// The webhook's own headers, and ours that never change.
     fixed: HeaderMap,
     /// The current secret first; during a rotation the old one follows.
     secrets: Vec<Secret>,
+    /// Ed25519 keys, in the same order; none of most.
+    keys: Vec<SigningKey>,
 }
 
 /// What differs from attempt to attempt.
@@ -73,12 +75,18 @@ impl Endpoint {
         // These two are not on every attempt, so inserting them later would not do.
         fixed.remove(X_WEBHOOK_REPLAY);
         fixed.remove(TRACEPARENT);
-        Self { fixed, secrets }
+        Self { fixed, secrets, keys: Vec::new() }
+    }
+
+    /// With Ed25519 keys that sign too.
+    pub fn with_keys(self, keys: Vec<SigningKey>) -> Self {
+        Self { keys, ..self }
     }
 
     /// All headers of one attempt, signed. Fails only for an id or a type that no header can carry.
     pub fn headers(&self, attempt: &Attempt<'_>) -> Result<HeaderMap, InvalidHeaderValue> {
-        let signatures = sign(&self.secrets, attempt.event_id, attempt.timestamp, attempt.body);
+        let mut signatures = sign(&self.secrets, attempt.event_id, attempt.timestamp, attempt.body);
+        signatures.add(&self.keys, attempt.event_id, attempt.timestamp, attempt.body);
         let mut headers = self.fixed.clone();
         headers.reserve(9);
         headers.insert(WEBHOOK_ID, attempt.event_id.try_into()?);
@@ -159,6 +167,18 @@ mod tests {
                 "x-webhook-signature: sha256=f98aee4f54a0f53d399bf1406f6906d09749cc39ab646779ad5f10aa74a192d9",
             ]
         );
+    }
+
+    #[test]
+    fn a_key_signs_beside_the_secret() {
+        let body = Bytes::from_static(BODY);
+        let endpoint = endpoint(&[]).with_keys(vec![SigningKey::generate()]);
+        let headers = endpoint.headers(&attempt(&body)).expect("valid");
+        let signatures = headers["webhook-signature"].to_str().expect("text");
+        let beside = "v1,w0WWx2qFMMCNJd08lhJLOqF6z2pqANLBA1NhwTd9RAw= v1a,";
+        let signature = signatures.strip_prefix(beside).expect("both, in this order");
+        assert_eq!(signature.len(), 88, "64 bytes in base64");
+        assert!(!headers["x-webhook-signature"].to_str().expect("text").contains(','));
     }
 
     #[test]

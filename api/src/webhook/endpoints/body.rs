@@ -33,6 +33,11 @@ pub struct WebhookBody {
     /// The signing secret (`whsec_…`); shown once, when the webhook is created.
     #[oai(nullable)]
     pub secret: Option<String>,
+    /// The version of the API in which it gets the bodies of events.
+    pub api_version: String,
+    /// The Ed25519 key (`whpk_…`) that verifies the signatures `v1a`; null where it has none.
+    #[oai(nullable)]
+    pub public_key: Option<String>,
     /// What to look at: a name that does not resolve to a public address yet, …
     pub warnings: Vec<String>,
     /// Counts changes, from 1. The `ETag` is made of it.
@@ -64,6 +69,10 @@ pub struct WebhookInput {
     pub active: Option<bool>,
     /// Your own signing secret: `whsec_` and 24 to 64 bytes in base64. One is made if absent.
     pub secret: Option<String>,
+    /// Whether an Ed25519 key signs beside the secret, as `v1a`; not if absent. `publicKey` verifies it.
+    pub ed25519: Option<bool>,
+    /// The version of the API in which it gets the bodies of events, whatever becomes the newest; that of this request if absent.
+    pub api_version: Option<String>,
 }
 
 impl Example for WebhookInput {
@@ -74,6 +83,8 @@ impl Example for WebhookInput {
             description: None,
             active: None,
             secret: None,
+            ed25519: None,
+            api_version: None,
         }
     }
 }
@@ -94,6 +105,10 @@ pub struct WebhookReplacement {
     pub active: Option<bool>,
     /// Kept if absent.
     pub secret: Option<String>,
+    /// Whether an Ed25519 key signs beside the secret; kept if absent.
+    pub ed25519: Option<bool>,
+    /// The version of the API in which it gets the bodies of events; kept if absent.
+    pub api_version: Option<String>,
 }
 
 /// Changes to a webhook (RFC 7396): absent keeps a field, null clears it.
@@ -113,6 +128,10 @@ pub struct WebhookPatch {
     pub active: Option<bool>,
     /// A new signing secret; signs from now on.
     pub secret: Option<String>,
+    /// Whether an Ed25519 key signs beside the secret: `true` makes one, unless there is one already, `false` removes it.
+    pub ed25519: Option<bool>,
+    /// The version of the API in which it gets the bodies of events, those too that are tried or sent again from now on.
+    pub api_version: Option<String>,
 }
 
 impl From<Webhook> for WebhookBody {
@@ -126,6 +145,8 @@ impl From<Webhook> for WebhookBody {
             active: webhook.active,
             disabled_reason: webhook.disabled_reason,
             secret: None,
+            api_version: webhook.signing.api_version.to_string(),
+            public_key: webhook.signing.public_key,
             warnings: Vec::new(),
             version: webhook.version,
             created_at: webhook.created_at.into(),
