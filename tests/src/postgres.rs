@@ -146,6 +146,11 @@ impl Cluster {
         self.end(watchdog::Hold::stop).await
     }
 
+    /// Stops a private server as PostgreSQL's immediate shutdown does (no checkpoint: its next start recovers) and waits until it is gone.
+    pub async fn stop_at_once(&self) -> Result<()> {
+        self.end(watchdog::Hold::stop_at_once).await
+    }
+
     /// Kills a private server as `kill -9` does and waits until none of its processes is left.
     pub async fn kill(&self) -> Result<()> {
         self.end(watchdog::Hold::kill).await

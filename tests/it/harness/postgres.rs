@@ -59,6 +59,11 @@ async fn a_private_server_keeps_its_data_over_a_stop_and_a_kill() {
     cluster.start_again().await.unwrap();
     assert_eq!(count(&cluster).await, 1);
 
+    cluster.stop_at_once().await.unwrap();
+    assert!(cluster.connect().await.is_err());
+    cluster.start_again().await.unwrap();
+    assert_eq!(count(&cluster).await, 1);
+
     cluster.kill().await.unwrap();
     assert!(cluster.connect().await.is_err());
     cluster.start_again().await.unwrap();

@@ -105,12 +105,21 @@ impl Hold {
         Ok(())
     }
 
+    /// Ends the server without a checkpoint, keeping the data.
+    pub(super) fn stop_at_once(self) -> Result<()> {
+        self.signal(Signal::SIGQUIT)
+    }
+
     /// Kills the server, keeping the data. Its other processes notice at once and end too.
     pub(super) fn kill(self) -> Result<()> {
+        self.signal(Signal::SIGKILL)
+    }
+
+    fn signal(self, signal: Signal) -> Result<()> {
         self.say("keep")?;
         let pid = fs::read_to_string(self.run.join("server.pid"))?.trim().parse()?;
         ensure!(pid > 1, "the server's process id is {pid}");
-        kill(Pid::from_raw(pid), Signal::SIGKILL).context("killing the server")
+        kill(Pid::from_raw(pid), signal).context("ending the server")
     }
 }
 

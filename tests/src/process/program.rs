@@ -4,6 +4,7 @@ use super::{Process, binaries};
 use crate::checkout;
 use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -22,6 +23,7 @@ pub struct Program {
     environment: BTreeMap<String, String>,
     inherits: bool,
     files: Option<u32>,
+    through: Vec<String>,
     pub(super) log: Option<PathBuf>,
 }
 
@@ -46,7 +48,8 @@ impl Program {
     fn new<'a>(binary: Binary, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         let arguments = arguments.into_iter().map(str::to_owned).collect();
         let environment = BTreeMap::new();
-        let program = Self { binary, arguments, environment, inherits: false, files: None, log: None };
+        let (files, through, log) = (None, Vec::new(), None);
+        let program = Self { binary, arguments, environment, inherits: false, files, through, log };
         // Not in the working folder, where the default would put it.
         program.env("TENON_STORAGE_URL", &checkout::tenon_folder().join("test-files").to_string_lossy())
     }
@@ -70,6 +73,12 @@ impl Program {
     /// Lets it have so many files open at once.
     pub fn files_at_most(mut self, files: u32) -> Self {
         self.files = Some(files);
+        self
+    }
+
+    /// Starts it by another program that becomes it, with its process id: `ip netns exec NAME`.
+    pub fn through<'a>(mut self, words: impl IntoIterator<Item = &'a str>) -> Self {
+        self.through = words.into_iter().map(str::to_owned).collect();
         self
     }
 
@@ -121,14 +130,14 @@ impl Program {
             Binary::Api => &binaries.api,
             Binary::Worker => &binaries.worker,
         };
-        let mut command = match self.files {
-            None => Command::new(binary),
-            Some(files) => {
-                let mut command = Command::new("sh");
-                command.arg("-c").arg(format!("ulimit -n {files} && exec \"$0\" \"$@\"")).arg(binary);
-                command
-            }
-        };
+        let mut words: Vec<OsString> = self.through.iter().map(Into::into).collect();
+        if let Some(files) = self.files {
+            words.extend(["sh", "-c"].map(Into::into));
+            words.push(format!("ulimit -n {files} && exec \"$0\" \"$@\"").into());
+        }
+        words.push(binary.into());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         if !self.inherits {
             for (name, _) in std::env::vars_os() {
                 let bytes = name.as_encoded_bytes();
