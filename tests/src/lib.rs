@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod bench;
+pub mod chaos;
 pub mod checkout;
 pub mod client;
 pub mod compatibility;

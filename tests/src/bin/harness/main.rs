@@ -1,6 +1,7 @@
 //! The project's own commands. Each of the aliases in `.cargo/config.toml` is one of them: `cargo dev`, `cargo soak`.
 
 mod answer;
+mod chaos;
 mod documents;
 mod rooms;
 
@@ -17,6 +18,7 @@ enum Command {
     SwitchRun(switch_run::Options),
     ImportRun(import_run::Options),
     Soak(soak::Options),
+    Chaos(tenon_tests::chaos::Options),
     Coverage(coverage::Options),
     Rooms(rooms::Options),
     AcceptOpenapi(documents::Options),
@@ -39,6 +41,7 @@ async fn main() {
             answer::account(import_run::run(&options), import_run::Account::is_clean).await
         }
         Command::Soak(options) => answer::account(soak::run(&options), soak::Account::is_clean).await,
+        Command::Chaos(options) => chaos::answer(&options).await,
         Command::Coverage(options) => answer::report(coverage::run(&options), coverage::Report::is_enough),
         Command::Rooms(options) => answer::done(rooms::print(&options)),
         Command::AcceptOpenapi(options) => answer::done(documents::accept_present(&options)),
