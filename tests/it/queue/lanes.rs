@@ -51,10 +51,10 @@ async fn of_a_lane_that_hangs_no_more_is_held_than_it_may_have_and_others_go_on(
         }
     });
     let lane = format!("{tenant}/{hanging}");
-    let worker = bench.worker(Registry::new().register(handler.concurrency(50).admission(Two(lane))));
+    let worker = bench.worker(Registry::new().register(handler.concurrency(50).admission(Two(lane.clone()))));
     assert_eq!(seen.reaches(100).await, vec![1; 100], "the other lane is done first");
-    let held = "select count(*) from apalis.jobs where lock_by is not null";
-    let held: i64 = sqlx::query_scalar(held).fetch_one(&bench.pool).await.unwrap();
+    let held = "select count(*) from apalis.jobs where lock_by is not null and lane = $1";
+    let held: i64 = sqlx::query_scalar(held).bind(lane).fetch_one(&bench.pool).await.unwrap();
     assert_eq!(held, 2);
     gate.add_permits(300);
     seen.reaches(400).await;
