@@ -58,7 +58,7 @@ fn openapi(v30: bool, folder: Option<&std::path::Path>) -> Result<(), String> {
         say(if v30 { &documents.v30 } else { &documents.v31 });
         return Ok(());
     };
-    for (name, text) in [("openapi.json", &documents.v31), ("openapi-3.0.json", &documents.v30)] {
+    for (name, text) in [("openapi.json", &*documents.v31), ("openapi-3.0.json", &*documents.v30)] {
         let path = folder.join(name);
         std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }

@@ -1,5 +1,6 @@
 //! The list of all resources, in the document's order, and what is around them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::audit::sinks::AuditSinksApi;
 use crate::bulk::exports::ExportsApi;
 use crate::bulk::imports::{ImportTemplatesApi, ImportsApi};
 use crate::bulk::uploads::UploadsApi;
-use crate::calls::fixed::Fixed;
+use crate::calls::fixed::{Fixed, Text};
 use crate::calls::layers::{Outermost, Routes, UPLOAD_DEADLINE};
 use crate::calls::versioned::Versioned;
 use crate::changes::{self, ChangesApi};
@@ -49,7 +50,7 @@ use crate::http::refusal::Refusal;
 use crate::openapi::events::events;
 use crate::openapi::meta::MetaApi;
 use crate::openapi::page::page;
-use crate::openapi::{DocumentError, Documents, documents};
+use crate::openapi::{DocumentError, Documents, documents, outline};
 use crate::webhook::deliveries::DeliveriesApi;
 use crate::webhook::endpoints::WebhooksApi;
 use crate::webhook::operations::WebhookOperationsApi;
@@ -139,14 +140,28 @@ pub fn spec() -> Result<Documents, DocumentError> {
     if problems.is_empty() { Ok(documents) } else { Err(DocumentError(problems)) }
 }
 
+/// The documents that a server serves. Making them takes some thirty megabytes, which a program would keep for as long as it runs: a release
+/// has those that the repository has, and only a program that is being worked on asks its routes.
+#[cfg(not(debug_assertions))]
+pub fn served() -> Result<Documents, DocumentError> {
+    Ok(Documents::committed())
+}
+
+/// The documents that a server serves: what the routes say, in a program that is being worked on.
+#[cfg(debug_assertions)]
+pub fn served() -> Result<Documents, DocumentError> {
+    spec()
+}
+
 /// The whole API as one endpoint, without a socket.
 pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Response> {
-    let service = service();
-    let docs = Arc::new(page(service.swagger_ui_html()));
-    let document: serde_json::Value = serde_json::from_str(&documents.v31).unwrap_or_default();
-    let routes = Routes::of(&document);
-    let operations = Versioned::new(service.into_endpoint().catch_all_error(refused), app.clone());
-    let json = |text: &str| Arc::new(Fixed::new(text.to_owned(), "application/json")).served(&app);
+    let docs = Arc::new(Fixed::later(|| page(service().swagger_ui_html())));
+    let routes = Routes::of(&outline::of(&documents.v31));
+    let operations = Versioned::new(service().into_endpoint().catch_all_error(refused), app.clone());
+    let json = |text: &Cow<'static, str>| {
+        let text = text.clone();
+        Arc::new(Fixed::later(move || Text::new(text.clone(), "application/json"))).served(&app)
+    };
     let inner = Route::new()
         .at("/api/v1/openapi.json", json(&documents.v31))
         .at("/api/v1/openapi-3.0.json", json(&documents.v30))

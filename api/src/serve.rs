@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::cli::Cli;
-use crate::routes::{self, spec};
+use crate::routes::{self, served};
 use bounds::Bounds;
 use server::Server;
 
@@ -44,7 +44,7 @@ pub async fn live(
 ) -> Result<(), String> {
     let config = cli.database.config("tenon-api")?;
     let master = cli.secret.key()?;
-    let documents = spec().map_err(|error| error.to_string())?;
+    let documents = served().map_err(|error| error.to_string())?;
     let metrics = telemetry::init_metrics();
     let limits = cli.limits.limits()?;
     let storage = cli.storage.open()?;

@@ -1,5 +1,7 @@
-//! Answers that are the same for everybody as long as the process lives: their bytes are made once, compressed once, and shared.
+//! Answers that are the same for everybody as long as the process lives: their bytes are made when they are first asked for, compressed once,
+//! and shared.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,9 +14,22 @@ use tokio::sync::OnceCell;
 use crate::app::App;
 use crate::http::request;
 
-/// A fixed answer in its codings.
-#[derive(Debug)]
+/// A fixed answer, made when it is first asked for: most servers are never asked.
 pub struct Fixed {
+    make: Box<dyn Fn() -> Text + Send + Sync>,
+    made: OnceCell<Made>,
+}
+
+/// A text and its headers.
+#[derive(Debug)]
+pub struct Text {
+    text: Bytes,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The answer in its codings.
+#[derive(Debug)]
+struct Made {
     identity: Bytes,
     brotli: OnceCell<Bytes>,
     gzip: OnceCell<Bytes>,
@@ -41,16 +56,19 @@ impl Coding {
     }
 }
 
-impl Fixed {
+impl Text {
     /// Text of a media type.
-    pub fn new(text: String, media_type: &'static str) -> Self {
-        let digest = hex::encode(&Sha256::digest(&text)[..16]);
+    pub fn new(text: impl Into<Cow<'static, str>>, media_type: &'static str) -> Self {
+        let text = match text.into() {
+            Cow::Borrowed(text) => Bytes::from_static(text.as_bytes()),
+            Cow::Owned(text) => text.into(),
+        };
         let headers = vec![
             (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
             (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
             (header::VARY, HeaderValue::from_static("Accept-Encoding")),
         ];
-        Self { identity: text.into(), brotli: OnceCell::new(), gzip: OnceCell::new(), digest, headers }
+        Self { text, headers }
     }
 
     /// With another header.
@@ -58,6 +76,20 @@ impl Fixed {
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
+    }
+}
+
+impl From<Text> for Made {
+    fn from(Text { text, headers }: Text) -> Self {
+        let digest = hex::encode(&Sha256::digest(&text)[..16]);
+        Self { identity: text, brotli: OnceCell::new(), gzip: OnceCell::new(), digest, headers }
+    }
+}
+
+impl Fixed {
+    /// What `make` makes, when it is first asked for.
+    pub fn later(make: impl Fn() -> Text + Send + Sync + 'static) -> Self {
+        Self { make: Box::new(make), made: OnceCell::new() }
     }
 
     /// Answers `GET` and `HEAD`, each counted as a request that everybody may send.
@@ -68,11 +100,23 @@ impl Fixed {
             async move {
                 // It is no operation of the document, and is counted as one.
                 app.limits.public(request::FACTS.get().ip).await?;
-                Ok::<_, poem::Error>(fixed.answer(request.headers()).await)
+                let made = fixed.made().await?;
+                Ok::<_, poem::Error>(made.answer(request.headers()).await)
             }
         }))
     }
 
+    /// It takes some tenths of a second, which no other request is to wait for.
+    async fn made(self: &Arc<Self>) -> poem::Result<&Made> {
+        let make = || {
+            let fixed = self.clone();
+            tokio::task::spawn_blocking(move || Made::from((fixed.make)()))
+        };
+        self.made.get_or_try_init(make).await.map_err(poem::error::InternalServerError)
+    }
+}
+
+impl Made {
     async fn answer(&self, asked: &HeaderMap) -> Response {
         let coding = wanted(asked);
         let tag = match coding {
@@ -177,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_coding_has_a_tag_of_its_own_and_is_made_once() {
-        let fixed = Fixed::new("text ".repeat(1000), "text/plain");
+        let fixed = Made::from(Text::new("text ".repeat(1000), "text/plain"));
         let mut tags = Vec::new();
         for coding in ["identity", "gzip", "br"] {
             let accept = (header::ACCEPT_ENCODING, coding);

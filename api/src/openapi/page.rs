@@ -7,13 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use poem::http::{HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 
-use crate::calls::fixed::Fixed;
+use crate::calls::fixed::Text;
 
 /// The page, with a policy that lets it run its own scripts, ask this server, and nothing else.
-pub fn page(html: String) -> Fixed {
+pub fn page(html: String) -> Text {
     let policy =
         HeaderValue::from_str(&policy(&html)).unwrap_or(HeaderValue::from_static("default-src 'none'"));
-    Fixed::new(html, "text/html; charset=utf-8")
+    Text::new(html, "text/html; charset=utf-8")
         .with(header::CONTENT_SECURITY_POLICY, policy)
         .with(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
         .with(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"))
