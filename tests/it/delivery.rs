@@ -2,6 +2,7 @@
 
 mod addresses;
 mod attempts;
+mod order;
 mod receivers;
 mod switches;
 

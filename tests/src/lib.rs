@@ -13,6 +13,7 @@ pub mod eventually;
 pub mod factory;
 pub mod import_run;
 pub mod kill_run;
+pub mod order_run;
 pub mod postgres;
 pub mod process;
 pub mod receiver;

@@ -87,6 +87,8 @@ pub struct Target {
     pub url: Url,
     /// Headers and secrets.
     pub endpoint: Endpoint,
+    /// When a delivery is tried again, and given up: the webhook's own, or the installation's.
+    pub schedule: RetrySchedule,
     made_of: (Arc<Receiver>, bool),
 }
 
@@ -149,9 +151,16 @@ impl Context {
         let keys =
             receiver.signing_keys(sending.webhook_id, &self.master).map_err(|error| error.to_string())?;
         let endpoint = Endpoint::new(sending.webhook_id.0, secrets, http::HeaderMap::new()).with_keys(keys);
-        let target = Arc::new(Target { url, endpoint, made_of: (Arc::clone(receiver), overlaps) });
+        let schedule = self.schedule_of(receiver);
+        let target = Arc::new(Target { url, endpoint, schedule, made_of: (Arc::clone(receiver), overlaps) });
         self.targets.insert(sending.webhook_id, target.clone());
         Ok(target)
+    }
+
+    /// Schedules are checked when they are set: one that cannot be read was not set by us.
+    fn schedule_of(&self, receiver: &Receiver) -> RetrySchedule {
+        let own = receiver.retry_schedule.as_deref().map(str::parse);
+        own.and_then(Result::ok).unwrap_or_else(|| self.schedule.clone())
     }
 }
 

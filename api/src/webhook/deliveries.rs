@@ -47,7 +47,7 @@ pub struct DeliveryBody {
     pub status: DeliveryStatus,
     /// Attempts that have ended, interrupted ones too.
     pub attempts: i32,
-    /// When the next attempt is due; null unless pending.
+    /// When the next attempt is due; null unless pending, and while it waits for an earlier event of its object (`ordering`).
     #[oai(nullable)]
     pub next_retry: Option<Timestamp>,
     /// When the delivery was made.
@@ -75,7 +75,7 @@ fn payload<S: serde::Serializer>(
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryStatus {
-    /// An attempt is due or running.
+    /// An attempt is due or running, or it waits for an earlier event of its object (`ordering`).
     Pending,
     /// The receiver answered 2xx.
     Delivered,
@@ -259,8 +259,9 @@ impl DeliveriesApi {
     /// Send a delivery again
     ///
     /// Now, with the schedule from its beginning, and under the same `webhook-id`: a receiver that has already handled it and
-    /// skips repeats skips this one too. Refused while it is pending. Needs `webhooks:write`, and to read what the event tells of, such
-    /// as `contacts:read`.
+    /// skips repeats skips this one too. Of a webhook whose `ordering` is `object` it waits for earlier events of its object, and later
+    /// ones that have not begun wait for it. Refused while it is pending. Needs `webhooks:write`, and to read what the event tells of,
+    /// such as `contacts:read`.
     #[oai(path = "/:id/events/:eventId/resend", method = "post", operation_id = "resend_delivery")]
     async fn resend(
         &self,

@@ -98,7 +98,12 @@ impl WebhooksApi {
             active: input.active,
             secret: input.secret,
             shape: ShapeDraft::default(),
-            pace: PaceDraft::default(),
+            pace: PaceDraft {
+                max_per_second: input.max_per_second,
+                max_concurrency: input.max_concurrency,
+                retry_schedule: input.retry_schedule,
+                ordering: input.ordering.map(|ordering| ordering.name().to_owned()),
+            },
             signing: SigningDraft {
                 api_version: input.api_version,
                 ed25519: input.ed25519,
@@ -167,7 +172,12 @@ impl WebhooksApi {
             active: Some(input.active.unwrap_or(true)),
             secret: input.secret.clone(),
             shape: draft.shape,
-            pace: draft.pace,
+            pace: PaceDraft {
+                max_per_second: input.max_per_second,
+                max_concurrency: input.max_concurrency,
+                retry_schedule: input.retry_schedule.clone(),
+                ordering: input.ordering.map(|ordering| ordering.name().to_owned()),
+            },
             signing: SigningDraft {
                 api_version: input.api_version.clone(),
                 ed25519: input.ed25519,
@@ -209,6 +219,11 @@ impl WebhooksApi {
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |mut draft: WebhookDraft| {
             input.description.clone().update_to(&mut draft.description);
+            input.max_per_second.update_to(&mut draft.pace.max_per_second);
+            input.max_concurrency.update_to(&mut draft.pace.max_concurrency);
+            input.retry_schedule.clone().update_to(&mut draft.pace.retry_schedule);
+            draft.pace.ordering =
+                input.ordering.map(|ordering| ordering.name().to_owned()).or(draft.pace.ordering);
             WebhookDraft {
                 url: input.url.clone().or(draft.url),
                 events: input.events.clone().or(draft.events),

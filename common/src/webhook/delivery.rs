@@ -11,7 +11,7 @@ use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::job::{self, EncodedJob, Job, Queue};
 use crate::page::{Page, SortKey, Window};
 use crate::version::{ApiVersion, Versions};
-use crate::webhook::switching;
+use crate::webhook::{order, switching};
 
 /// Sends one event to one webhook. Holds ids only: body, address and secret are read when it is sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -193,7 +193,8 @@ pub async fn attempts(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId)
         .await?)
 }
 
-/// Sends a delivery again, now, with the schedule from its beginning and the same `webhook-id`. Refused while it is pending.
+/// Sends a delivery again, now, with the schedule from its beginning and the same `webhook-id`. Refused while it is pending. Where the webhook
+/// has an order it takes the event's place there: it waits for what is before it, and what is after it and has not begun waits for it.
 pub async fn resend(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> Result<Delivery> {
     switching::beside_none(tx).await?;
     let endpoint = super::endpoint::get(tx, webhook).await?;
@@ -227,17 +228,24 @@ async fn enqueue(tx: &mut TenantTx<'_>, webhook: WebhookId, events: &[EventId]) 
     };
     let jobs = events.iter().map(job).collect::<Result<Vec<_>>>()?;
     let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
-    sqlx::query(
-        "update tenon.deliveries d set job_id = j.id from unnest($3::uuid[], $4::text[]) as j (event_id, id)
-         where d.tenant_id = $1 and d.webhook_id = $2 and d.event_id = j.event_id",
+    let is_ordered: bool = sqlx::query_scalar(
+        "with known as (
+             update tenon.deliveries d set job_id = j.id from unnest($3::uuid[], $4::text[]) as j (event_id, id)
+             where d.tenant_id = $1 and d.webhook_id = $2 and d.event_id = j.event_id
+         )
+         select w.ordering = $5 from tenon.webhooks w where w.tenant_id = $1 and w.id = $2",
     )
     .bind(tenant)
     .bind(webhook)
     .bind(events)
     .bind(ids)
-    .execute(tx.conn())
+    .bind(order::OBJECT)
+    .fetch_one(tx.conn())
     .await?;
     job::insert(tx.conn(), jobs).await?;
+    if is_ordered {
+        order::arrange(tx, webhook, events).await?;
+    }
     tx.enqueued(DeliverWebhook::QUEUE);
     Ok(())
 }
@@ -254,10 +262,19 @@ pub(crate) async fn cancel(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<
 }
 
 async fn set_pending(tx: &mut TenantTx<'_>, webhook: WebhookId, status: &str) -> Result<()> {
-    let statement = "update tenon.deliveries set status = $3, next_attempt_at = null
-                     where tenant_id = $1 and webhook_id = $2 and status in ('pending', 'paused') and status <> $3";
-    sqlx::query(statement).bind(tx.actor().tenant).bind(webhook).bind(status).execute(tx.conn()).await?;
-    Ok(())
+    let statement = "with set as (
+                         update tenon.deliveries set status = $3, next_attempt_at = null
+                         where tenant_id = $1 and webhook_id = $2 and status in ('pending', 'paused') and status <> $3
+                     )
+                     select w.ordering = $4 from tenon.webhooks w where w.tenant_id = $1 and w.id = $2";
+    let is_ordered: bool = sqlx::query_scalar(statement)
+        .bind(tx.actor().tenant)
+        .bind(webhook)
+        .bind(status)
+        .bind(order::OBJECT)
+        .fetch_one(tx.conn())
+        .await?;
+    if is_ordered { order::forget(tx, webhook).await } else { Ok(()) }
 }
 
 /// All that waits for its turn is sent now: it waits because of an address that is not the webhook's any more, or is to be tried afresh.

@@ -334,6 +334,11 @@ async fn change(
         .fetch_one(tx.conn())
         .await?;
     let after = signing::sign_beside(tx, after, &fields.signing, master).await?;
+    match (before.pace.is_ordered(), after.pace.is_ordered()) {
+        (false, true) => super::order::begin(tx, id).await?,
+        (true, false) => super::order::end(tx, id).await?,
+        _ => {}
+    }
     let mut not_gathered = NotGathered::default();
     match (before.active, after.active) {
         (true, false) => super::delivery::pause(tx, id).await?,

@@ -1,5 +1,7 @@
 //! From an event to its deliveries and its entry in the audit trail: in one tenant transaction, for as many events of the tenant as wait together.
 
+mod candidate;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -16,8 +18,11 @@ use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::job::{EncodedJob, JobColumns};
 use crate::queue::{Injector, Reservation};
 use crate::webhook::delivery::DeliverWebhook;
+use crate::webhook::order::{Places, Told};
 use crate::webhook::receiver::{Receiver, receiver_columns};
 use crate::webhook::sending::Sending;
+
+use candidate::{Candidate, Order};
 
 /// An event that waits, with the job that says so.
 #[derive(Clone, Debug)]
@@ -40,9 +45,17 @@ pub struct FannedOut {
     sendings: Vec<Sending>,
     /// The entries of the audit trail that are new.
     entries: Vec<Written>,
+    /// The fan-out jobs that have to wait for another one's events.
+    put_off: HashSet<String>,
 }
 
 impl FannedOut {
+    /// The fan-out jobs of which nothing was made: another one has earlier events of the same objects, for a webhook that gets them in
+    /// order. They are to be run again in a moment.
+    pub fn put_off(&self) -> &HashSet<String> {
+        &self.put_off
+    }
+
     /// What was claimed, to be sent without reading it again.
     pub fn claimed(&self) -> impl Iterator<Item = &Sending> {
         let jobs = self.reservation.jobs().iter().zip(self.reservation.claimed());
@@ -90,27 +103,61 @@ pub async fn fan_out(
     injector: &Injector,
     waiting: &[Waiting],
 ) -> Result<FannedOut> {
-    let matches = matches(tx, worker, waiting).await?;
+    let found = matches(tx, worker, waiting).await?;
+    let ordered = found.ordered();
+    if ordered.is_empty() {
+        return make(tx, worker, injector, waiting, found, &Places::default()).await;
+    }
+    let told: Vec<Told<'_>> = waiting.iter().map(|w| Told { job: &w.job, event: w.event }).collect();
+    let (places, put_off) = Places::read(tx, &ordered, &told).await?;
+    if put_off.is_empty() {
+        return make(tx, worker, injector, waiting, found, &places).await;
+    }
+    let now: Vec<Waiting> = waiting.iter().filter(|w| !put_off.contains(&w.job)).cloned().collect();
+    let found = matches(tx, worker, &now).await?;
+    let made = make(tx, worker, injector, &now, found, &places).await?;
+    Ok(FannedOut { put_off, ..made })
+}
+
+async fn make(
+    tx: &mut TenantTx<'_>,
+    worker: &str,
+    injector: &Injector,
+    waiting: &[Waiting],
+    matches: Matches,
+    places: &Places,
+) -> Result<FannedOut> {
     let (sent, paused): (Vec<_>, Vec<_>) = matches.pairs.iter().partition(|found| found.is_sent);
     let tenant = tx.actor().tenant;
     let traces: HashMap<_, _> = waiting.iter().map(|w| (w.event, w.traceparent.as_deref())).collect();
-    let mut jobs = Vec::with_capacity(sent.len());
-    let mut sendings = Vec::with_capacity(sent.len());
+    let mut candidates = Vec::with_capacity(sent.len());
     for found in sent {
         let args =
             DeliverWebhook { tenant_id: tenant, webhook_id: found.webhook_id, event_id: found.event_id };
         let job = args.encoded(traces.get(&found.event_id).copied().flatten())?;
         if let Some(sending) = matches.sending(tenant, found, &job) {
-            jobs.push(EncodedJob { paced: is_paced(&sending), ..job });
-            sendings.push(sending);
+            let job = EncodedJob { paced: is_paced(&sending), ..job };
+            let place = sending.receiver.is_ordered().then(|| places.of(found.event_id)).flatten();
+            candidates.push(Candidate { job, sending, place });
         }
     }
+    let order = Order::of(&mut candidates);
+    let (jobs, sendings): (Vec<_>, Vec<_>) =
+        candidates.into_iter().map(|candidate| (candidate.job, candidate.sending)).unzip();
     let reservation = injector.reserve(jobs);
-    let made =
-        Made { reservation: &reservation, sendings: &sendings, paused: &paused, entries: &matches.entries };
-    let (inserted, entries) = insert(tx, worker, waiting, made).await?;
+    let made = Made {
+        reservation: &reservation,
+        sendings: &sendings,
+        paused: &paused,
+        entries: &matches.entries,
+        order: &order,
+    };
+    let (mut inserted, entries) = insert(tx, worker, waiting, made).await?;
+    for held in order.settle(tx, reservation.jobs()).await? {
+        inserted.remove(&held);
+    }
     let entries = matches.entries.written(&entries);
-    Ok(FannedOut { reservation, inserted, sendings, entries })
+    Ok(FannedOut { reservation, inserted, sendings, entries, put_off: HashSet::new() })
 }
 
 fn is_paced(sending: &Sending) -> bool {
@@ -118,6 +165,15 @@ fn is_paced(sending: &Sending) -> bool {
 }
 
 impl Matches {
+    /// The events that are sent to webhooks which get them in order.
+    fn ordered(&self) -> Vec<(WebhookId, EventId)> {
+        let is_ordered = |found: &&Match| {
+            self.receivers.get(&found.webhook_id).is_some_and(|receiver| receiver.is_ordered())
+        };
+        let sent = self.pairs.iter().filter(|found| found.is_sent);
+        sent.filter(is_ordered).map(|found| (found.webhook_id, found.event_id)).collect()
+    }
+
     fn sending(&self, tenant: TenantId, found: &Match, job: &EncodedJob) -> Option<Sending> {
         let event = self.events.get(&found.event_id)?;
         Some(Sending {
@@ -219,6 +275,7 @@ struct Made<'a> {
     sendings: &'a [Sending],
     paused: &'a [&'a Match],
     entries: &'a Entries,
+    order: &'a Order,
 }
 
 /// Writes deliveries, their jobs, those that wait for their webhook to be enabled, the trail's entries and the end of the fan-out jobs in one
@@ -229,7 +286,7 @@ async fn insert(
     waiting: &[Waiting],
     made: Made<'_>,
 ) -> Result<(HashSet<String>, HashSet<EventId>)> {
-    let Made { reservation, sendings, paused, entries } = made;
+    let Made { reservation, sendings, paused, entries, order } = made;
     let jobs: JobColumns = reservation.jobs().iter().cloned().collect();
     let webhooks: Vec<_> = sendings.iter().map(|sending| sending.webhook_id).collect();
     let events: Vec<_> = sendings.iter().map(|sending| sending.event_id).collect();
@@ -239,18 +296,21 @@ async fn insert(
     let rows: Vec<(Option<String>, Option<EventId>)> = sqlx::query_as(
         "with new as materialized (
              select n.* from unnest($3::text[], $4::text[], $5::bytea[], $6::integer[], $7::hstore[], $8::uuid[], $9::uuid[], $10::uuid[],
-                                    $11::text[], $12::boolean[])
-                 as n (job_id, queue, payload, max_attempts, metadata, webhook_id, event_id, id, event_type, claimed)
+                                    $11::text[], $12::boolean[], $33::bytea[], $34::bytea[], $35::boolean[])
+                 as n (job_id, queue, payload, max_attempts, metadata, webhook_id, event_id, id, event_type, claimed, order_key, order_at,
+                       held)
          ),
          delivery as (
              insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, next_attempt_at, job_id)
-             select $1, n.webhook_id, n.event_id, n.id, n.event_type, now(), n.job_id from new n
+             select $1, n.webhook_id, n.event_id, n.id, n.event_type, case when n.held then null else now() end, n.job_id
+             from new n
              on conflict do nothing
              returning job_id
          ),
          job as (
-             insert into apalis.jobs (id, job_type, job, max_attempts, metadata, status, lock_by, lock_at)
-             select n.job_id, n.queue, n.payload, n.max_attempts, n.metadata,
+             insert into apalis.jobs (id, job_type, job, max_attempts, metadata, order_key, order_at, run_at, status, lock_by, lock_at)
+             select n.job_id, n.queue, n.payload, n.max_attempts, n.metadata, n.order_key, n.order_at,
+                    case when n.held then 'infinity' else now() end,
                     case when n.claimed then 'Running' else 'Pending' end,
                     case when n.claimed then $13 end, case when n.claimed then now() end
              from new n join delivery using (job_id)
@@ -305,6 +365,9 @@ async fn insert(
     .bind(&entries.request_ids)
     .bind(&entries.ips)
     .bind(&entries.user_agents)
+    .bind(&order.keys)
+    .bind(&order.at)
+    .bind(&order.held)
     .fetch_all(tx.conn())
     .await?;
     let (jobs, entries): (Vec<_>, Vec<_>) = rows.into_iter().unzip();

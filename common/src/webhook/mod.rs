@@ -5,6 +5,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod fan_out;
 pub mod health;
+pub mod order;
 pub mod receiver;
 pub mod retention;
 pub mod rotation;

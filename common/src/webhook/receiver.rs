@@ -8,6 +8,7 @@ use crate::receiver::signature::{Secret, SigningKey};
 use crate::secret::MasterKey;
 use crate::version::ApiVersion;
 use crate::webhook::endpoint::{self, signing};
+use crate::webhook::order;
 
 /// Where deliveries go, how they are signed, and what the receiver wants beside.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -83,6 +84,11 @@ impl Receiver {
             secrets.push(endpoint::open(master, webhook, previous)?);
         }
         Ok(secrets)
+    }
+
+    /// Whether later events of an object wait for the end of the earlier one's delivery.
+    pub fn is_ordered(&self) -> bool {
+        self.ordering == order::OBJECT
     }
 
     /// The Ed25519 keys that sign beside them; none of most.

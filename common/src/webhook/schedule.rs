@@ -71,6 +71,16 @@ impl RetrySchedule {
         self.0.len() as u32
     }
 
+    /// All delays together: how long it takes to give a delivery up, beside its attempts.
+    pub fn total(&self) -> Duration {
+        self.0.iter().sum()
+    }
+
+    /// How long after the change the first attempt is due; as a rule at once. Without jitter.
+    pub fn first(&self) -> Duration {
+        self.0.first().copied().unwrap_or_default()
+    }
+
     /// How long to wait before this attempt; attempts count from 1. `None` once there are no more.
     ///
     /// `jitter` is a random number from 0 to 1. The delay is never shorter than the schedule says, and at

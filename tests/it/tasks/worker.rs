@@ -39,6 +39,7 @@ const NAMES: &[&str] = &[
     "housekeeping/old-partitions",
     "housekeeping/partitions-ahead",
     "housekeeping/records",
+    "housekeeping/stalled-deliveries",
     "housekeeping/tenant-files",
     "housekeeping/tenants",
     "housekeeping/uploads",

@@ -13,6 +13,8 @@ use crate::cli::Cli;
 
 /// Partitions reach two months ahead: a worker that runs once in that time is enough.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+/// Deliveries that wait for nothing are looked for: there should be none.
+const STALLED_EVERY: Duration = Duration::from_secs(60);
 /// Entries of the audit trail are kept for seven years; a month without any is dropped a month later.
 const AUDIT: TimeDelta = TimeDelta::days(7 * 366 + 31);
 /// Rows of one statement: it holds no lock for long.
@@ -56,6 +58,10 @@ pub fn of(cli: &Cli) -> Vec<Task> {
         }),
         Task::batches("deliveries", every, ROWS, move |at, most| async move {
             webhook::retention::remove_old(&at.db, keep.deliveries(), most).await
+        }),
+        Task::steps("stalled-deliveries", STALLED_EVERY, |at| async move {
+            let released = webhook::order::release_stalled(&at.db, ROWS).await?;
+            Ok(Batch { removed: 0, more: released >= i64::from(ROWS) })
         }),
         Task::batches("webhook-states", every, ROWS, |at, most| async move {
             webhook::retention::remove_old_states(&at.db, most).await

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use tenon_common::queue::{Claimed, Handler, Outcome, Prepare};
 use tenon_common::webhook::acknowledge::Turn;
 use tenon_common::webhook::delivery::DeliverWebhook;
 use tenon_common::webhook::health;
+use tenon_common::webhook::schedule::RetrySchedule;
 use tenon_common::webhook::sending::{self, Attempted, Sending};
 
 use crate::context::{Context, Target};
@@ -91,6 +92,15 @@ fn unwanted(sending: &Sending, job: &str) -> Option<&'static str> {
 
 impl Deliver {
     async fn deliver(&self, sending: &Sending, turn: &Turn, traceparent: Option<&str>) -> Outcome {
+        let target = match self.0.target(sending) {
+            Ok(target) => target,
+            Err(error) => return Outcome::kill(error),
+        };
+        if let Some(until) =
+            first_attempt(sending.event_created_at, sending.schedule_attempts, &target.schedule)
+        {
+            return Outcome::Snooze { until };
+        }
         let receiver = &sending.receiver;
         let address = Address { webhook: sending.webhook_id.0, version: receiver.address_version };
         let wanted = Wanted {
@@ -118,10 +128,6 @@ impl Deliver {
                 return Outcome::snooze(PUT_OFF.mul_f64(0.2 + rand::random::<f64>() / 5.0));
             }
         };
-        let target = match self.0.target(sending) {
-            Ok(target) => target,
-            Err(error) => return Outcome::kill(error),
-        };
         let started_at = Utc::now();
         turn.begins(started_at);
         let mut result = match send(&self.0, sending, &target, traceparent, self.0.timeout).await {
@@ -140,7 +146,7 @@ impl Deliver {
         if result.disable_requested {
             self.disable(sending).await;
         }
-        self.decide(sending, turn, started_at, &result, outdated)
+        self.decide(sending, &target.schedule, turn, started_at, &result, outdated)
     }
 
     /// Whether what the address says still counts. Where the database does not say, it does.
@@ -161,8 +167,9 @@ impl Deliver {
     fn decide(
         &self,
         sending: &Sending,
+        schedule: &RetrySchedule,
         turn: &Turn,
-        started_at: chrono::DateTime<Utc>,
+        started_at: DateTime<Utc>,
         result: &AttemptResult,
         outdated: bool,
     ) -> Outcome {
@@ -184,7 +191,7 @@ impl Deliver {
             turn.attempted(attempted, "delivered", sending.receiver.failing);
             return Outcome::Done;
         }
-        let next = self.0.schedule.delay_before(number + 1, rand::random());
+        let next = schedule.delay_before(number + 1, rand::random());
         let next = next.filter(|_| !result.abort_requested);
         let status = if next.is_some() { "pending" } else { "failed" };
         let error = attempted.error.clone().unwrap_or_default();
@@ -229,7 +236,36 @@ pub(super) async fn send(
     Ok(context.sender.send(Request { url: &target.url, headers, body, deadline }).await)
 }
 
+/// When the first attempt is due, where its schedule has it wait and that is not over: counted from the change. What is sent again has
+/// waited.
+fn first_attempt(
+    changed_at: DateTime<Utc>,
+    attempts: i32,
+    schedule: &RetrySchedule,
+) -> Option<DateTime<Utc>> {
+    let wait = schedule.first();
+    if wait.is_zero() || attempts > 0 {
+        return None;
+    }
+    Some(changed_at + wait).filter(|due| *due > Utc::now())
+}
+
 /// The number of this attempt in its schedule, from 1.
 fn number(sending: &Sending) -> u32 {
     u32::try_from(sending.schedule_attempts).unwrap_or_default() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_first_attempt_waits_and_only_until_its_schedule_says() {
+        let schedule: RetrySchedule = "60,1".parse().expect("valid");
+        let (now, long_ago) = (Utc::now(), Utc::now() - Duration::from_secs(61));
+        assert_eq!(first_attempt(now, 0, &schedule), Some(now + Duration::from_secs(60)));
+        assert_eq!(first_attempt(now, 1, &schedule), None);
+        assert_eq!(first_attempt(long_ago, 0, &schedule), None, "it is sent again, or late");
+        assert_eq!(first_attempt(now, 0, &RetrySchedule::plan()), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! `fan-out-event`: from events to their deliveries, all that wait of one tenant in one transaction.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct FanOut(pub Context);
 
 /// How long an outage of the database puts a fan-out off.
 const PUT_OFF: Duration = Duration::from_secs(1);
+/// How long a fan-out waits for another one that has earlier events of the same objects, for webhooks that get them in order.
+const IN_ORDER: Duration = Duration::from_millis(50);
 /// Events of one transaction at most: an import writes thousands at once.
 const EVENTS: usize = 1_000;
 
@@ -42,10 +45,14 @@ fn jobs_together(jobs: &[Claimed<FanOutEvent>]) -> usize {
     jobs.iter().take_while(fits).count().max(1)
 }
 
-fn outcome(result: &tenon_common::Result<()>) -> Outcome {
+/// What became of a job, of those of which these are put off.
+fn outcome(job: &Claimed<FanOutEvent>, result: &tenon_common::Result<HashSet<String>>) -> Outcome {
     match result {
+        Ok(put_off) if put_off.contains(&*job.job.id) => {
+            Outcome::snooze(IN_ORDER.mul_f64(1.0 + rand::random::<f64>()))
+        }
         // The jobs' rows went in the transaction that made the deliveries.
-        Ok(()) => Outcome::AlreadyDone,
+        Ok(_) => Outcome::AlreadyDone,
         // No attempt is counted: there is nothing wrong with the event.
         Err(error) if passes(error) => Outcome::snooze(PUT_OFF),
         Err(error) => Outcome::retry(error),
@@ -66,17 +73,18 @@ impl FanOut {
                 tracing::warn!(%error, count = batch.len(), "events cannot be fanned out together; one by one");
                 let mut outcomes = Vec::with_capacity(batch.len());
                 for job in batch {
-                    outcomes.push(outcome(&self.fan_out(std::slice::from_ref(job)).await));
+                    outcomes.push(outcome(job, &self.fan_out(std::slice::from_ref(job)).await));
                 }
                 outcomes
             }
-            together => vec![outcome(&together); batch.len()],
+            together => batch.iter().map(|job| outcome(job, &together)).collect(),
         }
     }
 
-    async fn fan_out(&self, batch: &[Claimed<FanOutEvent>]) -> tenon_common::Result<()> {
+    /// Answers the jobs that have to wait for others.
+    async fn fan_out(&self, batch: &[Claimed<FanOutEvent>]) -> tenon_common::Result<HashSet<String>> {
         // A batch is of one lane: one tenant, one worker.
-        let Some(first) = batch.first() else { return Ok(()) };
+        let Some(first) = batch.first() else { return Ok(HashSet::new()) };
         let waiting: Vec<Waiting> = batch.iter().flat_map(waiting).collect();
         let actor = Actor::system(first.args.tenant_id);
         let work = async |tx: &mut TenantTx<'_>| {
@@ -86,8 +94,9 @@ impl FanOut {
         for sending in made.claimed() {
             self.0.fresh.put(Arc::new(sending.clone()));
         }
+        let put_off = made.put_off().clone();
         made.inject();
-        Ok(())
+        Ok(put_off)
     }
 }
 

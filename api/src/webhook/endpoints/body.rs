@@ -1,9 +1,10 @@
 //! What is shown and said of webhooks.
 
-use poem_openapi::Object;
 use poem_openapi::types::{Example, MaybeUndefined};
+use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use tenon_common::webhook::endpoint::Webhook;
+use tenon_common::webhook::order;
 use uuid::Uuid;
 
 use crate::http::actor::ActorBody;
@@ -27,6 +28,18 @@ pub struct WebhookBody {
     pub description: Option<String>,
     /// Whether it gathers events. Disabled, what is pending is paused.
     pub active: bool,
+    /// The most deliveries that begin within a second, over all workers.
+    #[oai(nullable)]
+    pub max_per_second: Option<i32>,
+    /// The most deliveries at a time, over all workers.
+    #[oai(nullable)]
+    pub max_concurrency: Option<i32>,
+    /// When a delivery is tried again, and given up: `plan`, `standard`, or the seconds before each attempt, separated by commas. Null is
+    /// the installation's.
+    #[oai(nullable)]
+    pub retry_schedule: Option<String>,
+    /// Whether later events of an object wait for the end of the earlier one's delivery.
+    pub ordering: Ordering,
     /// Why it is not active, where Tenon disabled it.
     #[oai(nullable)]
     pub disabled_reason: Option<String>,
@@ -52,6 +65,29 @@ pub struct WebhookBody {
     pub updated_by: ActorBody,
 }
 
+/// In which order deliveries are sent.
+#[derive(Enum, Serialize, Debug, Clone, Copy, PartialEq, Eq)]
+#[oai(rename = "WebhookOrdering", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum Ordering {
+    /// In any.
+    None,
+    /// Events of one object one after the other.
+    Object,
+}
+
+impl Ordering {
+    const ALL: [(Self, &'static str); 2] = [(Self::None, order::NONE), (Self::Object, order::OBJECT)];
+
+    pub(super) fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(ordering, _)| *ordering == self).map_or(order::NONE, |(_, name)| name)
+    }
+
+    fn of(name: &str) -> Self {
+        Self::ALL.into_iter().find(|(_, known)| *known == name).map_or(Self::None, |(ordering, _)| ordering)
+    }
+}
+
 /// A webhook to create.
 #[derive(Object, Debug)]
 #[oai(rename = "WebhookInput", rename_all = "camelCase", example)]
@@ -67,6 +103,19 @@ pub struct WebhookInput {
     pub description: Option<String>,
     /// Whether it gathers events; true if absent.
     pub active: Option<bool>,
+    /// The most deliveries that begin within a second, over all workers: 1 to 1,000; as many as there are if absent.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub max_per_second: Option<i32>,
+    /// The most deliveries at a time, over all workers: 1 to 100; as many as there are if absent.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "100")))]
+    pub max_concurrency: Option<i32>,
+    /// When a delivery is tried again, and given up: `plan` (0, 120, 240, 480 and 960 seconds), `standard` (ten attempts over three days),
+    /// or the seconds before each attempt, separated by commas: `0,5,300`. At most 20 of them and 7 days in all; the installation's if absent.
+    #[oai(nullable, validator(max_length = 300))]
+    pub retry_schedule: Option<String>,
+    /// `object` has later events of an object wait until the earlier one's delivery has succeeded, failed or was cancelled. An event that
+    /// fails keeps those of its object waiting until its schedule ends, which may take a day at most then. `none` if absent.
+    pub ordering: Option<Ordering>,
     /// Your own signing secret: `whsec_` and 24 to 64 bytes in base64. One is made if absent.
     pub secret: Option<String>,
     /// Whether an Ed25519 key signs beside the secret, as `v1a`; not if absent. `publicKey` verifies it.
@@ -82,6 +131,10 @@ impl Example for WebhookInput {
             events: vec!["contact.created".to_owned(), "contact.updated".to_owned()],
             description: None,
             active: None,
+            max_per_second: None,
+            max_concurrency: None,
+            retry_schedule: None,
+            ordering: None,
             secret: None,
             ed25519: None,
             api_version: None,
@@ -103,6 +156,19 @@ pub struct WebhookReplacement {
     pub description: Option<String>,
     /// True if absent.
     pub active: Option<bool>,
+    /// The most deliveries that begin within a second, over all workers: 1 to 1,000; as many as there are if absent.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub max_per_second: Option<i32>,
+    /// The most deliveries at a time, over all workers: 1 to 100; as many as there are if absent.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "100")))]
+    pub max_concurrency: Option<i32>,
+    /// When a delivery is tried again, and given up: `plan` (0, 120, 240, 480 and 960 seconds), `standard` (ten attempts over three days),
+    /// or the seconds before each attempt, separated by commas: `0,5,300`. At most 20 of them and 7 days in all; the installation's if absent.
+    #[oai(nullable, validator(max_length = 300))]
+    pub retry_schedule: Option<String>,
+    /// `object` has later events of an object wait until the earlier one's delivery has succeeded, failed or was cancelled. An event that
+    /// fails keeps those of its object waiting until its schedule ends, which may take a day at most then. `none` if absent.
+    pub ordering: Option<Ordering>,
     /// Kept if absent.
     pub secret: Option<String>,
     /// Whether an Ed25519 key signs beside the secret; kept if absent.
@@ -126,6 +192,20 @@ pub struct WebhookPatch {
     pub description: MaybeUndefined<String>,
     /// Disabling pauses what is pending; enabling sends what is paused, and gathers events from then on.
     pub active: Option<bool>,
+    /// The most deliveries that begin within a second, over all workers: 1 to 1,000; as many as there are if null.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub max_per_second: MaybeUndefined<i32>,
+    /// The most deliveries at a time, over all workers: 1 to 100; as many as there are if null.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "100")))]
+    pub max_concurrency: MaybeUndefined<i32>,
+    /// When a delivery is tried again, and given up: `plan` (0, 120, 240, 480 and 960 seconds), `standard` (ten attempts over three days),
+    /// or the seconds before each attempt, separated by commas: `0,5,300`. At most 20 of them and 7 days in all; the installation's if null.
+    #[oai(nullable, validator(max_length = 300))]
+    pub retry_schedule: MaybeUndefined<String>,
+    /// `object` has later events of an object wait until the earlier one's delivery has succeeded, failed or was cancelled. An event that
+    /// fails keeps those of its object waiting until its schedule ends, which may take a day at most then. Counts for what is
+    /// pending too.
+    pub ordering: Option<Ordering>,
     /// A new signing secret; signs from now on.
     pub secret: Option<String>,
     /// Whether an Ed25519 key signs beside the secret: `true` makes one, unless there is one already, `false` removes it.
@@ -143,6 +223,10 @@ impl From<Webhook> for WebhookBody {
             events: webhook.events,
             description: webhook.description,
             active: webhook.active,
+            max_per_second: webhook.pace.max_per_second,
+            max_concurrency: webhook.pace.max_concurrency,
+            retry_schedule: webhook.pace.retry_schedule,
+            ordering: Ordering::of(&webhook.pace.ordering),
             disabled_reason: webhook.disabled_reason,
             secret: None,
             api_version: webhook.signing.api_version.to_string(),

@@ -27,6 +27,8 @@ fn named_schedules() {
     assert_eq!(parse("plan"), Ok(RetrySchedule::plan()));
     assert_eq!(parse(" standard "), Ok(RetrySchedule::standard()));
     assert_eq!(RetrySchedule::standard().attempts(), 10);
+    assert_eq!(RetrySchedule::plan().total(), Duration::from_secs(1_800));
+    assert_eq!(parse("5,1").map(|schedule| schedule.first()), Ok(Duration::from_secs(5)));
     RetrySchedule::new(RetrySchedule::standard().0).expect("within the limits");
 }
 

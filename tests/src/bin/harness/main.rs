@@ -6,7 +6,7 @@ mod documents;
 mod rooms;
 
 use clap::Parser;
-use tenon_tests::{bench, coverage, dev, import_run, kill_run, soak, switch_run};
+use tenon_tests::{bench, coverage, dev, import_run, kill_run, order_run, soak, switch_run};
 
 /// The commands, as cargo's aliases name them.
 #[derive(Parser)]
@@ -16,6 +16,7 @@ enum Command {
     BenchStack(bench::Options),
     KillRun(kill_run::Options),
     SwitchRun(switch_run::Options),
+    OrderRun(order_run::Options),
     ImportRun(import_run::Options),
     Soak(soak::Options),
     Chaos(tenon_tests::chaos::Options),
@@ -36,6 +37,9 @@ async fn main() {
         }
         Command::SwitchRun(options) => {
             answer::account(switch_run::run(&options), switch_run::Account::is_clean).await
+        }
+        Command::OrderRun(options) => {
+            answer::account(order_run::run(&options), order_run::Account::is_clean).await
         }
         Command::ImportRun(options) => {
             answer::account(import_run::run(&options), import_run::Account::is_clean).await
