@@ -31,6 +31,7 @@ struct Orphan {
 
 struct Keeper {
     shared: Arc<Shared>,
+    database: PgConnectOptions,
     pool: PgPool,
 }
 
@@ -53,12 +54,8 @@ impl KeeperThread {
         let ended = task.run_on_thread(stop.clone(), move || {
             let (shared, database, stopped) = (Arc::clone(&shared), database.clone(), stopped.clone());
             async move {
-                let pool = PgPoolOptions::new()
-                    .max_connections(1)
-                    .test_before_acquire(false)
-                    .acquire_timeout(ACQUIRE_TIMEOUT)
-                    .connect_lazy_with(database);
-                Keeper { shared, pool }.run(stopped).await;
+                let pool = connection(&database);
+                Keeper { shared, database, pool }.run(stopped).await;
             }
         })?;
         Ok(Self { stop: stop.drop_guard(), ended })
@@ -71,15 +68,24 @@ impl KeeperThread {
     }
 }
 
+/// The keeper's own.
+fn connection(database: &PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(1)
+        .test_before_acquire(false)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(database.clone())
+}
+
 impl Keeper {
-    async fn run(self, stop: CancellationToken) {
+    async fn run(mut self, stop: CancellationToken) {
         let settings = &self.shared.settings;
         let every = settings.sweep_every.min(settings.dead_after / 4);
         // Since when the database has answered without a break. A worker who has been away judges nobody: after an outage
         // all look dead, and have not had time to say otherwise.
         let mut present = Instant::now();
         loop {
-            let next = match self.beat(present).await {
+            let next = match self.beat_in_time(present).await {
                 Ok(()) => every,
                 Err(error) => {
                     tracing::warn!(%error, "the worker's heartbeat failed; will try again");
@@ -90,6 +96,19 @@ impl Keeper {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(next) => {}
+            }
+        }
+    }
+
+    /// A connection that has fallen silent is never waited for again: whether the database answers is what a new one says. Where it does, and
+    /// the worker's own statements are not answered, the worker says that it does not work.
+    async fn beat_in_time(&mut self, present: Instant) -> Result<(), sqlx::Error> {
+        let patience = self.shared.settings.dead_after / 2;
+        match tokio::time::timeout(patience, self.beat(present)).await {
+            Ok(beat) => beat,
+            Err(_) => {
+                self.pool = connection(&self.database);
+                Err(sqlx::Error::PoolTimedOut)
             }
         }
     }
