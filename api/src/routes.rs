@@ -54,6 +54,7 @@ use crate::openapi::{DocumentError, Documents, documents, outline};
 use crate::webhook::deliveries::DeliveriesApi;
 use crate::webhook::endpoints::WebhooksApi;
 use crate::webhook::operations::WebhookOperationsApi;
+use crate::webhook::replays::ReplaysApi;
 
 /// Changes of pipelines say where leads go, and so have operations of their own.
 type PipelinesParts = (
@@ -88,7 +89,7 @@ type Resources = (
     ExportsApi,
     WebhooksApi,
     WebhookOperationsApi,
-    DeliveriesApi,
+    (DeliveriesApi, ReplaysApi),
     ChangesApi,
     ApiKeysApi,
     MetaApi,
@@ -115,7 +116,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         ExportsApi,
         WebhooksApi,
         WebhookOperationsApi,
-        DeliveriesApi,
+        (DeliveriesApi, ReplaysApi),
         ChangesApi,
         ApiKeysApi,
         MetaApi,

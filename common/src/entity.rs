@@ -33,6 +33,8 @@ pub enum EntityKind {
     Webhook,
     /// The delivery of an event to a webhook.
     Delivery,
+    /// A replay of events to a webhook.
+    WebhookReplay,
     /// An entry of the audit trail.
     AuditEvent,
     /// A sink of the audit trail.
@@ -43,7 +45,7 @@ pub enum EntityKind {
 
 impl EntityKind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Tenant,
         Self::User,
         Self::ApiKey,
@@ -59,6 +61,7 @@ impl EntityKind {
         Self::Upload,
         Self::Webhook,
         Self::Delivery,
+        Self::WebhookReplay,
         Self::AuditEvent,
         Self::AuditSink,
         Self::Export,
@@ -87,6 +90,7 @@ impl EntityKind {
             Self::Upload => "upload",
             Self::Webhook => "webhook",
             Self::Delivery => "delivery",
+            Self::WebhookReplay => "webhook_replay",
             Self::AuditEvent => "audit_event",
             Self::AuditSink => "audit_sink",
             Self::Export => "export",
@@ -111,6 +115,7 @@ impl EntityKind {
             Self::Upload => "Upload",
             Self::Webhook => "Webhook",
             Self::Delivery => "Event",
+            Self::WebhookReplay => "Webhook replay",
             Self::AuditEvent => "Audit event",
             Self::AuditSink => "Audit sink",
             Self::Export => "Export",

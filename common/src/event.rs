@@ -114,6 +114,15 @@ impl EventType {
     /// A webhook was deleted.
     pub const WEBHOOK_DELETED: Self = Self::internal("webhook.deleted", EntityKind::Webhook);
 
+    /// Somebody has events sent to a webhook again.
+    pub const WEBHOOK_REPLAY_STARTED: Self =
+        Self::internal("webhook_replay.started", EntityKind::WebhookReplay);
+    /// A replay was stopped before it was over.
+    pub const WEBHOOK_REPLAY_CANCELLED: Self =
+        Self::internal("webhook_replay.cancelled", EntityKind::WebhookReplay);
+    /// All that a replay has sent has ended, or it was given up.
+    pub const WEBHOOK_REPLAY_ENDED: Self = Self::internal("webhook_replay.ended", EntityKind::WebhookReplay);
+
     /// A sink of the audit trail was created.
     pub const AUDIT_SINK_CREATED: Self = Self::internal("audit_sink.created", EntityKind::AuditSink);
     /// A sink of the audit trail was changed.
@@ -147,6 +156,9 @@ impl EventType {
         Self::WEBHOOK_CREATED,
         Self::WEBHOOK_UPDATED,
         Self::WEBHOOK_DELETED,
+        Self::WEBHOOK_REPLAY_STARTED,
+        Self::WEBHOOK_REPLAY_CANCELLED,
+        Self::WEBHOOK_REPLAY_ENDED,
         Self::AUDIT_SINK_CREATED,
         Self::AUDIT_SINK_UPDATED,
         Self::AUDIT_SINK_DELETED,

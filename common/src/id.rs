@@ -67,6 +67,8 @@ ids! {
     WebhookId,
     /// The delivery of one event to one webhook.
     DeliveryId,
+    /// A replay of events to a webhook.
+    WebhookReplayId,
     /// An export.
     ExportId,
     /// An event, as the database keeps it. On the wire: see [`EventId::wire`].
@@ -86,6 +88,12 @@ impl EventId {
     pub fn parse(text: &str) -> Option<Self> {
         let ulid: ulid::Ulid = text.strip_prefix(Self::PREFIX)?.parse().ok()?;
         Some(Self(Uuid::from_u128(ulid.into())))
+    }
+
+    /// The smallest id of an event of that millisecond: 48 bits of it, the rest zero.
+    pub fn first_of(at: DateTime<Utc>) -> Self {
+        let millis = u128::try_from(at.timestamp_millis()).unwrap_or_default().min((1 << 48) - 1);
+        Self(Uuid::from_u128(millis << 80))
     }
 
     /// When it was made: a UUIDv7 begins with its milliseconds.
@@ -109,6 +117,15 @@ mod tests {
         let id = EventId::new();
         assert_eq!(id.wire().len(), 30);
         assert_eq!(EventId::parse(&id.wire()), Some(id));
+    }
+
+    #[test]
+    fn ids_of_a_millisecond_are_not_below_its_first() {
+        let id = EventId::new();
+        let first = EventId::first_of(id.instant());
+        assert!(first <= id && first.instant() == id.instant());
+        assert!(id < EventId::first_of(id.instant() + chrono::TimeDelta::milliseconds(1)));
+        assert_eq!(EventId::first_of(DateTime::<Utc>::MIN_UTC).0, Uuid::nil());
     }
 
     #[test]

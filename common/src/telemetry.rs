@@ -96,5 +96,6 @@ fn describe() {
     histogram!("tenon_webhook_attempt_duration_seconds", "Duration of an attempt to deliver.");
     histogram!("tenon_webhook_delivery_latency_seconds", "From the change's commit to the receiver's 2xx.");
     counter!("tenon_webhook_exhausted_total", "Deliveries that failed for good.");
+    counter!("tenon_webhook_replayed_total", "Deliveries that replays have brought.");
     gauge!("tenon_migration_pending", "Migrations of this program that the database lacks.");
 }

@@ -5,6 +5,7 @@ mod imports;
 mod partitions;
 mod queue;
 mod records;
+mod replays;
 mod tasks;
 
 use clap::Parser;

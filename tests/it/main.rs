@@ -31,6 +31,7 @@ mod processes;
 mod queue;
 mod raw;
 mod records;
+mod replays;
 mod retention;
 mod round_trips;
 mod tasks;

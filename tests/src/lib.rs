@@ -18,6 +18,7 @@ pub mod postgres;
 pub mod process;
 pub mod receiver;
 pub mod redis;
+pub mod replay_run;
 pub mod rooms;
 pub mod soak;
 pub mod stack;

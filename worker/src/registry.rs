@@ -6,6 +6,7 @@ use tenon_common::export::job::EndExport;
 use tenon_common::import::EndImport;
 use tenon_common::queue::{EndGivenUp, Registration, Registry};
 use tenon_common::webhook::acknowledge::AcknowledgeDeliveries;
+use tenon_common::webhook::replay::EndReplay;
 
 use crate::context::Context;
 use crate::jobs::deliver_webhook::{Deliver, ReadDeliveries};
@@ -13,6 +14,7 @@ use crate::jobs::end_given_up::End;
 use crate::jobs::exports::WriteFile;
 use crate::jobs::fan_out_event::FanOut;
 use crate::jobs::imports::{Revert, RunRows, Validate};
+use crate::jobs::replays::Bring;
 use crate::jobs::resume_tenant::Resume;
 use crate::jobs::test_webhook::Test;
 
@@ -36,7 +38,12 @@ const EXPORTS: usize = 2;
 /// The largest export.
 const EXPORT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// Imports and exports that are given up, at once.
+/// Replays at once: each waits for its deliveries most of the time, as a job that is not due.
+const REPLAYS: usize = 2;
+/// A turn of a replay, with its last page.
+const REPLAY: Duration = Duration::from_secs(60);
+
+/// Imports, exports and replays that are given up, at once.
 const ENDS: usize = 1;
 /// A statement or two.
 const END: Duration = Duration::from_secs(60);
@@ -86,7 +93,14 @@ pub fn registry(registry: Registry, context: &Context, deliveries: usize) -> Reg
                 .concurrency(EXPORTS)
                 .timeout(EXPORT),
         )
+        .register(
+            Registration::new(Bring(context.clone()))
+                .acknowledge(EndGivenUp)
+                .concurrency(REPLAYS)
+                .timeout(REPLAY),
+        )
         .register(Registration::<EndImport>::new(End(context.clone())).concurrency(ENDS).timeout(END))
         .register(Registration::<EndExport>::new(End(context.clone())).concurrency(ENDS).timeout(END))
+        .register(Registration::<EndReplay>::new(End(context.clone())).concurrency(ENDS).timeout(END))
         .register(Registration::new(Resume(context.clone())).concurrency(1).timeout(Duration::from_secs(300)))
 }

@@ -23,6 +23,7 @@ pub fn schema_of(kind: EntityKind) -> &'static str {
         EntityKind::Upload => "Upload",
         EntityKind::Webhook => "Webhook",
         EntityKind::Delivery => "WebhookDelivery",
+        EntityKind::WebhookReplay => "WebhookReplay",
         EntityKind::AuditEvent => "AuditEvent",
         EntityKind::AuditSink => "AuditSink",
         EntityKind::Export => "Export",

@@ -19,7 +19,7 @@ impl EntityKind {
             }
             Self::Import | Self::ImportTemplate | Self::Upload => &[Permission::IMPORTS_READ],
             Self::Export => &[Permission::EXPORTS_READ],
-            Self::Webhook | Self::Delivery => &[Permission::WEBHOOKS_READ],
+            Self::Webhook | Self::Delivery | Self::WebhookReplay => &[Permission::WEBHOOKS_READ],
             Self::ApiKey => &[Permission::API_KEYS_MANAGE],
             Self::Tenant | Self::User => &[Permission::ORGANIZATIONS_READ],
             Self::AuditEvent => &[Permission::AUDIT_READ],

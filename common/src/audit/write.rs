@@ -100,7 +100,7 @@ impl Entries {
 fn category(object_type: &str) -> &'static str {
     match object_type {
         "api_key" | "user" => "security",
-        "tenant" | "webhook" | "import_template" | "audit_sink" => "settings",
+        "tenant" | "webhook" | "webhook_replay" | "import_template" | "audit_sink" => "settings",
         _ => "records",
     }
 }

@@ -9,7 +9,7 @@ use crate::entity::EntityKind;
 use crate::error::{Error, Result};
 use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::job::{self, EncodedJob, Job, Queue};
-use crate::page::{Page, SortKey, Window};
+use crate::page::SortKey;
 use crate::version::{ApiVersion, Versions};
 use crate::webhook::{order, switching};
 
@@ -38,6 +38,9 @@ impl Job for DeliverWebhook {
     /// The webhook's schedule says when it is given up, and the delivery's row says so; the queue must not give up earlier.
     const MAX_ATTEMPTS: i32 = i32::MAX;
 }
+
+/// Where a delivery may stand.
+pub const STATUSES: [&str; 5] = ["pending", "delivered", "failed", "cancelled", "paused"];
 
 /// A delivery, as it is shown.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -121,47 +124,7 @@ macro_rules! columns {
     };
 }
 
-/// The deliveries of a webhook, newest event first, of one status or of all.
-pub async fn list(
-    tx: &mut TenantTx<'_>,
-    webhook: WebhookId,
-    status: Option<&str>,
-    window: &Window,
-) -> Result<Page<Delivery>> {
-    super::endpoint::get(tx, webhook).await?;
-    let tenant = tx.actor().tenant;
-    let statement = concat!(
-        "select ",
-        columns!(),
-        " from tenon.deliveries d
-         where d.tenant_id = $1 and d.webhook_id = $2 and ($5::uuid is null or d.event_id < $5) and ($6::text is null or d.status = $6)
-         order by d.event_id desc limit $3 offset $4"
-    );
-    let items = sqlx::query_as(statement)
-        .bind(tenant)
-        .bind(webhook)
-        .bind(window.fetch())
-        .bind(window.offset())
-        .bind(window.last().map(|last| last.id))
-        .bind(status)
-        .fetch_all(tx.conn())
-        .await?;
-    let total = match window.counts() {
-        true => {
-            let count = "select count(*) from tenon.deliveries where tenant_id = $1 and webhook_id = $2 and ($3::text is null or status = $3)";
-            Some(
-                sqlx::query_scalar(count)
-                    .bind(tenant)
-                    .bind(webhook)
-                    .bind(status)
-                    .fetch_one(tx.conn())
-                    .await?,
-            )
-        }
-        false => None,
-    };
-    Ok(Page::of(items, total, window))
-}
+pub(super) use columns;
 
 /// One delivery with its body; without it, where its event is kept no longer.
 pub async fn get(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> Result<Delivery> {
@@ -193,58 +156,52 @@ pub async fn attempts(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId)
         .await?)
 }
 
-/// Sends a delivery again, now, with the schedule from its beginning and the same `webhook-id`. Refused while it is pending. Where the webhook
-/// has an order it takes the event's place there: it waits for what is before it, and what is after it and has not begun waits for it.
-pub async fn resend(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> Result<Delivery> {
-    switching::beside_none(tx).await?;
-    let endpoint = super::endpoint::get(tx, webhook).await?;
-    let before = get(tx, webhook, event).await?;
-    if !endpoint.active {
-        return Err(Error::state("The webhook is disabled; enable it first"));
-    }
-    if before.body.is_none() {
-        return Err(Error::state("The event of this delivery is kept no longer"));
-    }
-    let events = [before.event_id];
-    let begun =
-        "update tenon.deliveries set status = 'pending', schedule_attempts = 0, next_attempt_at = now()
-                 where tenant_id = $1 and webhook_id = $2 and event_id = $3 and status <> 'pending'";
-    let begun =
-        sqlx::query(begun).bind(tx.actor().tenant).bind(webhook).bind(event).execute(tx.conn()).await?;
-    if begun.rows_affected() == 0 {
-        return Err(Error::state("The delivery is pending; its next attempt is on schedule"));
-    }
-    enqueue(tx, webhook, &events).await?;
-    get(tx, webhook, event).await
+/// A delivery that is to have a job.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    /// Its event.
+    pub(super) event: EventId,
+    /// When it is sent; none is now.
+    pub(super) at: Option<DateTime<Utc>>,
 }
 
-/// Enqueues the deliveries of these events, and makes each know its job.
-async fn enqueue(tx: &mut TenantTx<'_>, webhook: WebhookId, events: &[EventId]) -> Result<()> {
+impl Due {
+    /// Now.
+    pub(super) fn now(event: EventId) -> Self {
+        Self { event, at: None }
+    }
+}
+
+/// Enqueues these deliveries, which are pending, and makes each know its job and when it is due. Whoever brings deliveries brings them here.
+pub(super) async fn enqueue(tx: &mut TenantTx<'_>, webhook: WebhookId, due: &[Due]) -> Result<()> {
     let tenant = tx.actor().tenant;
     let traceparent = tx.actor().origin.traceparent.clone();
-    let job = |event: &EventId| {
-        let job = DeliverWebhook { tenant_id: tenant, webhook_id: webhook, event_id: *event };
-        job.encoded(traceparent.as_deref())
+    let job = |due: &Due| {
+        let job = DeliverWebhook { tenant_id: tenant, webhook_id: webhook, event_id: due.event };
+        Ok(EncodedJob { run_at: due.at, ..job.encoded(traceparent.as_deref())? })
     };
-    let jobs = events.iter().map(job).collect::<Result<Vec<_>>>()?;
+    let jobs = due.iter().map(job).collect::<Result<Vec<_>>>()?;
     let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
+    let (events, at): (Vec<_>, Vec<_>) = due.iter().map(|due| (due.event, due.at)).unzip();
     let is_ordered: bool = sqlx::query_scalar(
         "with known as (
-             update tenon.deliveries d set job_id = j.id from unnest($3::uuid[], $4::text[]) as j (event_id, id)
+             update tenon.deliveries d set job_id = j.id, next_attempt_at = coalesce(j.at, now())
+             from unnest($3::uuid[], $4::text[], $5::timestamptz[]) as j (event_id, id, at)
              where d.tenant_id = $1 and d.webhook_id = $2 and d.event_id = j.event_id
          )
-         select w.ordering = $5 from tenon.webhooks w where w.tenant_id = $1 and w.id = $2",
+         select w.ordering = $6 from tenon.webhooks w where w.tenant_id = $1 and w.id = $2",
     )
     .bind(tenant)
     .bind(webhook)
-    .bind(events)
+    .bind(&events)
     .bind(ids)
+    .bind(at)
     .bind(order::OBJECT)
     .fetch_one(tx.conn())
     .await?;
     job::insert(tx.conn(), jobs).await?;
     if is_ordered {
-        order::arrange(tx, webhook, events).await?;
+        order::arrange(tx, webhook, &events).await?;
     }
     tx.enqueued(DeliverWebhook::QUEUE);
     Ok(())
@@ -294,7 +251,8 @@ pub(crate) async fn resume(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<
                      where tenant_id = $1 and webhook_id = $2 and status = 'paused' returning event_id";
     let events: Vec<EventId> =
         sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(webhook).fetch_all(tx.conn()).await?;
-    enqueue(tx, webhook, &events).await
+    let due: Vec<Due> = events.into_iter().map(Due::now).collect();
+    enqueue(tx, webhook, &due).await
 }
 
 /// What was paused while the tenant was deleted is sent, to the webhooks that are enabled. Nobody could answer for what has failed

@@ -363,6 +363,7 @@ pub async fn delete(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>)
         columns!()
     );
     let after: Webhook = kept::rewrite(tx, id, statement).await?;
+    super::replay::end_of_webhook(tx, id).await?;
     super::delivery::cancel(tx, id).await?;
     change::record(tx, &[after.change(EventType::WEBHOOK_DELETED, Some(&before))?]).await?;
     Ok(after)

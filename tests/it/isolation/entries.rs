@@ -101,6 +101,11 @@ pub(super) fn entries() -> Vec<(String, Needs, Value)> {
         ("get_delivery", Scope("webhooks:read"), Value::Null),
         ("list_attempts", Scope("webhooks:read"), Value::Null),
         ("resend_delivery", Scope("webhooks:write"), Value::Null),
+        ("resend_deliveries", Scope("webhooks:write"), json!({})),
+        ("replay_webhook", Scope("webhooks:write"), json!({"since": "2020-01-01T00:00:00Z"})),
+        ("list_webhook_replays", Scope("webhooks:read"), Value::Null),
+        ("get_webhook_replay", Scope("webhooks:read"), Value::Null),
+        ("cancel_webhook_replay", Scope("webhooks:write"), Value::Null),
         ("list_changes", Scope("changes:read"), Value::Null),
         ("list_organizations", Credential, Value::Null),
         ("create_organization", Credential, json!({"name": "New"})),
@@ -141,7 +146,8 @@ pub(super) fn beside(id: &str) -> Vec<&'static str> {
             vec!["contacts:read"]
         }
         "create_export" | "download_export" => vec!["contacts:read"],
-        "create_webhook" | "update_webhook" | "get_delivery" | "resend_delivery" => vec!["contacts:read"],
+        "create_webhook" | "update_webhook" | "get_delivery" | "resend_delivery" | "resend_deliveries"
+        | "replay_webhook" => vec!["contacts:read"],
         // They are subscribed to all events.
         "replace_webhook" | "enable_webhook" => readings(CATALOGUE.iter().map(|event| event.object)),
         "create_audit_sink" | "replace_audit_sink" | "update_audit_sink" => readings(EntityKind::ALL),

@@ -75,6 +75,7 @@ impl Operation {
         let by_key = self.template.replace("{key}", "externalId").replace("{value}", external_id);
         let path =
             by_key.replace("{id}", id).replace("{eventId}", &of.event).replace("{stageId}", of.stage());
+        let path = path.replace("{replayId}", &of.replay);
         // Companies are associated with the contact, all others with the company.
         let (kind, other) =
             if path.contains("/companies/") { ("contact", "contacts") } else { ("company", "companies") };

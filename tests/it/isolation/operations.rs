@@ -88,9 +88,10 @@ async fn without_the_scope_nothing_is_done_or_told() {
         let key = if other(scope) == "contacts:read" { &contacts } else { &webhooks };
         let headers = format!("Authorization: Bearer {key}\r\n");
         // Whether the record exists is not told either.
-        let nobodys = ["{id}", "{eventId}", "{stageId}", "{key}", "{value}", "{type}", "{toId}"]
-            .into_iter()
-            .fold(operation.template.clone(), |path, parameter| path.replace(parameter, "x"));
+        let nobodys =
+            ["{id}", "{eventId}", "{replayId}", "{stageId}", "{key}", "{value}", "{type}", "{toId}"]
+                .into_iter()
+                .fold(operation.template.clone(), |path, parameter| path.replace(parameter, "x"));
         for path in [operation.path(&records), nobodys] {
             let answer = operation.call_without_body(&app, &headers, &path).await;
             assert_eq!(

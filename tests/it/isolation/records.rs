@@ -18,6 +18,8 @@ pub(super) struct Records {
     pub(super) deleted: BTreeMap<&'static str, Value>,
     pub(super) webhook: String,
     pub(super) event: String,
+    /// A replay that was cancelled.
+    pub(super) replay: String,
     pub(super) key: String,
     /// An import that can be cancelled, resumed and reverted, in that order.
     pub(super) import: String,
@@ -85,10 +87,27 @@ pub(super) async fn records(app: &TestApp, tenant: &Tenant) -> Records {
         user: admin.id.to_string(),
         whole,
         deleted,
+        replay: replay(app, tenant, factory::id(&webhook)).await,
         webhook: factory::id(&webhook).to_owned(),
         event: EventId(event).wire(),
         key: factory::id(&keys[0]).to_owned(),
     }
+}
+
+/// A replay of the webhook that was cancelled: there may be another one.
+async fn replay(app: &TestApp, tenant: &Tenant, webhook: &str) -> String {
+    let replay: uuid::Uuid = sqlx::query_scalar(
+        "insert into tenon.webhook_replays (tenant_id, id, webhook_id, state, since, until, only_failed, include_never_attempted,
+                                            rate_per_second, finished_at, created_at, created_by, updated_at, updated_by)
+         values ($1, gen_random_uuid(), $2::uuid, 'cancelled', now(), now(), true, false, 1, now(), now(), 'system', now(), 'system')
+         returning id",
+    )
+    .bind(tenant.id.0)
+    .bind(webhook)
+    .fetch_one(&mut app.connect().await)
+    .await
+    .expect("a replay");
+    replay.to_string()
 }
 
 /// An export that waits, and one whose file is there.

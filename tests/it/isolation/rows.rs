@@ -91,6 +91,11 @@ pub(crate) async fn filled() -> (TestApp, Tenant, Tenant) {
          select tenant_id, id, 'email', 'a@example.com', 1 from tenon.imports",
         "insert into tenon.import_tries (tenant_id, import_id, field, value, row)
          select tenant_id, id, 'email', 'a@example.com', 1 from tenon.imports",
+        "insert into tenon.webhook_replays (tenant_id, id, webhook_id, state, since, until, only_failed, include_never_attempted,
+                                            rate_per_second, created_at, created_by, updated_at, updated_by)
+         select tenant_id, id, id, 'ready', now(), now(), true, false, 1, now(), 'system', now(), 'system' from tenon.webhooks",
+        "insert into tenon.webhook_replay_events (tenant_id, replay_id, event_id, former)
+         select tenant_id, webhook_id, event_id, 'failed' from tenon.deliveries",
         "insert into tenon.webhook_tests (tenant_id, id, webhook_id) select tenant_id, id, id from tenon.webhooks",
         "update tenon.webhooks set events = '{contact.created}', version = version + 1",
         "insert into tenon.delivery_attempts (tenant_id, webhook_id, event_id, number, started_at, duration_ms, outcome)

@@ -53,13 +53,19 @@ fn examples(page: &str) -> Vec<Example> {
 struct Names {
     id: Option<String>,
     event: Option<String>,
+    replay: Option<String>,
     cursor: Option<String>,
 }
 
 impl Names {
     fn put_in(&self, text: &str) -> String {
         let text = text.replace(RECEIVER, LOCAL);
-        let known = [("{id}", &self.id), ("{event}", &self.event), ("{cursor}", &self.cursor)];
+        let known = [
+            ("{id}", &self.id),
+            ("{event}", &self.event),
+            ("{replay}", &self.replay),
+            ("{cursor}", &self.cursor),
+        ];
         known.into_iter().fold(text, |text, (name, value)| match value {
             Some(value) => text.replace(name, value),
             None => text,
@@ -89,6 +95,9 @@ async fn follow(app: &TestApp, tenant: &Tenant, page: &str) -> usize {
         let body: Value = if text.is_empty() { Value::Null } else { answer.json() };
         if names.id.is_none() && example.status == 201 {
             names.id = body["data"]["id"].as_str().map(str::to_owned);
+        }
+        if names.replay.is_none() && example.status == 202 {
+            names.replay = body["data"]["id"].as_str().map(str::to_owned);
         }
         if names.cursor.is_none() {
             names.cursor = body["nextCursor"].as_str().map(str::to_owned);

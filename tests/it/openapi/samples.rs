@@ -9,10 +9,11 @@ use tokio::process::Command;
 
 use crate::isolation::records::audit_event;
 
-/// What the samples call a record, a stage, another record, an event, and where their webhooks go.
+/// What the samples call a record, a stage, another record, a replay, an event, and where their webhooks go.
 const ID: &str = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e5f";
 const STAGE: &str = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60";
 const OTHER: &str = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e62";
+const REPLAY: &str = "0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e63";
 const EVENT: &str = "evt_01JCF0Q6M8R2W9Z4T7K3N5P1XV";
 pub(super) const RECEIVER: &str = "https://example.com/webhook";
 
@@ -119,6 +120,12 @@ impl Run<'_> {
         if source.contains(OTHER) {
             let record = record.as_deref().expect("a record");
             source = source.replace(OTHER, &self.associated(collection, record).await);
+        }
+        if source.contains(REPLAY) {
+            let replay = format!("/webhooks/{}/replay", record.as_deref().expect("a webhook"));
+            let since = json!({"since": "2020-01-01T00:00:00Z"});
+            let made: Value = self.tenant.admin().post(&replay, since).await.accepted();
+            source = source.replace(REPLAY, made["id"].as_str().expect("an id"));
         }
         if source.contains(EVENT) {
             source = source.replace(

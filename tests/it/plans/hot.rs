@@ -78,6 +78,13 @@ const READS: &[(&str, &str)] = &[
     ("leads-first-page", "/connection/leads?limit=50"),
     ("pipeline-get", "/connection/pipelines/{pipeline}"),
     ("deliveries-first-page", "/webhooks/{webhook}/events?limit=50"),
+    ("deliveries-of-status", "/webhooks/{webhook}/events?limit=50&status=failed"),
+    ("deliveries-of-types", "/webhooks/{webhook}/events?limit=50&type=contact.*"),
+    ("deliveries-of-object", "/webhooks/{webhook}/events?limit=50&objectId={contact}"),
+    (
+        "deliveries-of-time",
+        "/webhooks/{webhook}/events?limit=50&since=2026-01-01T00:00:00Z&until=2030-01-01T00:00:00Z",
+    ),
     ("delivery-get", "/webhooks/{webhook}/events/{event}"),
     ("delivery-attempts", "/webhooks/{webhook}/events/{event}/attempts"),
     ("changes-first-page", "/changes?limit=50"),

@@ -63,6 +63,9 @@ pub fn of(cli: &Cli) -> Vec<Task> {
             let released = webhook::order::release_stalled(&at.db, ROWS).await?;
             Ok(Batch { removed: 0, more: released >= i64::from(ROWS) })
         }),
+        Task::batches("replays", every, ROWS, move |at, most| async move {
+            webhook::retention::remove_old_replays(&at.db, keep.deliveries(), most).await
+        }),
         Task::batches("webhook-states", every, ROWS, |at, most| async move {
             webhook::retention::remove_old_states(&at.db, most).await
         }),

@@ -5,5 +5,6 @@ pub mod end_given_up;
 pub mod exports;
 pub mod fan_out_event;
 pub mod imports;
+pub mod replays;
 pub mod resume_tenant;
 pub mod test_webhook;

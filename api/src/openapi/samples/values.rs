@@ -71,6 +71,7 @@ pub(super) fn of_member(name: &str, schema: &Value, components: &Value) -> Value
         "If-Match" => json!("\"v1\""),
         "eventId" => json!("evt_01JCF0Q6M8R2W9Z4T7K3N5P1XV"),
         "toId" => json!("0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e62"),
+        "replayId" => json!("0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e63"),
         "stageId" => json!("0192f0c1-7b7a-7c3e-9d55-0a1b2c3d4e60"),
         _ => of_schema(schema, components),
     }

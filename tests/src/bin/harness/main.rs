@@ -6,7 +6,7 @@ mod documents;
 mod rooms;
 
 use clap::Parser;
-use tenon_tests::{bench, coverage, dev, import_run, kill_run, order_run, soak, switch_run};
+use tenon_tests::{bench, coverage, dev, import_run, kill_run, order_run, replay_run, soak, switch_run};
 
 /// The commands, as cargo's aliases name them.
 #[derive(Parser)]
@@ -18,6 +18,7 @@ enum Command {
     SwitchRun(switch_run::Options),
     OrderRun(order_run::Options),
     ImportRun(import_run::Options),
+    ReplayRun(replay_run::Options),
     Soak(soak::Options),
     Chaos(tenon_tests::chaos::Options),
     Coverage(coverage::Options),
@@ -43,6 +44,9 @@ async fn main() {
         }
         Command::ImportRun(options) => {
             answer::account(import_run::run(&options), import_run::Account::is_clean).await
+        }
+        Command::ReplayRun(options) => {
+            answer::account(replay_run::run(&options), replay_run::Account::is_clean).await
         }
         Command::Soak(options) => answer::account(soak::run(&options), soak::Account::is_clean).await,
         Command::Chaos(options) => chaos::answer(&options).await,
