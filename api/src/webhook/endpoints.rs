@@ -279,8 +279,12 @@ impl WebhooksApi {
 /// What to say of the events that a webhook did not gather.
 pub(super) fn warnings_of(NotGathered { events, or_more }: NotGathered) -> Vec<String> {
     let at_least = if or_more { "At least " } else { "" };
-    let warning =
-        || format!("{at_least}{events} events happened while the webhook was disabled and were not gathered");
+    let warning = || {
+        format!(
+            "{at_least}{events} events happened while the webhook was disabled and were not gathered; a replay with includeNeverAttempted \
+             brings them"
+        )
+    };
     if events > 0 || or_more { vec![warning()] } else { Vec::new() }
 }
 

@@ -1,5 +1,6 @@
 //! `/webhooks/{id}/replay` and `/webhooks/{id}/replays`: what a webhook did not get is sent to it, as a job that says how far it is.
 
+mod answer;
 mod body;
 
 use std::sync::Arc;
@@ -23,7 +24,8 @@ use crate::http::prefer::Prefer;
 use crate::http::response::{Listed, Paging, Shown};
 use crate::openapi::tags::Tags;
 
-use body::{ReplayAnswer, ReplayBody, ReplayInput};
+use answer::ReplayAnswer;
+use body::{ReplayBody, ReplayInput};
 
 /// The operations.
 pub struct ReplaysApi;
@@ -69,7 +71,7 @@ impl ReplaysApi {
                 }
                 false => {
                     let (replay, chosen) = replay::create(tx, webhook, &new).await?;
-                    (ReplayAnswer::Accepted((replay, Progress::default()).into()), chosen.types())
+                    (ReplayAnswer::Accepted(Box::new((replay, Progress::default()).into())), chosen.types())
                 }
             };
             caller.allow_all(EventType::reading_all(&types))?;
