@@ -54,6 +54,7 @@ use crate::openapi::{DocumentError, Documents, documents, outline};
 use crate::webhook::deliveries::DeliveriesApi;
 use crate::webhook::endpoints::WebhooksApi;
 use crate::webhook::operations::WebhookOperationsApi;
+use crate::webhook::preview::WebhookPreviewApi;
 use crate::webhook::replays::ReplaysApi;
 
 /// Changes of pipelines say where leads go, and so have operations of their own.
@@ -88,7 +89,7 @@ type Resources = (
     (ImportsApi, ImportTemplatesApi, UploadsApi),
     ExportsApi,
     WebhooksApi,
-    WebhookOperationsApi,
+    (WebhookOperationsApi, WebhookPreviewApi),
     (DeliveriesApi, ReplaysApi),
     ChangesApi,
     ApiKeysApi,
@@ -115,7 +116,7 @@ pub fn service() -> OpenApiService<Resources, ()> {
         (ImportsApi, ImportTemplatesApi, UploadsApi),
         ExportsApi,
         WebhooksApi,
-        WebhookOperationsApi,
+        (WebhookOperationsApi, WebhookPreviewApi),
         (DeliveriesApi, ReplaysApi),
         ChangesApi,
         ApiKeysApi,

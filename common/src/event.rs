@@ -175,6 +175,25 @@ impl EventType {
     pub fn is_subscribable(name: &str) -> bool {
         CATALOGUE.iter().any(|event| event.name == name)
     }
+
+    /// Whether a subscription is one to something: a type's name, `contact.*` for all that begin so, `*` for all.
+    pub fn is_subscription(subscription: &str) -> bool {
+        CATALOGUE.iter().any(|event| event.is_in(subscription))
+    }
+
+    /// Whether a subscription has events of this type. `tenon.subscriptions_to` says the same.
+    pub fn is_in(&self, subscription: &str) -> bool {
+        let begins_so =
+            |prefix: &str| self.name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'));
+        subscription == "*"
+            || subscription == self.name
+            || subscription.strip_suffix(".*").is_some_and(|prefix| !prefix.is_empty() && begins_so(prefix))
+    }
+
+    /// The types that subscriptions have, those that can be subscribed to.
+    pub fn subscribed(subscriptions: &[String]) -> impl Iterator<Item = &'static Self> {
+        CATALOGUE.iter().filter(|event| subscriptions.iter().any(|subscription| event.is_in(subscription)))
+    }
 }
 
 /// The names of all types that webhooks can subscribe to.
@@ -236,8 +255,39 @@ mod tests {
     }
 
     #[test]
+    fn a_subscription_is_a_name_or_a_beginning_or_all() {
+        let of = |subscription: &str| {
+            let subscriptions = [subscription.to_owned()];
+            EventType::subscribed(&subscriptions).map(|event| event.name).collect::<Vec<_>>()
+        };
+        assert_eq!(of("contact.created"), ["contact.created"]);
+        assert_eq!(of("contact.*").len(), 5);
+        assert!(of("contact.*").iter().all(|name| name.starts_with("contact.")));
+        assert!(of("pipeline.*").contains(&"pipeline.stage.updated"));
+        assert_eq!(of("pipeline.stage.*"), ["pipeline.stage.updated"]);
+        assert_eq!(of("webhook.*").len(), 3);
+        assert_eq!(of("*").len(), CATALOGUE.len());
+        for none in [
+            "",
+            ".*",
+            "**",
+            "contact",
+            "contact.",
+            "contact*",
+            "con.*",
+            "contact.created.*",
+            "Contact.*",
+            "*.created",
+        ] {
+            assert!(!EventType::is_subscription(none), "{none}");
+        }
+    }
+
+    #[test]
     fn names_are_of_the_documented_form() {
         for event in CATALOGUE {
+            // As many as `tenon.subscriptions_to` knows of.
+            assert!((2..=3).contains(&event.name.split('.').count()), "{}", event.name);
             assert!(
                 event.name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_')),
                 "{}",

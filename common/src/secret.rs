@@ -15,6 +15,8 @@ pub enum Purpose {
     WebhookSecret,
     /// The private halves of the keys that sign webhooks beside their secrets.
     WebhookSigningKey,
+    /// Headers of webhooks' own in the database.
+    WebhookHeaders,
     /// Secrets of audit sinks in the database.
     AuditSinkSecret,
     /// The private halves of the keys that sign access tokens.
@@ -30,6 +32,7 @@ impl Purpose {
         match self {
             Self::WebhookSecret => b"tenon webhook secret",
             Self::WebhookSigningKey => b"tenon webhook signing key",
+            Self::WebhookHeaders => b"tenon webhook headers",
             Self::AuditSinkSecret => b"tenon audit sink secret",
             Self::SigningKey => b"tenon signing key",
             Self::Cursor => b"tenon cursor",

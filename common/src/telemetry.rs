@@ -97,5 +97,9 @@ fn describe() {
     histogram!("tenon_webhook_delivery_latency_seconds", "From the change's commit to the receiver's 2xx.");
     counter!("tenon_webhook_exhausted_total", "Deliveries that failed for good.");
     counter!("tenon_webhook_replayed_total", "Deliveries that replays have brought.");
+    counter!(
+        "tenon_webhook_filter_verdicts_total",
+        "Events and webhooks with a filter, or that skip their own changes, by what was decided."
+    );
     gauge!("tenon_migration_pending", "Migrations of this program that the database lacks.");
 }

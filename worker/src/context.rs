@@ -13,6 +13,7 @@ use tenon_common::queue::Injector;
 use tenon_common::secret::MasterKey;
 use tenon_common::storage::Storage;
 use tenon_common::version::Versions;
+use tenon_common::webhook::payload;
 use tenon_common::webhook::receiver::Receiver;
 use tenon_common::webhook::schedule::RetrySchedule;
 use tenon_common::webhook::sending::Sending;
@@ -21,7 +22,7 @@ use url::Url;
 use crate::webhook::Sender;
 use crate::webhook::admission::Lanes;
 use crate::webhook::breaker::Breaker;
-use crate::webhook::message::Endpoint;
+use crate::webhook::message::{self, Endpoint};
 use crate::webhook::turns::Turns;
 
 /// Everything a handler may need; one per process, cheap to clone.
@@ -129,10 +130,11 @@ impl Context {
         }
     }
 
-    /// What is signed and sent: the event in the webhook's version of the API. Nothing is copied where that is the stored one.
-    pub fn body(&self, sending: &Sending) -> Bytes {
-        let turned = self.versions.event(sending.receiver.api_version, &sending.body);
-        turned.map_or_else(|| sending.body.clone(), Bytes::from)
+    /// What is signed and sent: the event in the webhook's version of the API, and in its form. Nothing is copied where that is the stored
+    /// one.
+    pub fn body(&self, sending: &Sending) -> Result<Bytes, String> {
+        let receiver = &sending.receiver;
+        payload::sent(self.versions, receiver.api_version, &sending.body, &receiver.payload)
     }
 
     /// The target of a delivery: the one of the last delivery, if its receiver has not changed.
@@ -150,7 +152,10 @@ impl Context {
             receiver.secrets(sending.webhook_id, &self.master).map_err(|error| error.to_string())?;
         let keys =
             receiver.signing_keys(sending.webhook_id, &self.master).map_err(|error| error.to_string())?;
-        let endpoint = Endpoint::new(sending.webhook_id.0, secrets, http::HeaderMap::new()).with_keys(keys);
+        let own =
+            receiver.own_headers(sending.webhook_id, &self.master).map_err(|error| error.to_string())?;
+        let own = message::headers_of(&own).map_err(|_| "a header of the webhook's own cannot be sent")?;
+        let endpoint = Endpoint::new(sending.webhook_id.0, secrets, own).with_keys(keys);
         let schedule = self.schedule_of(receiver);
         let target = Arc::new(Target { url, endpoint, schedule, made_of: (Arc::clone(receiver), overlaps) });
         self.targets.insert(sending.webhook_id, target.clone());

@@ -10,6 +10,7 @@ use tenon_common::receiver::address::AddressPolicy;
 use tenon_common::tasks::Tasks;
 use tenon_common::version::Versions;
 use tenon_common::webhook::health::DisableRule;
+use tenon_common::webhook::wish::Verdict;
 use tenon_common::{Db, config, operations, telemetry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -86,6 +87,7 @@ pub async fn live(
 ) -> Result<(), String> {
     let config = cli.database.config("tenon-worker")?;
     let metrics = telemetry::init_metrics();
+    Verdict::ALL.into_iter().for_each(|verdict| verdict.count(0));
     let db = Db::connect_lazy(&config).map_err(|error| error.to_string())?;
     let probes = operations::Operations::new(db.clone(), metrics, tasks.clone());
     let operations_address = listener.local_addr().map_err(|error| error.to_string())?;

@@ -86,9 +86,10 @@ fn example(kind: EntityKind) -> serde_json::Value {
             "version": 1, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by
         }),
         EntityKind::Webhook => json!({
-            "id": id, "tenantId": tenant, "url": "https://example.com/webhook", "events": ["contact.created"], "description": null,
-            "active": false, "disabledReason": "failing", "secret": null, "apiVersion": "2026-01-01", "publicKey": null, "warnings": [],
-            "version": 2, "createdAt": at, "createdBy": by, "updatedAt": at, "updatedBy": by
+            "id": id, "tenantId": tenant, "url": "https://example.com/webhook", "events": ["contact.created"], "filter": null,
+            "skipOwn": false, "payload": "full", "headerNames": [], "description": null, "active": false, "disabledReason": "failing",
+            "secret": null, "apiVersion": "2026-01-01", "publicKey": null, "warnings": [], "version": 2, "createdAt": at,
+            "createdBy": by, "updatedAt": at, "updatedBy": by
         }),
         EntityKind::Import => json!({
             "id": id, "tenantId": tenant, "object": "contacts", "mode": "upsert", "matchOn": ["externalId", "email"],
@@ -108,5 +109,42 @@ fn example(kind: EntityKind) -> serde_json::Value {
             "version": 4, "createdAt": at, "updatedAt": at, "deletedAt": null
         }),
         _ => json!({"id": id, "name": "Ada Lovelace", "email": "ada@example.com"}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use tenon_common::webhook::wish;
+
+    use super::*;
+
+    /// The paths to all values of an example.
+    fn paths(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    paths(member, &format!("{path}.{name}"), found);
+                }
+            }
+            Value::Array(items) if items.first().is_some_and(Value::is_object) => {
+                paths(&items[0], path, found)
+            }
+            _ => found.push(path.to_owned()),
+        }
+    }
+
+    #[test]
+    fn filters_of_webhooks_may_name_all_that_events_have() {
+        for event in CATALOGUE {
+            let mut found = Vec::new();
+            paths(&example(event.object), "data", &mut found);
+            paths(&example(event.object), "previous", &mut found);
+            assert!(found.len() >= 6, "{}", event.name);
+            for path in found {
+                assert!(wish::has_field(event, &path), "{}: {path}", event.name);
+            }
+            assert!(!wish::has_field(event, "data.noSuchField"), "{}", event.name);
+        }
     }
 }

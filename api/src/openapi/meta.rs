@@ -34,7 +34,7 @@ pub struct ErrorCodeBody {
 #[oai(rename = "EventType", rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypeBody {
-    /// The name, as in `events` of a webhook.
+    /// The name, as in `events` of a webhook, where `contact.*` is all that begin so.
     pub name: String,
     /// When it happens.
     pub description: String,

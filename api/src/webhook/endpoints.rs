@@ -1,6 +1,7 @@
 //! `/webhooks`: receivers. Their deliveries are in `deliveries.rs`.
 
 mod body;
+mod shape;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use crate::http::response::{Created, Deleted, Fetched, Listed, Shown};
 use crate::openapi::tags::Tags;
 
 pub use body::{WebhookBody, WebhookInput, WebhookPatch, WebhookReplacement};
+pub use shape::PayloadForm;
 
 /// Refuses an address whose name resolves to where deliveries may not go; a name that does not resolve is a warning. Looked up
 /// before the transaction: nothing waits for a name server with one open.
@@ -97,7 +99,12 @@ impl WebhooksApi {
             description: input.description,
             active: input.active,
             secret: input.secret,
-            shape: ShapeDraft::default(),
+            shape: ShapeDraft {
+                filter: input.filter,
+                skip_own: input.skip_own,
+                payload: input.payload.map(PayloadForm::name),
+                headers: shape::replaced(input.headers.as_ref()),
+            },
             pace: PaceDraft {
                 max_per_second: input.max_per_second,
                 max_concurrency: input.max_concurrency,
@@ -142,8 +149,8 @@ impl WebhooksApi {
 
     /// Replace a webhook
     ///
-    /// `url`, `secret`, `ed25519` and `apiVersion` are kept where they are absent; the rest is replaced. Needs `webhooks:write`, and to
-    /// read what its events tell of, as for creating it.
+    /// `url`, `headers`, `secret`, `ed25519` and `apiVersion` are kept where they are absent; the rest is replaced. Needs
+    /// `webhooks:write`, and to read what its events tell of, as for creating it.
     #[oai(path = "/:id", method = "put", operation_id = "replace_webhook")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn replace(
@@ -171,7 +178,12 @@ impl WebhooksApi {
             description: input.description.clone(),
             active: Some(input.active.unwrap_or(true)),
             secret: input.secret.clone(),
-            shape: draft.shape,
+            shape: ShapeDraft {
+                filter: input.filter.clone(),
+                skip_own: input.skip_own,
+                payload: input.payload.map(PayloadForm::name),
+                headers: shape::replaced(input.headers.as_ref()),
+            },
             pace: PaceDraft {
                 max_per_second: input.max_per_second,
                 max_concurrency: input.max_concurrency,
@@ -192,9 +204,10 @@ impl WebhooksApi {
 
     /// Change a webhook
     ///
-    /// JSON merge patch (RFC 7396). `active` and `events` count for what is committed from then on: a webhook gets the events
-    /// that it was active and subscribed for when they were committed. Needs `webhooks:write`, and to read what its events tell
-    /// of, as for creating it, unless `active` is set to false and neither `url` nor `events` is given.
+    /// JSON merge patch (RFC 7396). `active`, `events`, `filter` and `skipOwn` count for what is committed from then on: a webhook gets
+    /// the events that it was active and subscribed for, and that it wanted, when they were committed. Needs `webhooks:write`, and to
+    /// read what its events tell of, as for creating it, unless `active` is set to false and nothing else is given but `description` and
+    /// `secret`.
     #[oai(path = "/:id", method = "patch", operation_id = "update_webhook")]
     #[expect(clippy::too_many_arguments, reason = "parameters of the operation, each documented")]
     async fn update(
@@ -215,10 +228,11 @@ impl WebhooksApi {
         body: Body<WebhookPatch>,
     ) -> Result<Answered<Shown<WebhookBody>>, ApiError> {
         let input = body.0;
-        let only_stops = input.active == Some(false) && input.url.is_none() && input.events.is_none();
+        let only_stops = input.only_stops();
         let warnings = look_up(&app, input.url.as_deref()).await?;
         let edit = |mut draft: WebhookDraft| {
             input.description.clone().update_to(&mut draft.description);
+            input.filter.clone().update_to(&mut draft.shape.filter);
             input.max_per_second.update_to(&mut draft.pace.max_per_second);
             input.max_concurrency.update_to(&mut draft.pace.max_concurrency);
             input.retry_schedule.clone().update_to(&mut draft.pace.retry_schedule);
@@ -230,7 +244,12 @@ impl WebhooksApi {
                 description: draft.description,
                 active: input.active.or(draft.active),
                 secret: input.secret.clone(),
-                shape: draft.shape,
+                shape: ShapeDraft {
+                    filter: draft.shape.filter,
+                    skip_own: input.skip_own.or(draft.shape.skip_own),
+                    payload: input.payload.map(PayloadForm::name).or(draft.shape.payload),
+                    headers: input.headers.as_ref().map(shape::merged).unwrap_or_default(),
+                },
                 pace: draft.pace,
                 signing: SigningDraft {
                     api_version: input.api_version.clone(),
@@ -277,12 +296,20 @@ impl WebhooksApi {
 }
 
 /// What to say of the events that a webhook did not gather.
-pub(super) fn warnings_of(NotGathered { events, or_more }: NotGathered) -> Vec<String> {
-    let at_least = if or_more { "At least " } else { "" };
+pub(super) fn warnings_of(NotGathered { events, or_more, or_fewer }: NotGathered) -> Vec<String> {
+    let (about, unasked) = match (or_more, or_fewer) {
+        (false, false) => ("", ""),
+        (true, false) => ("At least ", ""),
+        (false, true) => ("At most ", " (what it leaves out of its types is among them)"),
+        (true, true) => (
+            "More or less than ",
+            " (what it leaves out of its types is among them, and not all were looked at)",
+        ),
+    };
     let warning = || {
         format!(
-            "{at_least}{events} events happened while the webhook was disabled and were not gathered; a replay with includeNeverAttempted \
-             brings them"
+            "{about}{events} events happened while the webhook was disabled and were not gathered{unasked}; a replay with \
+             includeNeverAttempted brings them"
         )
     };
     if events > 0 || or_more { vec![warning()] } else { Vec::new() }

@@ -3,4 +3,5 @@
 pub mod deliveries;
 pub mod endpoints;
 pub mod operations;
+pub mod preview;
 pub mod replays;

@@ -11,6 +11,7 @@ use tenon_common::TenantTx;
 use tenon_common::event::EventType;
 use tenon_common::id::WebhookId;
 use tenon_common::webhook::endpoint::{self, Changed};
+use tenon_common::webhook::preview::{self, PreviewDraft};
 use tenon_common::webhook::rotation::{self, Secrets};
 use tenon_common::webhook::stats::{self, Stats};
 use tenon_common::webhook::testing::{self, TestResult};
@@ -29,6 +30,7 @@ use crate::http::response::Shown;
 use crate::http::timestamp::Timestamp;
 use crate::openapi::tags::Tags;
 use crate::webhook::endpoints::{WebhookBody, warnings_of};
+use crate::webhook::preview::Verdict;
 
 /// How long a test's caller waits.
 const TEST_DEADLINE: Duration = Duration::from_secs(10);
@@ -57,6 +59,12 @@ pub struct TestBody {
     /// The first 1 KiB of the answer.
     #[oai(nullable)]
     pub response: Option<String>,
+    /// The newest event of the webhook's types, where it has a filter or skips its own changes, and you may read what its events tell of.
+    #[oai(nullable)]
+    pub newest_event: Option<String>,
+    /// What is decided of that event.
+    #[oai(nullable)]
+    pub newest_verdict: Option<Verdict>,
 }
 
 impl From<TestResult> for TestBody {
@@ -69,6 +77,8 @@ impl From<TestResult> for TestBody {
             duration_ms: result.duration_ms,
             error: result.error,
             response: result.response,
+            newest_event: None,
+            newest_verdict: None,
         }
     }
 }
@@ -133,6 +143,8 @@ pub struct StatsBody {
     pub cancelled: i64,
     /// Paused.
     pub paused: i64,
+    /// Deliveries of events that the webhook's filter could not judge, and that are sent therefore.
+    pub unjudged: i64,
     /// Attempts that have ended.
     pub attempts: i64,
     /// The share of the attempts that succeeded, 0 to 1; null without attempts.
@@ -164,6 +176,7 @@ impl StatsBody {
             failed: stats.failed,
             cancelled: stats.cancelled,
             paused: stats.paused,
+            unjudged: stats.unjudged,
             attempts: stats.attempts,
             success_ratio: (stats.attempts > 0).then(|| stats.succeeded as f64 / stats.attempts as f64),
             duration_p50_ms: stats.duration_p50_ms,
@@ -183,7 +196,8 @@ impl WebhookOperationsApi {
     /// Test a webhook
     ///
     /// A worker sends a signed `webhook.test` now, past everything that waits, and the answer says what happened; within 10
-    /// seconds. It makes no event and no delivery, and is not tried again. 503 where no worker answers in time; 429 where four tests
+    /// seconds. It makes no event and no delivery, and is not tried again; the webhook's filter is not asked. What that says of the newest
+    /// event of its types the answer has beside. 503 where no worker answers in time; 429 where four tests
     /// of the organization are under way. Needs `webhooks:write`.
     #[oai(path = "/:id/test", method = "post", operation_id = "test_webhook")]
     async fn test(
@@ -199,7 +213,11 @@ impl WebhookOperationsApi {
         let result = wait(&app, &caller, test).await;
         app.db.write(&caller.actor, async |tx| testing::end(tx, test).await).await?;
         match result? {
-            Some(result) => Ok(Shown::plain(result.into())),
+            Some(result) => {
+                let newest = newest(&app, &caller, WebhookId(id.0)).await?;
+                let (newest_event, newest_verdict) = newest.unzip();
+                Ok(Shown::plain(TestBody { newest_event, newest_verdict, ..result.into() }))
+            }
             None => {
                 Err(Refusal::because(Code::DependencyUnavailable, "No worker answered within 10 seconds")
                     .retry_after(10)
@@ -330,6 +348,23 @@ impl WebhookOperationsApi {
         };
         once.write_again(&app, &caller, prefer, enable).await
     }
+}
+
+/// The newest event of the webhook's types, and what its wishes say of it; nothing where it has none, or the caller may not know.
+async fn newest(
+    app: &App,
+    caller: &Caller<WebhooksWrite>,
+    id: WebhookId,
+) -> tenon_common::Result<Option<(String, Verdict)>> {
+    let look = async |tx: &mut TenantTx<'_>| {
+        let tried = preview::of(tx, id, PreviewDraft::default()).await?;
+        if tried.is_for_all() || caller.allow_all(EventType::reading_all(&tried.events)).is_err() {
+            return Ok(None);
+        }
+        Ok(preview::judge(tx, &tried, app.versions, 1).await?.pop())
+    };
+    let newest = app.db.read(&caller.actor, look).await?;
+    Ok(newest.map(|event| (event.id.wire(), event.verdict.into())))
 }
 
 async fn wait(

@@ -1,7 +1,7 @@
 //! What it takes to read what is told of a kind of thing: in events, in the audit trail, by webhooks.
 
 use crate::entity::EntityKind;
-use crate::event::{CATALOGUE, EventType};
+use crate::event::EventType;
 use crate::role::Permission;
 
 impl EntityKind {
@@ -34,10 +34,9 @@ impl EventType {
         self.object.reading()
     }
 
-    /// What it takes to get the events of a subscription: names of the catalogue, or `*`. Names that are none take nothing.
-    pub fn reading_all<'a>(names: &'a [String]) -> impl Iterator<Item = Permission> + 'a {
-        let wanted = |event: &&EventType| names.iter().any(|name| name == "*" || name == event.name);
-        CATALOGUE.iter().filter(wanted).flat_map(|event| event.reading().iter().copied())
+    /// What it takes to get the events of a subscription: names of the catalogue, `contact.*`, or `*`. Names that are none take nothing.
+    pub fn reading_all(names: &[String]) -> impl Iterator<Item = Permission> {
+        EventType::subscribed(names).flat_map(|event| event.reading().iter().copied())
     }
 }
 
@@ -56,6 +55,8 @@ mod tests {
         };
         assert_eq!(takes(&["contact.created", "contact.updated"]), ["contacts:read"]);
         assert_eq!(takes(&["lead.converted", "user.joined"]), ["leads:read", "organizations:read"]);
+        assert_eq!(takes(&["contact.*"]), ["contacts:read"]);
+        assert_eq!(takes(&["pipeline.*", "user.*"]), ["organizations:read", "pipelines:read"]);
         assert_eq!(takes(&["no.such"]), [""; 0]);
         let all = takes(&["*"]);
         for kind in ["contacts", "companies", "leads", "activities", "pipelines"] {

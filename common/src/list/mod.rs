@@ -24,6 +24,11 @@ pub use query::{Count, Deleted, FilterText, ListQuery, ListRequest};
 pub use sort::SortBy;
 pub use walk::Walk;
 
+/// How values of filters are written.
+pub(crate) mod written {
+    pub(crate) use super::value::{instant, text, thousandths};
+}
+
 /// What there is to list of a kind of record. A table has `tenant_id`, `id`, `created_at`, `updated_at` and `deleted_at`.
 #[derive(Debug)]
 pub struct Listing {

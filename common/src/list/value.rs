@@ -107,7 +107,7 @@ fn kept(value: &Value) -> String {
 }
 
 /// A value as the text that it was written as.
-pub(super) fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
         Value::Integer(number) => number.to_string(),
@@ -116,7 +116,7 @@ pub(super) fn text(value: &Value) -> String {
 }
 
 /// The thousandths of a number in its usual writing.
-fn thousandths(text: &str) -> Option<i64> {
+pub(crate) fn thousandths(text: &str) -> Option<i64> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -128,7 +128,7 @@ fn thousandths(text: &str) -> Option<i64> {
 }
 
 /// An instant of RFC 3339, or the beginning of a day; no further from 1970 than a thousand years.
-pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
+pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let at = match text.parse::<NaiveDate>() {
         Ok(day) => day.and_time(NaiveTime::MIN).and_utc(),
         Err(_) => DateTime::parse_from_rfc3339(text).ok()?.to_utc(),

@@ -11,7 +11,7 @@ use crate::id::{DeliveryId, EventId, TenantId, WebhookId};
 use crate::job::{self, EncodedJob, Job, Queue};
 use crate::page::SortKey;
 use crate::version::{ApiVersion, Versions};
-use crate::webhook::{order, switching};
+use crate::webhook::{order, payload, switching};
 
 /// Sends one event to one webhook. Holds ids only: body, address and secret are read when it is sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,12 +67,15 @@ pub struct Delivery {
     pub last_status_code: Option<i32>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
-    /// The body as it is sent.
+    /// The body as it is stored.
     #[sqlx(default)]
     pub body: Option<String>,
     /// The version of the API in which it is sent.
     #[sqlx(default)]
     api_version: Option<ApiVersion>,
+    /// In which form.
+    #[sqlx(default)]
+    form: Option<String>,
 }
 
 /// One attempt, as it is shown.
@@ -100,14 +103,12 @@ impl Delivery {
         SortKey { at: self.created_at, id: self.event_id.0 }
     }
 
-    /// The same with the body as the webhook gets it: stored bodies are of the version that was the newest then.
+    /// The same with the body as the webhook gets it; without one where it cannot be made.
     #[must_use]
     pub fn as_sent(mut self, versions: &Versions) -> Self {
-        if let (Some(version), Some(body)) = (self.api_version, &mut self.body)
-            && let Some(turned) = versions.event(version, body.as_bytes())
-        {
-            *body = turned;
-        }
+        let Some((version, form)) = self.api_version.zip(self.form.as_deref()) else { return self };
+        let sent = self.body.take().map(|body| payload::sent(versions, version, &body.into(), form));
+        self.body = sent.and_then(Result::ok).and_then(|body| String::from_utf8(body.into()).ok());
         self
     }
 
@@ -131,8 +132,9 @@ pub async fn get(tx: &mut TenantTx<'_>, webhook: WebhookId, event: EventId) -> R
     let statement = concat!(
         "select ",
         columns!(),
-        ", e.body, (select w.api_version from tenon.webhooks w where w.tenant_id = d.tenant_id and w.id = d.webhook_id)
-         from tenon.deliveries d left join tenon.events e on e.tenant_id = d.tenant_id and e.id = d.event_id
+        ", e.body, w.api_version, w.payload as form
+         from tenon.deliveries d join tenon.webhooks w on w.tenant_id = d.tenant_id and w.id = d.webhook_id
+         left join tenon.events e on e.tenant_id = d.tenant_id and e.id = d.event_id
          where d.tenant_id = $1 and d.webhook_id = $2 and d.event_id = $3"
     );
     let found = sqlx::query_as(statement)

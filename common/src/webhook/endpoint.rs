@@ -1,5 +1,6 @@
 //! Webhooks as records: a receiver's address, what it subscribed to, and the secret that signs for it.
 
+mod headers;
 mod pace;
 mod shape;
 pub(crate) mod signing;
@@ -24,8 +25,10 @@ use crate::secret::{MasterKey, Purpose};
 use crate::webhook::switching::{self, NotGathered};
 use crate::wire;
 
+pub use headers::{HeadersDraft, OwnHeaders, reserved};
 pub use pace::{Pace, PaceDraft};
 pub use shape::{Shape, ShapeDraft};
+pub(crate) use shape::{check_events, check_filter, filter_field};
 pub use signing::{Signing, SigningDraft};
 
 /// A webhook, without its secret.
@@ -38,7 +41,7 @@ pub struct Webhook {
     pub tenant_id: TenantId,
     /// Where deliveries go.
     pub url: String,
-    /// Names of the catalogue, or `*`.
+    /// Names of the catalogue, `contact.*` for all that begin so, or `*`.
     pub events: Vec<String>,
     /// For people.
     pub description: Option<String>,
@@ -109,31 +112,20 @@ struct Fields {
     active: bool,
     secret: Option<Secret>,
     shape: Shape,
+    headers: HeadersDraft,
     pace: Pace,
     signing: signing::Wanted,
 }
 
 impl WebhookDraft {
-    /// `kept` is the address that the webhook has already: it is not asked again whether one like it would be taken today.
-    fn check(self, policy: &AddressPolicy, kept: Option<&str>) -> Result<Fields> {
+    /// `before` is what the webhook is already: of what stays as it is, it is not asked again whether one like it would be taken today.
+    fn check(self, policy: &AddressPolicy, before: Option<&Webhook>) -> Result<Fields> {
         let mut errors = Vec::new();
         if self.url.is_none() {
             errors.push(FieldError::new("url", "REQUIRED", "URL is required"));
         }
         let events = self.events.unwrap_or_default();
-        if events.is_empty() {
-            errors.push(FieldError::new("events", "REQUIRED", "At least one event is required"));
-        }
-        for (at, event) in events.iter().enumerate() {
-            if event != "*" && !EventType::is_subscribable(event) {
-                let message = "Unknown event type; GET /api/v1/event-types lists them".to_owned();
-                errors.push(FieldError {
-                    pointer: format!("/events/{at}"),
-                    code: "UNKNOWN_EVENT_TYPE",
-                    message,
-                });
-            }
-        }
+        check_events(&events, &mut errors);
         let description = match self.description.as_deref().map(|text| rules::text(text, "Description", 500))
         {
             Some(Err((code, message))) => {
@@ -147,18 +139,23 @@ impl WebhookDraft {
             errors.push(error);
             None
         });
-        let shape = self.shape.check(&mut errors);
+        let shape::Checked { shape, headers, filter_error } =
+            self.shape.check(&events, self.url.as_deref(), before, &mut errors);
         let pace = self.pace.check(&mut errors);
         let signing = self.signing.check(&mut errors);
+        match filter_error {
+            Some(error) if errors.is_empty() => return Err(Error::Filter(error)),
+            error => errors.extend(error.map(filter_field)),
+        }
         if !errors.is_empty() {
             return Err(Error::Invalid(errors));
         }
         let url = self.url.unwrap_or_default();
-        if kept != Some(&url) {
+        if before.is_none_or(|before| before.url != url) {
             policy.check_url(&url)?;
         }
         let active = self.active.unwrap_or(true);
-        Ok(Fields { url, events, description, active, secret, shape, pace, signing })
+        Ok(Fields { url, events, description, active, secret, shape, headers, pace, signing })
     }
 }
 
@@ -201,10 +198,12 @@ pub async fn create(
     quota::claim(tx, Quota::Webhooks, 1).await?;
     let id = WebhookId::new();
     let secret = fields.secret.unwrap_or_else(Secret::generate);
+    let headers = fields.headers.over(OwnHeaders::default())?.unwrap_or_default();
     let statement = concat!(
         "insert into tenon.webhooks (tenant_id, id, url, events, description, active, secret, created_at, created_by, updated_at, updated_by,
-                                     filter, skip_own, payload, max_per_second, max_concurrency, retry_schedule, ordering, api_version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning ",
+                                     filter, skip_own, payload, max_per_second, max_concurrency, retry_schedule, ordering, api_version,
+                                     header_names, headers)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) returning ",
         columns!()
     );
     let webhook: Webhook = sqlx::query_as(statement)
@@ -225,6 +224,8 @@ pub async fn create(
         .bind(fields.pace.retry_schedule)
         .bind(fields.pace.ordering)
         .bind(fields.signing.api_version.to_string())
+        .bind(headers.names())
+        .bind(headers.seal(master, id)?)
         .fetch_one(tx.conn())
         .await?;
     let webhook = signing::sign_beside(tx, webhook, &fields.signing, master).await?;
@@ -242,7 +243,7 @@ async fn lock(tx: &mut TenantTx<'_>, id: WebhookId, expected: Option<i64>) -> Re
 }
 
 /// Changes a webhook to what `edit` makes of it. A secret that is given replaces the old one at once, and one that still overlaps; none
-/// keeps them. Whether it is active, and what it has subscribed to, counts for the events committed from then on. Enabling sends what is
+/// keeps them. Whether it is active, and what it has subscribed to and wants of that, counts for the events committed from then on. Enabling sends what is
 /// paused, disabling pauses what is pending. Another address gets at once what waits for the schedule or a pause of the one before, and
 /// the failures of that one are not counted against it.
 pub async fn update(
@@ -296,7 +297,8 @@ async fn change(
         pace: PaceDraft::of(&before.pace),
         signing: SigningDraft::of(&before.signing),
     };
-    let fields = edit(draft).check(policy, Some(&before.url))?;
+    let fields = edit(draft).check(policy, Some(&before))?;
+    let headers = headers::after(tx, &before, &fields.headers, master).await?;
     let statement = concat!(
         "update tenon.webhooks set url = $3, events = $4, description = $5,
                 active_since = case when $6 and not active then pg_current_snapshot() else active_since end,
@@ -309,7 +311,8 @@ async fn change(
                 previous_secret_expires_at = case when $7 is null then previous_secret_expires_at end,
                 active = $6, secret = coalesce($7, secret), version = version + 1, updated_at = $8, updated_by = $9,
                 filter = $10, skip_own = $11, payload = $12, max_per_second = $13, max_concurrency = $14, retry_schedule = $15,
-                ordering = $16, api_version = $17
+                ordering = $16, api_version = $17, header_names = coalesce($18, header_names),
+                headers = case when $18::text[] is null then headers else $19 end
          where tenant_id = $1 and id = $2 returning ",
         columns!()
     );
@@ -331,6 +334,11 @@ async fn change(
         .bind(fields.pace.retry_schedule)
         .bind(fields.pace.ordering)
         .bind(fields.signing.api_version.to_string())
+        .bind(headers.as_ref().map(OwnHeaders::names))
+        .bind(match &headers {
+            Some(headers) => headers.seal(master, id)?,
+            None => None,
+        })
         .fetch_one(tx.conn())
         .await?;
     let after = signing::sign_beside(tx, after, &fields.signing, master).await?;

@@ -1,6 +1,7 @@
 //! From an event to its deliveries and its entry in the audit trail: in one tenant transaction, for as many events of the tenant as wait together.
 
 mod candidate;
+mod wanted;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,6 +22,9 @@ use crate::webhook::delivery::DeliverWebhook;
 use crate::webhook::order::{Places, Told};
 use crate::webhook::receiver::{Receiver, receiver_columns};
 use crate::webhook::sending::Sending;
+use crate::webhook::wish::Verdict;
+
+use wanted::{Verdicts, Wishes};
 
 use candidate::{Candidate, Order};
 
@@ -47,6 +51,8 @@ pub struct FannedOut {
     entries: Vec<Written>,
     /// The fan-out jobs that have to wait for another one's events.
     put_off: HashSet<String>,
+    /// What the webhooks' wishes have said.
+    verdicts: Verdicts,
 }
 
 impl FannedOut {
@@ -67,6 +73,7 @@ impl FannedOut {
     /// After the commit: the claimed jobs run here, without a second hop through the database.
     pub fn inject(self) {
         self.entries.into_iter().for_each(Written::count);
+        self.verdicts.count();
         self.reservation.inject(&self.inserted);
     }
 }
@@ -78,6 +85,8 @@ struct Match {
     webhook_id: WebhookId,
     /// Whether it is sent; it waits for its webhook to be enabled otherwise.
     is_sent: bool,
+    /// What the webhook's wishes say of it.
+    verdict: Verdict,
 }
 
 /// What matches, and what it takes to send it and to keep it in the trail: each event and each webhook once, however many there are of
@@ -88,6 +97,7 @@ struct Matches {
     events: HashMap<EventId, Event>,
     receivers: HashMap<WebhookId, Arc<Receiver>>,
     entries: Entries,
+    wishes: Wishes,
 }
 
 struct Event {
@@ -103,8 +113,8 @@ pub async fn fan_out(
     injector: &Injector,
     waiting: &[Waiting],
 ) -> Result<FannedOut> {
-    let found = matches(tx, worker, waiting).await?;
-    let ordered = found.ordered();
+    let found = find(tx, worker, waiting).await?;
+    let ordered = found.matches.ordered();
     if ordered.is_empty() {
         return make(tx, worker, injector, waiting, found, &Places::default()).await;
     }
@@ -114,9 +124,21 @@ pub async fn fan_out(
         return make(tx, worker, injector, waiting, found, &places).await;
     }
     let now: Vec<Waiting> = waiting.iter().filter(|w| !put_off.contains(&w.job)).cloned().collect();
-    let found = matches(tx, worker, &now).await?;
+    let found = find(tx, worker, &now).await?;
     let made = make(tx, worker, injector, &now, found, &places).await?;
     Ok(FannedOut { put_off, ..made })
+}
+
+/// What matches, and what the webhooks' wishes have left of it.
+struct Found {
+    matches: Matches,
+    verdicts: Verdicts,
+}
+
+async fn find(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Result<Found> {
+    let mut matches = matches(tx, worker, waiting).await?;
+    let verdicts = wanted::keep_wanted(tx, &mut matches).await?;
+    Ok(Found { matches, verdicts })
 }
 
 async fn make(
@@ -124,18 +146,21 @@ async fn make(
     worker: &str,
     injector: &Injector,
     waiting: &[Waiting],
-    matches: Matches,
+    found: Found,
     places: &Places,
 ) -> Result<FannedOut> {
+    let Found { matches, verdicts } = found;
     let (sent, paused): (Vec<_>, Vec<_>) = matches.pairs.iter().partition(|found| found.is_sent);
     let tenant = tx.actor().tenant;
     let traces: HashMap<_, _> = waiting.iter().map(|w| (w.event, w.traceparent.as_deref())).collect();
     let mut candidates = Vec::with_capacity(sent.len());
+    let mut unjudged = Vec::new();
     for found in sent {
         let args =
             DeliverWebhook { tenant_id: tenant, webhook_id: found.webhook_id, event_id: found.event_id };
         let job = args.encoded(traces.get(&found.event_id).copied().flatten())?;
         if let Some(sending) = matches.sending(tenant, found, &job) {
+            unjudged.extend(Some(sending.id).filter(|_| found.verdict == Verdict::Unjudged));
             let job = EncodedJob { paced: is_paced(&sending), ..job };
             let place = sending.receiver.is_ordered().then(|| places.of(found.event_id)).flatten();
             candidates.push(Candidate { job, sending, place });
@@ -152,12 +177,12 @@ async fn make(
         entries: &matches.entries,
         order: &order,
     };
-    let (mut inserted, entries) = insert(tx, worker, waiting, made).await?;
+    let (mut inserted, entries) = insert(tx, worker, waiting, made, unjudged).await?;
     for held in order.settle(tx, reservation.jobs()).await? {
         inserted.remove(&held);
     }
     let entries = matches.entries.written(&entries);
-    Ok(FannedOut { reservation, inserted, sendings, entries, put_off: HashSet::new() })
+    Ok(FannedOut { reservation, inserted, sendings, entries, verdicts, put_off: HashSet::new() })
 }
 
 fn is_paced(sending: &Sending) -> bool {
@@ -216,43 +241,62 @@ impl Matches {
         let Some(webhook_id) = row.try_get("webhook_id")? else { return Ok(()) };
         if row.try_get::<Option<&str>, _>("url")?.is_some() {
             self.receivers.insert(webhook_id, Arc::new(Receiver::from_row(row)?));
+            self.wishes.take(row, webhook_id)?;
         }
-        let is_sent = row.try_get("is_sent")?;
-        self.pairs.push(Match { event_id, event_type: event_type.into(), webhook_id, is_sent });
+        self.wishes.take_earlier(row, event_id, webhook_id)?;
+        let (event_type, is_sent, verdict) = (event_type.into(), row.try_get("is_sent")?, Verdict::Matches);
+        self.pairs.push(Match { event_id, event_type, webhook_id, is_sent, verdict });
         Ok(())
     }
 }
 
-/// The events, and the webhooks that were active and subscribed to each when it was committed. Only of jobs that `worker` holds. Nearly
-/// all events are of the webhook's present state; only for others are its earlier ones looked at.
+/// The earlier state of a webhook that an event belongs to, where the webhook had subscribed to it.
+macro_rules! earlier {
+    () => {
+        "tenon.webhook_states s
+         where s.tenant_id = $1 and s.webhook_id = h.id and s.active and s.events && e.subscriptions
+           and not tenon.is_before(e.xid, s.begun, s.begun_by) and tenon.is_before(e.xid, s.ended, s.ended_by)"
+    };
+}
+
+/// The events, and the webhooks that were active and subscribed to each when it was committed, with what they wanted of it then. Only of
+/// jobs that `worker` holds. Nearly all events are of the webhook's present state; only for others are its earlier ones looked at. What
+/// subscribes to an event is made once, behind `offset 0`, and not for each webhook.
 async fn matches(tx: &mut TenantTx<'_>, worker: &str, waiting: &[Waiting]) -> Result<Matches> {
     let (jobs, events): (Vec<_>, Vec<_>) = waiting.iter().map(|w| (w.job.clone(), w.event)).unzip();
     let rows = sqlx::query(concat!(
         "with held as materialized (
              select j.id from apalis.jobs j where j.id = any ($2) and j.lock_by = $4 for update
          )
-         select m.event_id, m.event_type, m.webhook_id, m.is_sent, m.object_type, m.object_id, m.object_version,
+         select m.event_id, m.event_type, m.webhook_id, m.is_sent, m.earlier, m.object_type, m.object_id, m.object_version,
+                case when m.first_of_webhook then m.filter end as filter, case when m.first_of_webhook then m.skip_own end as skip_own,
+                case when m.first_of_webhook then m.created_by end as created_by, case when m.first_of_webhook then m.own_key end as own_key,
                 case when m.first_of_event then m.created_at end as created_at, case when m.first_of_event then m.body end as body,
                 case when m.first_of_event then m.context end as context, ",
         receiver_columns!("m" when "m.first_of_webhook"),
         " from (
              select e.id as event_id, e.type as event_type, e.created_at, e.body, e.object_type, e.object_id, e.object_version, e.context,
-                    h.id as webhook_id, h.active and t.deleted_at is null as is_sent,
+                    h.id as webhook_id, h.active and t.deleted_at is null as is_sent, h.filter, h.skip_own, h.created_by, h.own_key,
+                    case when tenon.is_before(e.xid, h.state_since, h.state_by)
+                         then (select array[s.filter, s.skip_own::text] from ",
+        earlier!(),
+        " limit 1) end as earlier,
                     row_number() over (partition by e.id) = 1 as first_of_event,
                     row_number() over (partition by h.id) = 1 as first_of_webhook,
                     h.url, h.address_version, h.failing_since, h.secret, h.previous_secret, h.previous_secret_expires_at, h.signing_key,
                     h.previous_signing_key, h.headers, h.payload, h.api_version, h.max_per_second, h.max_concurrency, h.retry_schedule,
                     h.ordering
-             from unnest($2::text[], $3::uuid[]) as w (job, event_id)
-             join held on held.id = w.job
-             join tenon.events e on e.tenant_id = $1 and e.id = w.event_id
+             from (select o.*, tenon.subscriptions_to(o.type) as subscriptions
+                   from unnest($2::text[], $3::uuid[]) as w (job, event_id)
+                   join held on held.id = w.job
+                   join tenon.events o on o.tenant_id = $1 and o.id = w.event_id
+                   offset 0) e
              join tenon.tenants t on t.id = $1
              left join tenon.webhooks h on h.tenant_id = $1 and h.deleted_at is null and e.type = any ($5)
-                  and case when not tenon.is_before(e.xid, h.state_since, h.state_by) then h.active and h.events && array['*', e.type]
-                           else exists (select from tenon.webhook_states s
-                                        where s.tenant_id = $1 and s.webhook_id = h.id and s.active and s.events && array['*', e.type]
-                                          and not tenon.is_before(e.xid, s.begun, s.begun_by) and tenon.is_before(e.xid, s.ended, s.ended_by))
-                      end
+                  and case when not tenon.is_before(e.xid, h.state_since, h.state_by) then h.active and h.events && e.subscriptions
+                           else exists (select from ",
+        earlier!(),
+        ") end
          ) m",
     ))
     .bind(tx.actor().tenant)
@@ -285,6 +329,7 @@ async fn insert(
     worker: &str,
     waiting: &[Waiting],
     made: Made<'_>,
+    mut unjudged: Vec<DeliveryId>,
 ) -> Result<(HashSet<String>, HashSet<EventId>)> {
     let Made { reservation, sendings, paused, entries, order } = made;
     let jobs: JobColumns = reservation.jobs().iter().cloned().collect();
@@ -292,6 +337,10 @@ async fn insert(
     let events: Vec<_> = sendings.iter().map(|sending| sending.event_id).collect();
     let ids: Vec<_> = sendings.iter().map(|sending| sending.id).collect();
     let types: Vec<_> = sendings.iter().map(|sending| &*sending.event_type).collect();
+    let paused_ids: Vec<_> = paused.iter().map(|_| DeliveryId::new()).collect();
+    let paused_unjudged =
+        paused.iter().zip(&paused_ids).filter(|(paused, _)| paused.verdict == Verdict::Unjudged);
+    unjudged.extend(paused_unjudged.map(|(_, id)| *id));
     let finished: Vec<_> = waiting.iter().map(|waiting| waiting.job.as_str()).collect();
     let rows: Vec<(Option<String>, Option<EventId>)> = sqlx::query_as(
         "with new as materialized (
@@ -301,8 +350,9 @@ async fn insert(
                        held)
          ),
          delivery as (
-             insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, next_attempt_at, job_id)
-             select $1, n.webhook_id, n.event_id, n.id, n.event_type, case when n.held then null else now() end, n.job_id
+             insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, next_attempt_at, job_id, unjudged)
+             select $1, n.webhook_id, n.event_id, n.id, n.event_type, case when n.held then null else now() end, n.job_id,
+                    n.id = any ($36)
              from new n
              on conflict do nothing
              returning job_id
@@ -316,8 +366,9 @@ async fn insert(
              from new n join delivery using (job_id)
          ),
          paused as (
-             insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, status)
-             select $1, p.*, 'paused' from unnest($15::uuid[], $16::uuid[], $17::uuid[], $18::text[]) as p
+             insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, status, unjudged)
+             select $1, p.webhook_id, p.event_id, p.id, p.event_type, 'paused', p.id = any ($36)
+             from unnest($15::uuid[], $16::uuid[], $17::uuid[], $18::text[]) as p (webhook_id, event_id, id, event_type)
              on conflict do nothing
          ),
          finished as (
@@ -349,7 +400,7 @@ async fn insert(
     .bind(finished)
     .bind(paused.iter().map(|paused| paused.webhook_id).collect::<Vec<_>>())
     .bind(paused.iter().map(|paused| paused.event_id).collect::<Vec<_>>())
-    .bind(paused.iter().map(|_| DeliveryId::new()).collect::<Vec<_>>())
+    .bind(paused_ids)
     .bind(paused.iter().map(|paused| &*paused.event_type).collect::<Vec<_>>())
     .bind(&entries.ids)
     .bind(&entries.at)
@@ -368,6 +419,7 @@ async fn insert(
     .bind(&order.keys)
     .bind(&order.at)
     .bind(&order.held)
+    .bind(unjudged)
     .fetch_all(tx.conn())
     .await?;
     let (jobs, entries): (Vec<_>, Vec<_>) = rows.into_iter().unzip();

@@ -7,7 +7,7 @@ use crate::id::WebhookId;
 use crate::receiver::signature::{Secret, SigningKey};
 use crate::secret::MasterKey;
 use crate::version::ApiVersion;
-use crate::webhook::endpoint::{self, signing};
+use crate::webhook::endpoint::{self, OwnHeaders, signing};
 use crate::webhook::order;
 
 /// Where deliveries go, how they are signed, and what the receiver wants beside.
@@ -95,6 +95,11 @@ impl Receiver {
     pub fn signing_keys(&self, webhook: WebhookId, master: &MasterKey) -> Result<Vec<SigningKey>> {
         let previous = self.previous_signing_key.as_ref().filter(|_| self.overlaps());
         self.signing_key.iter().chain(previous).map(|sealed| signing::open(master, webhook, sealed)).collect()
+    }
+
+    /// Headers of the webhook's own.
+    pub fn own_headers(&self, webhook: WebhookId, master: &MasterKey) -> Result<OwnHeaders> {
+        OwnHeaders::open(master, webhook, self.headers.as_deref())
     }
 
     /// Whether the previous secret signs too.

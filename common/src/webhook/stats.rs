@@ -20,6 +20,8 @@ pub struct Stats {
     pub cancelled: i64,
     /// Paused.
     pub paused: i64,
+    /// Deliveries of events that the webhook's filter could not judge.
+    pub unjudged: i64,
     /// Attempts that have ended.
     pub attempts: i64,
     /// Those of them that succeeded.
@@ -43,7 +45,8 @@ pub async fn stats(tx: &mut TenantTx<'_>, webhook: WebhookId, since: DateTime<Ut
         "with d as (
              select count(*) filter (where status = 'pending') as pending, count(*) filter (where status = 'delivered') as delivered,
                     count(*) filter (where status = 'failed') as failed, count(*) filter (where status = 'cancelled') as cancelled,
-                    count(*) filter (where status = 'paused') as paused, max(delivered_at) as last_success_at
+                    count(*) filter (where status = 'paused') as paused, count(*) filter (where unjudged) as unjudged,
+                    max(delivered_at) as last_success_at
              from tenon.deliveries
              where tenant_id = $1 and webhook_id = $2 and event_id >= tenon.first_event_id($3)
          ), a as (

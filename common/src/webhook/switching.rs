@@ -1,9 +1,10 @@
 //! Switching webhooks on and off, and to other events, beside all that goes on with them.
 //!
-//! What a webhook gets is decided by its state when the event was committed. The database keeps each state with the snapshots that it
-//! began and ended with (`migrations/0120_expand_webhook_switches.sql`), so that fan-outs decide the same whenever they come. A lock keeps
-//! switches of a tenant's webhooks apart from fan-outs and from ends of attempts: what those have read of a webhook still holds when they
-//! write, and a switch sees all that they have written. Switches take it alone, before any row; the others share it.
+//! What a webhook gets is decided by its state when the event was committed: whether it was active, what it had subscribed to, and what it
+//! wanted of that. The database keeps each state with the snapshots that it began and ended with (`migrations/0120_expand_webhook_switches.sql`,
+//! `migrations/0161_expand_webhook_shapes.sql`), so that fan-outs decide the same whenever they come. A lock keeps switches of a tenant's
+//! webhooks apart from fan-outs and from ends of attempts: what those have read of a webhook still holds when they write, and a switch sees
+//! all that they have written. Switches take it alone, before any row; the others share it.
 
 use crate::actor::Actor;
 use crate::db::{Db, TenantTx};
@@ -21,6 +22,8 @@ pub struct NotGathered {
     pub events: i64,
     /// Whether there may be more: so many events were looked at, and not all.
     pub or_more: bool,
+    /// Whether the webhook would have got fewer: it had a filter, or skipped its own changes, and neither was asked.
+    pub or_fewer: bool,
 }
 
 /// Keeps fan-outs and ends of attempts of the tenant waiting until the end of the transaction, and waits for those under way. What is read
@@ -69,27 +72,30 @@ pub(crate) async fn forget_address(tx: &mut TenantTx<'_>, id: WebhookId) -> Resu
 /// What a webhook did not gather between its last active state and this one, which has just begun.
 pub(crate) async fn not_gathered(tx: &mut TenantTx<'_>, id: WebhookId) -> Result<NotGathered> {
     let statement = "with silent as (
-                         select s.* from tenon.webhook_states s
+                         select s.*, array(select k.type from unnest($3::text[]) as k (type)
+                                           where s.events && tenon.subscriptions_to(k.type)) as types
+                         from tenon.webhook_states s
                          where s.tenant_id = $1 and s.webhook_id = $2 and not s.active
                            and s.version > coalesce((select max(a.version) from tenon.webhook_states a
                                                      where a.tenant_id = $1 and a.webhook_id = $2 and a.active), 0)
                      )
-                     select coalesce(sum(counted.events)::bigint, 0), coalesce(bool_or(counted.looked_at >= $4), false)
+                     select coalesce(sum(counted.events)::bigint, 0), coalesce(bool_or(counted.looked_at >= $4), false),
+                            coalesce(bool_or(counted.events > 0 and (s.filter is not null or s.skip_own)), false)
                      from silent s
                      cross join lateral (
                          select count(*) as looked_at,
-                                count(*) filter (where e.type = any ($3) and s.events && array['*', e.type]
+                                count(*) filter (where e.type = any (s.types)
                                                    and not tenon.is_before(e.xid, s.begun, s.begun_by)
                                                    and tenon.is_before(e.xid, s.ended, s.ended_by)) as events
                          from (select l.type, l.xid from tenon.events l where l.tenant_id = $1 and l.id >= s.begun_from
                                order by l.id limit $4) e
                      ) as counted";
-    let (events, or_more) = sqlx::query_as(statement)
+    let (events, or_more, or_fewer) = sqlx::query_as(statement)
         .bind(tx.actor().tenant)
         .bind(id)
         .bind(event::subscribable())
         .bind(LOOKED_AT)
         .fetch_one(tx.conn())
         .await?;
-    Ok(NotGathered { events, or_more })
+    Ok(NotGathered { events, or_more, or_fewer })
 }

@@ -92,6 +92,11 @@ pub(super) fn entries() -> Vec<(String, Needs, Value)> {
         ("update_webhook", Scope("webhooks:write"), webhook),
         ("delete_webhook", Scope("webhooks:delete"), Value::Null),
         ("test_webhook", Scope("webhooks:write"), Value::Null),
+        (
+            "preview_webhook",
+            Scope("webhooks:read"),
+            json!({"events": ["contact.*"], "filter": "data.name = Grace"}),
+        ),
         ("get_webhook_stats", Scope("webhooks:read"), Value::Null),
         ("get_webhook_secret", Scope("webhooks:write"), Value::Null),
         ("rotate_webhook_secret", Scope("webhooks:write"), json!({})),
@@ -146,8 +151,8 @@ pub(super) fn beside(id: &str) -> Vec<&'static str> {
             vec!["contacts:read"]
         }
         "create_export" | "download_export" => vec!["contacts:read"],
-        "create_webhook" | "update_webhook" | "get_delivery" | "resend_delivery" | "resend_deliveries"
-        | "replay_webhook" => vec!["contacts:read"],
+        "create_webhook" | "update_webhook" | "preview_webhook" | "get_delivery" | "resend_delivery"
+        | "resend_deliveries" | "replay_webhook" => vec!["contacts:read"],
         // They are subscribed to all events.
         "replace_webhook" | "enable_webhook" => readings(CATALOGUE.iter().map(|event| event.object)),
         "create_audit_sink" | "replace_audit_sink" | "update_audit_sink" => readings(EntityKind::ALL),

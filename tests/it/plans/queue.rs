@@ -21,7 +21,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("fan-out-finds-webhooks", "held as materialized"),
     (
         "fan-out-makes-deliveries",
-        "insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, next_attempt_at, job_id)",
+        "insert into tenon.deliveries (tenant_id, webhook_id, event_id, id, event_type, next_attempt_at, job_id, unjudged)",
     ),
     ("deliveries-are-read", "unnest(tenants, webhooks, events) as wanted"),
     ("deliveries-are-finished", "with input as ("),

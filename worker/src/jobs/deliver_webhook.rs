@@ -218,7 +218,7 @@ pub(super) async fn send(
     traceparent: Option<&str>,
     deadline: Duration,
 ) -> Result<AttemptResult, String> {
-    let body = context.body(sending);
+    let body = context.body(sending)?;
     let attempt = Attempt {
         event_id: &sending.event_id.wire(),
         event_type: &sending.event_type,

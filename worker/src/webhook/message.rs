@@ -2,11 +2,9 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue, InvalidHeaderValue, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
-};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, InvalidHeaderValue, USER_AGENT};
 use tenon_common::receiver::signature::{Secret, SigningKey, sign};
+use tenon_common::webhook::endpoint::{OwnHeaders, reserved};
 use uuid::Uuid;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -23,10 +21,6 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("Tenon-Webhooks/", env!("CARGO_PKG_VERSION")));
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TRUE: HeaderValue = HeaderValue::from_static("true");
-
-/// Headers that belong to the connection or to us: a webhook's own ones of these names are left out.
-const RESERVED: [HeaderName; 8] =
-    [HOST, CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING, TE, TRAILER, UPGRADE, EXPECT];
 
 /// What is the same for every attempt to one webhook: made once, used by many.
 #[derive(Debug)]
@@ -61,10 +55,12 @@ pub struct Attempt<'a> {
 }
 
 impl Endpoint {
-    /// `own` are the headers that the webhook's owner wants to be sent; none of them replaces one of ours.
+    /// `own` are the headers that the webhook's owner wants to be sent; none of them replaces one of ours, or of the connection's.
     pub fn new(webhook: Uuid, secrets: Vec<Secret>, own: HeaderMap) -> Self {
         let mut fixed = own;
-        for name in &RESERVED {
+        let is_reserved = |name: &&HeaderName| reserved(name.as_str()).is_some();
+        let refused: Vec<HeaderName> = fixed.keys().filter(is_reserved).cloned().collect();
+        for name in refused {
             fixed.remove(name);
         }
         // They may be credentials: `Debug` shows none of them.
@@ -72,9 +68,6 @@ impl Endpoint {
         fixed.insert(CONTENT_TYPE, JSON);
         fixed.insert(USER_AGENT, AGENT);
         fixed.insert(X_WEBHOOK_ENDPOINT, value_of(webhook));
-        // These two are not on every attempt, so inserting them later would not do.
-        fixed.remove(X_WEBHOOK_REPLAY);
-        fixed.remove(TRACEPARENT);
         Self { fixed, secrets, keys: Vec::new() }
     }
 
@@ -105,6 +98,11 @@ impl Endpoint {
         }
         Ok(headers)
     }
+}
+
+/// A webhook's own headers, as they are sent.
+pub fn headers_of(own: &OwnHeaders) -> Result<HeaderMap, http::Error> {
+    own.iter().map(|(name, value)| Ok((HeaderName::try_from(name)?, HeaderValue::try_from(value)?))).collect()
 }
 
 fn value_of(id: Uuid) -> HeaderValue {

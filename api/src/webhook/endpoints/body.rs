@@ -1,5 +1,7 @@
 //! What is shown and said of webhooks.
 
+use std::collections::BTreeMap;
+
 use poem_openapi::types::{Example, MaybeUndefined};
 use poem_openapi::{Enum, Object};
 use serde::Serialize;
@@ -7,6 +9,7 @@ use tenon_common::webhook::endpoint::Webhook;
 use tenon_common::webhook::order;
 use uuid::Uuid;
 
+use super::shape::{HeaderChange, HeaderText, PayloadForm};
 use crate::http::actor::ActorBody;
 use crate::http::timestamp::Timestamp;
 
@@ -21,8 +24,17 @@ pub struct WebhookBody {
     pub tenant_id: Uuid,
     /// Where deliveries go.
     pub url: String,
-    /// What it subscribed to: names of `GET /api/v1/event-types`, or `*` for all.
+    /// What it subscribed to: names of `GET /api/v1/event-types`, `contact.*` for all that begin so, or `*` for all.
     pub events: Vec<String>,
+    /// Of these it gets those that this holds for; null for all.
+    #[oai(nullable)]
+    pub filter: Option<String>,
+    /// Whether changes that its own creator makes are left out.
+    pub skip_own: bool,
+    /// In which form it gets them.
+    pub payload: PayloadForm,
+    /// The names of the headers of its own that are sent with each delivery, in lower case. Their values are never shown.
+    pub header_names: Vec<String>,
     /// For people.
     #[oai(nullable)]
     pub description: Option<String>,
@@ -95,9 +107,22 @@ pub struct WebhookInput {
     /// An https URL of a public host, kept as it is sent. What can never work is refused with 422 `WEBHOOK_URL_REJECTED`, whose
     /// `details.reason` says why.
     pub url: String,
-    /// Names of `GET /api/v1/event-types`, or `*` for all; at least one, at most 100.
+    /// Names of `GET /api/v1/event-types`, `contact.*` for all that begin so, now and later, or `*` for all; at least one, at most 100.
     #[oai(validator(max_items = 100))]
     pub events: Vec<String>,
+    /// Of these only those that this holds for: a filter as of lists, over the event's body, such as
+    /// `changedFields any ("email") and data.lifecycle = client`. What cannot be read, or names what none of the events has, is refused
+    /// with 400 `INVALID_FILTER`. An event that it cannot judge is delivered.
+    #[oai(nullable)]
+    pub filter: Option<String>,
+    /// Whether changes that you make are left out: by the user or the API key that creates the webhook, and by those that the key is
+    /// rotated into. False if absent.
+    pub skip_own: Option<bool>,
+    /// In which form it gets the events; `full` if absent.
+    pub payload: Option<PayloadForm>,
+    /// Headers to be sent with each delivery, such as `Authorization`: at most 20, in 4 KiB, none of those that Tenon or the connection
+    /// sets. Values are visible ASCII, kept encrypted, and never shown again.
+    pub headers: Option<BTreeMap<String, HeaderText>>,
     /// 1 to 500 characters.
     #[oai(nullable)]
     pub description: Option<String>,
@@ -129,6 +154,10 @@ impl Example for WebhookInput {
         Self {
             url: "https://example.com/webhook".to_owned(),
             events: vec!["contact.created".to_owned(), "contact.updated".to_owned()],
+            filter: None,
+            skip_own: None,
+            payload: None,
+            headers: None,
             description: None,
             active: None,
             max_per_second: None,
@@ -148,9 +177,19 @@ impl Example for WebhookInput {
 pub struct WebhookReplacement {
     /// Kept if absent.
     pub url: Option<String>,
-    /// Names of `GET /api/v1/event-types`, or `*` for all; at least one, at most 100.
+    /// Names of `GET /api/v1/event-types`, `contact.*` for all that begin so, or `*` for all; at least one, at most 100.
     #[oai(validator(max_items = 100))]
     pub events: Vec<String>,
+    /// Of these only those that this holds for; cleared if absent.
+    #[oai(nullable)]
+    pub filter: Option<String>,
+    /// Whether changes that its creator makes are left out; false if absent.
+    pub skip_own: Option<bool>,
+    /// In which form it gets the events; `full` if absent.
+    pub payload: Option<PayloadForm>,
+    /// All headers that are to be sent with each delivery, none for `{}`; kept if absent. They do not go to another host by themselves:
+    /// with a `url` of another scheme, host or port those that are to stay are given again.
+    pub headers: Option<BTreeMap<String, HeaderText>>,
     /// Cleared if absent.
     #[oai(nullable)]
     pub description: Option<String>,
@@ -184,9 +223,19 @@ pub struct WebhookPatch {
     /// An https URL of a public host, kept as it is sent. What can never work is refused with 422 `WEBHOOK_URL_REJECTED`, whose
     /// `details.reason` says why.
     pub url: Option<String>,
-    /// Names of `GET /api/v1/event-types`, or `*` for all; at least one, at most 100.
+    /// Names of `GET /api/v1/event-types`, `contact.*` for all that begin so, or `*` for all; at least one, at most 100.
     #[oai(validator(max_items = 100))]
     pub events: Option<Vec<String>>,
+    /// Of these only those that this holds for; null for all.
+    #[oai(nullable)]
+    pub filter: MaybeUndefined<String>,
+    /// Whether changes that its creator makes are left out.
+    pub skip_own: Option<bool>,
+    /// In which form it gets the events.
+    pub payload: Option<PayloadForm>,
+    /// Headers that are to be sent with each delivery, beside those that are: null takes one away. They do not go to another host by
+    /// themselves: with a `url` of another scheme, host or port those that are to stay are given again, and the others taken away.
+    pub headers: Option<BTreeMap<String, HeaderChange>>,
     /// 1 to 500 characters.
     #[oai(nullable)]
     pub description: MaybeUndefined<String>,
@@ -214,6 +263,16 @@ pub struct WebhookPatch {
     pub api_version: Option<String>,
 }
 
+impl WebhookPatch {
+    /// Whether it sends nothing to anybody that was not sent there before.
+    pub fn only_stops(&self) -> bool {
+        let Self { url, events, filter, skip_own, payload, headers, active, .. } = self;
+        let says_what = url.is_some() || events.is_some() || !filter.is_undefined() || skip_own.is_some();
+        let says_how = payload.is_some() || headers.is_some();
+        *active == Some(false) && !says_what && !says_how
+    }
+}
+
 impl From<Webhook> for WebhookBody {
     fn from(webhook: Webhook) -> Self {
         Self {
@@ -221,6 +280,10 @@ impl From<Webhook> for WebhookBody {
             tenant_id: webhook.tenant_id.0,
             url: webhook.url,
             events: webhook.events,
+            filter: webhook.shape.filter,
+            skip_own: webhook.shape.skip_own,
+            payload: PayloadForm::of(&webhook.shape.payload),
+            header_names: webhook.shape.header_names,
             description: webhook.description,
             active: webhook.active,
             max_per_second: webhook.pace.max_per_second,
