@@ -4,6 +4,7 @@ mod addresses;
 mod attempts;
 mod order;
 mod receivers;
+mod shaping;
 mod switches;
 
 use serde_json::{Value, json};

@@ -38,4 +38,5 @@ mod tasks;
 mod timelines;
 mod versions;
 mod webhook_operations;
+mod webhook_shapes;
 mod writes;

@@ -116,7 +116,7 @@ impl DeliveryStatus {
 
 impl From<Delivery> for DeliveryBody {
     fn from(delivery: Delivery) -> Self {
-        let payload = delivery.payload();
+        let payload = delivery.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
         Self {
             id: delivery.event_id.wire(),
             delivery_id: delivery.id.0,
