@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use crate::db::TenantTx;
 use crate::error::{Error, FieldError, Result};
@@ -13,7 +12,7 @@ use crate::id::{EventId, WebhookId};
 use crate::version::{ApiVersion, Versions};
 use crate::webhook::endpoint::{self, check_events, check_filter, filter_field};
 use crate::webhook::payload::{self, FULL, THIN};
-use crate::webhook::wish::{Event, Judge, Lineages, Owner, Verdict, Wish, actor_of};
+use crate::webhook::wish::{Event, Judge, Lineages, Owner, Verdict, Wish, actor_of, own_key};
 
 /// The last events of the webhook's types that are judged.
 pub const MOST: i64 = 100;
@@ -103,11 +102,6 @@ pub async fn of(tx: &mut TenantTx<'_>, webhook: WebhookId, draft: PreviewDraft) 
     let wish = Wish { filter: filter.map(Arc::from), skip_own: draft.skip_own.unwrap_or(has.shape.skip_own) };
     let owner = Owner { creator: has.created_by, lineage: own_key(tx, webhook).await? };
     Ok(Tried { events, wish, owner, version: has.signing.api_version, payload })
-}
-
-async fn own_key(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<Option<Uuid>> {
-    let statement = "select own_key from tenon.webhooks where tenant_id = $1 and id = $2";
-    Ok(sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(webhook).fetch_one(tx.conn()).await?)
 }
 
 /// Judges the last events of those types, newest first, `most` of them.

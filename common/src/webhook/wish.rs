@@ -11,6 +11,8 @@ use crate::actor::{ActorKind, ActorReference};
 use crate::db::TenantTx;
 use crate::error::Result;
 use crate::event::EventType;
+use crate::id::WebhookId;
+use crate::webhook::endpoint::Webhook;
 use crate::webhook::filter::{Body, Filter};
 
 /// What a webhook wants of the events of its types.
@@ -104,6 +106,46 @@ impl Owner {
         let lineage = || self.asks_for(actor).and_then(|key| lineages.0.get(&key).copied());
         is_somebody && (self.creator == actor || lineage().is_some_and(|of| self.lineage == Some(of)))
     }
+}
+
+/// A webhook as it is now, by what it wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanting {
+    wish: Wish,
+    owner: Owner,
+}
+
+impl Wanting {
+    /// What this webhook wants.
+    pub(crate) async fn of(tx: &mut TenantTx<'_>, webhook: &Webhook) -> Result<Self> {
+        let wish =
+            Wish { filter: webhook.shape.filter.as_deref().map(Arc::from), skip_own: webhook.shape.skip_own };
+        let owner = Owner { creator: webhook.created_by, lineage: own_key(tx, webhook.id).await? };
+        Ok(Self { wish, owner })
+    }
+
+    /// Whether the bodies of events say whether it wants them; it wants all of its types otherwise.
+    pub(crate) fn reads_bodies(&self) -> bool {
+        !self.wish.is_for_all()
+    }
+
+    /// Whether it wants each of these events, of its types.
+    pub(crate) async fn judge(&self, tx: &mut TenantTx<'_>, bodies: &[&str]) -> Result<Vec<bool>> {
+        let mut keys = Vec::new();
+        if self.wish.skip_own {
+            let actors = bodies.iter().filter_map(|body| actor_of(body.as_bytes()));
+            keys.extend(actors.filter_map(|actor| self.owner.asks_for(actor)));
+        }
+        let mut judge = Judge::new(Lineages::of(tx, &keys).await?);
+        let verdict = |body: &&str| judge.judge(&self.wish, Some(&self.owner), &Event::new(body.as_bytes()));
+        Ok(bodies.iter().map(verdict).map(Verdict::delivers).collect())
+    }
+}
+
+/// The first of the keys that became a webhook's creator, where it is one.
+pub(crate) async fn own_key(tx: &mut TenantTx<'_>, webhook: WebhookId) -> Result<Option<Uuid>> {
+    let statement = "select own_key from tenon.webhooks where tenant_id = $1 and id = $2";
+    Ok(sqlx::query_scalar(statement).bind(tx.actor().tenant).bind(webhook).fetch_one(tx.conn()).await?)
 }
 
 /// Whether filters over events of this type may name a field, such as `data.email`.

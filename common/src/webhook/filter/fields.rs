@@ -127,6 +127,7 @@ pub(super) fn data(kind: EntityKind) -> Vec<(&'static str, Form)> {
         | EntityKind::Delivery
         | EntityKind::AuditEvent
         | EntityKind::AuditSink
+        | EntityKind::WebhookReplay
         | EntityKind::Export => Vec::new(),
     }
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, FieldError, Result};
 use crate::id::{EventId, WebhookId, WebhookReplayId};
 use crate::webhook::endpoint::{self, Webhook};
 use crate::webhook::subscription;
+use crate::webhook::wish::Wanting;
 
 /// Events of a replay, at most: what is chosen and written within a request.
 const MOST: i64 = 500_000;
@@ -172,19 +173,17 @@ async fn choose_never_attempted(
     replay: Option<WebhookReplayId>,
     preview: &mut Preview,
 ) -> Result<()> {
+    let wanting = Wanting::of(tx, webhook).await?;
     let wanted = subscription::types_of(&webhook.events).unwrap_or_default();
     let named = |name: &&str| new.matching.types.as_ref().is_none_or(|types| types.contains(name));
     let types: Vec<&'static str> = wanted.into_iter().filter(named).collect();
     let mut groups = BTreeMap::<String, i64>::new();
     let mut after = None;
     loop {
-        let page = candidates(tx, webhook, new, &types, after).await?;
+        let page = candidates(tx, webhook, new, (&types, wanting.reads_bodies()), after).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        let chosen: Vec<&Candidate> = page
-            .iter()
-            .filter(|event| subscription::is_for(webhook, &event.event_type, event.body.as_deref()))
-            .collect();
+        let chosen = wanted_of(tx, &wanting, &page).await?;
         for event in &chosen {
             *groups.entry(event.event_type.clone()).or_default() += 1;
         }
@@ -200,15 +199,27 @@ async fn choose_never_attempted(
     Ok(())
 }
 
+async fn wanted_of<'p>(
+    tx: &mut TenantTx<'_>,
+    wanting: &Wanting,
+    page: &'p [Candidate],
+) -> Result<Vec<&'p Candidate>> {
+    if !wanting.reads_bodies() {
+        return Ok(page.iter().collect());
+    }
+    let bodies: Vec<&str> = page.iter().map(|event| event.body.as_deref().unwrap_or_default()).collect();
+    let wanted = wanting.judge(tx, &bodies).await?;
+    Ok(page.iter().zip(wanted).filter(|(_, wanted)| *wanted).map(|(event, _)| event).collect())
+}
+
 async fn candidates(
     tx: &mut TenantTx<'_>,
     webhook: &Webhook,
     new: &NewReplay,
-    types: &[&'static str],
+    (types, reads_bodies): (&[&'static str], bool),
     after: Option<EventId>,
 ) -> Result<Vec<Candidate>> {
     let tenant = tx.actor().tenant;
-    let reads_bodies = subscription::judges_bodies(webhook);
     let body = if reads_bodies { "e.body" } else { "null::text as body" };
     let mut query = QueryBuilder::new("select e.id, e.type as event_type, ");
     query
