@@ -12,6 +12,7 @@ use crate::event::EventType;
 use crate::id::{WebhookId, WebhookReplayId};
 use crate::job::{self, Job};
 use crate::page::{Page, Window};
+use crate::webhook::delivery::DeliverWebhook;
 use crate::webhook::resends::refuse_disabled;
 use crate::webhook::{endpoint, switching};
 
@@ -143,19 +144,9 @@ pub(super) async fn end(
 
 /// How many were taken back. Those that somebody has sent again meanwhile are not the replay's any more.
 async fn take_back(tx: &mut TenantTx<'_>, replay: &Replay) -> Result<i64> {
-    let statement = "with back as (
-                         update tenon.deliveries d set
-                             status = case e.former when 'none' then 'cancelled' else e.former end, next_attempt_at = null, replay = false
-                         from tenon.webhook_replay_events e
-                         where e.tenant_id = $1 and e.replay_id = $2 and e.outcome = 'enqueued'
-                           and d.tenant_id = $1 and d.webhook_id = $3 and d.event_id = e.event_id
-                           and d.status in ('pending', 'paused') and d.replay
-                         returning d.event_id
-                     ), forgotten as (
-                         update tenon.webhook_replay_events e set outcome = null from back
-                         where e.tenant_id = $1 and e.replay_id = $2 and e.event_id = back.event_id
-                     )
-                     select count(*) from back";
-    let taken = sqlx::query_scalar(statement).bind(replay.tenant_id).bind(replay.id).bind(replay.webhook_id);
-    Ok(taken.fetch_one(tx.conn()).await?)
+    let taken = sqlx::query_scalar("select tenon.take_back_replay($1, $2)");
+    let taken = taken.bind(replay.tenant_id).bind(replay.id).fetch_one(tx.conn()).await?;
+    // What waited for them in an order is due.
+    tx.enqueued(DeliverWebhook::QUEUE);
+    Ok(taken)
 }
