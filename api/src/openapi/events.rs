@@ -88,8 +88,9 @@ fn example(kind: EntityKind) -> serde_json::Value {
         EntityKind::Webhook => json!({
             "id": id, "tenantId": tenant, "url": "https://example.com/webhook", "events": ["contact.created"], "filter": null,
             "skipOwn": false, "payload": "full", "headerNames": [], "description": null, "active": false, "disabledReason": "failing",
-            "secret": null, "apiVersion": "2026-01-01", "publicKey": null, "warnings": [], "version": 2, "createdAt": at,
-            "createdBy": by, "updatedAt": at, "updatedBy": by
+            "maxPerSecond": null, "maxConcurrency": null, "retrySchedule": null, "ordering": "none", "secret": null,
+            "apiVersion": "2026-01-01", "publicKey": null, "warnings": [], "version": 2, "createdAt": at, "createdBy": by,
+            "updatedAt": at, "updatedBy": by
         }),
         EntityKind::Import => json!({
             "id": id, "tenantId": tenant, "object": "contacts", "mode": "upsert", "matchOn": ["externalId", "email"],
