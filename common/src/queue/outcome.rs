@@ -25,10 +25,10 @@ pub enum Outcome {
         /// When.
         at: DateTime<Utc>,
     },
-    /// Not now: run again at that time. Counts as no attempt, whatever their number.
+    /// Not now: run again after the delay. Counts as no attempt, whatever their number.
     Snooze {
-        /// When.
-        until: DateTime<Utc>,
+        /// How long, by the database's clock: this worker's may be set.
+        delay: Duration,
     },
     /// Failed, and would fail again: the row is kept as `Killed`, for a person to look at.
     Kill {
@@ -62,7 +62,7 @@ impl Outcome {
 
     /// Not now.
     pub fn snooze(delay: Duration) -> Self {
-        Self::Snooze { until: Utc::now() + delay }
+        Self::Snooze { delay }
     }
 }
 
@@ -128,7 +128,7 @@ impl Outcome {
             Self::AlreadyDone => Settled::Untouched,
             Self::Retry { error, delay } => failed(error, Due::In(delay.unwrap_or_else(|| backoff(attempt)))),
             Self::RetryAt { error, at } => failed(error, Due::At(*at)),
-            Self::Snooze { until } => Settled::Again { due: Due::At(*until), counted: false, error: None },
+            Self::Snooze { delay } => Settled::Again { due: Due::In(*delay), counted: false, error: None },
             Self::Release => Settled::Again { due: Due::Unchanged, counted: false, error: None },
             Self::Kill { error } => Settled::Killed { error: printable(error), counted: true },
         }
@@ -167,9 +167,10 @@ mod tests {
     }
 
     #[test]
-    fn a_snooze_never_kills() {
+    fn a_snooze_never_kills_and_goes_by_the_databases_clock() {
         let outcome = Outcome::snooze(Duration::from_secs(1));
-        assert!(matches!(outcome.settle(9, 5, default_backoff), Settled::Again { counted: false, .. }));
+        let again = Settled::Again { due: Due::In(Duration::from_secs(1)), counted: false, error: None };
+        assert_eq!(outcome.settle(9, 5, default_backoff), again);
     }
 
     #[test]
