@@ -106,6 +106,35 @@ async fn fall_silent(site: &mut Site, proxy: &Proxy) -> Result<Option<String>> {
     Ok(None)
 }
 
+pub(super) async fn silent_for_api(setting: &Setting) -> Result<Outcome> {
+    let database = setting.database().await;
+    let proxy = Proxy::start(Upstream::Unix(site::socket(&database).await?), setting.seed).await?;
+    let api = site::api(&database).env("TENON_DATABASE_URL", &proxy.through(database.app_url())?);
+    let worker = site::worker(&database);
+    let mut site = Site::of(database, api, worker).await?;
+    let (_listener, customer) = healthy(&mut site).await?;
+    let client = customer.client.clone();
+    let silence = async {
+        proxy.silence();
+        let began = Instant::now();
+        while began.elapsed() < STUCK {
+            sleep(SECOND).await;
+            let answer = client.try_send(reqwest::Method::GET, "/connection/contacts?limit=1", None).await;
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                return Ok(Some(began.elapsed().as_secs()));
+            }
+        }
+        Ok(None)
+    };
+    let (written, seconds) = writers(setting, &[customer]).beside(silence).await?;
+    let mut account = Account::of(&mut site, &written).await?;
+    match seconds {
+        Some(seconds) => account.note(format!("the API answered again after {seconds} s")),
+        None => account.wrong.push(format!("after {STUCK:?} the API does not answer")),
+    }
+    Ok(Outcome::Account(account))
+}
+
 pub(super) async fn lossy(setting: &Setting) -> Result<Outcome> {
     let database = setting.database().await;
     let socket = site::socket(&database).await?;

@@ -63,6 +63,8 @@ pub(super) fn all() -> Vec<Scenario> {
            "the same of the API; no answer says what is not so"),
         of("database-silent", LONG, within(150).repeated(2 * UNDER_WAY), |s| Box::pin(connections::silent(s)),
            "the worker's connections to PostgreSQL fall silent for ever, new ones work; it goes on, or /livez fails and a new start does"),
+        of("database-silent-for-api", LONG, within(30), |s| Box::pin(connections::silent_for_api(s)),
+           "the same of the API; it answers again by itself when the deadline of what hangs is over"),
         of("connections-lossy", LONG, within(60).repeated(4 * UNDER_WAY), |s| Box::pin(connections::lossy(s)),
            "delays and broken connections everywhere, by proxies: to PostgreSQL and to the receiver"),
         of("network-lossy", LONG, within(60).repeated(UNDER_WAY), |s| Box::pin(networks::lossy(s)),
