@@ -60,8 +60,12 @@ impl Account {
         };
         account.compare(&made, written, &doubtful);
         for hook in &site.hooks {
-            if account.add(hook, &site.book.page(&hook.path), &made, written) > 0 {
-                account.wrong.push(format!("{}: {}", hook.path, ledger.why(hook.id).await?));
+            let lost = account.add(hook, &site.book.page(&hook.path), &made, written);
+            if lost > 0 {
+                let why = ledger.why(hook.id).await?;
+                account
+                    .wrong
+                    .push(format!("{lost} did not come to {}; of its deliveries are: {why}", hook.path));
             }
         }
         let open = ledger.look(site).await?;
@@ -141,6 +145,7 @@ impl Account {
         }
         let (path, forged, lost) = (&hook.path, page.forged, due.saturating_sub(received));
         if let Some(within) = hook.within {
+            self.note(format!("{path} waited {:.2} s at most", slowest.as_secs_f64()));
             self.expect(slowest <= within, || {
                 format!("{path} waited {slowest:.1?}, at most {within:?} are allowed")
             });

@@ -88,6 +88,7 @@ impl Ledger {
         let states = states.into_iter().map(|(state, count, error)| {
             format!("{count} {state}{}", error.map(|error| format!(" ({error})")).unwrap_or_default())
         });
-        Ok(states.collect::<Vec<_>>().join(", "))
+        let states = states.collect::<Vec<_>>().join(", ");
+        Ok(if states.is_empty() { "none but delivered ones".to_owned() } else { states })
     }
 }

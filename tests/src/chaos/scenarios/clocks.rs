@@ -20,8 +20,8 @@ const HOUR: i32 = 3600;
 const JUMPS: [i32; 5] = [HOUR, 0, -HOUR, HOUR, 0];
 /// How long a clock stays so.
 const PAUSE: Duration = Duration::from_secs(3);
-/// Longer than a webhook's slots can keep up with: some events are put off.
-const BUSY: Duration = Duration::from_millis(200);
+/// Longer than a webhook's ten slots can keep up with: some events are put off.
+const BUSY: Duration = Duration::from_millis(400);
 /// Until the feed has told all.
 const FEED: Duration = Duration::from_secs(20);
 const MISSING: &str = "libfaketime is not installed (Debian: apt-get install faketime)";
