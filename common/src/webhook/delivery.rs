@@ -27,7 +27,10 @@ pub struct DeliverWebhook {
 
 impl DeliverWebhook {
     /// The job, in its webhook's lane.
-    pub(crate) fn encoded(&self, traceparent: Option<&str>) -> Result<EncodedJob> {
+    ///
+    /// # Errors
+    /// None that can happen: ids are written as JSON.
+    pub fn encoded(&self, traceparent: Option<&str>) -> Result<EncodedJob> {
         Ok(EncodedJob::new(self, Some(self.tenant_id.0), traceparent)?.apart(self.webhook_id.0))
     }
 }

@@ -30,8 +30,9 @@ pub(super) async fn get(options: &Options, stage: &mut Stage<'_>) -> Result<Vec<
         };
         over_http(options, stage, &tenant, 200, request).await
     };
-    let yardstick =
-        async |stage: &mut Stage<'_>| over_pgbench(options, stage, &tenant, &pgbench, "get.sql", &[]).await;
+    let yardstick = async |stage: &mut Stage<'_>| {
+        over_pgbench(options, stage, &tenant, &pgbench, Script::of("get.sql")).await
+    };
     in_turns(options, &mut row, stage, ours, yardstick).await?;
     Ok(vec![row])
 }
@@ -51,8 +52,9 @@ pub(super) async fn page(options: &Options, stage: &mut Stage<'_>) -> Result<Vec
         };
         over_http(options, stage, &tenant, 200, request).await
     };
-    let yardstick =
-        async |stage: &mut Stage<'_>| over_pgbench(options, stage, &tenant, &pgbench, "page.sql", &[]).await;
+    let yardstick = async |stage: &mut Stage<'_>| {
+        over_pgbench(options, stage, &tenant, &pgbench, Script::of("page.sql")).await
+    };
     in_turns(options, &mut row, stage, ours, yardstick).await?;
     Ok(vec![row])
 }
@@ -62,24 +64,60 @@ pub(super) async fn create(options: &Options, stage: &mut Stage<'_>) -> Result<V
     let (_, pgbench) = prepare(options, stage).await?;
     let tenant = stage.tenant("Writer", &[]).await?;
     let sample = like_the_api(stage, &tenant).await?;
+    stage.execute(KEYED).await?;
     let mut row = Row::new("contact create", "1/s", "pgbench", Bar::Ratio(0.55));
+    let mut keyed = Row::new("contact create", "1/s", "pgbench, tables with nothing but keys", Bar::Nothing);
     let ours = async |stage: &mut Stage<'_>| {
         stage.execute("truncate apalis.jobs").await?;
         let target = tenant.target.clone();
         over_http(options, stage, &tenant, 201, move || target.contact()).await
     };
     let yardstick = async |stage: &mut Stage<'_>| {
-        stage.execute("truncate apalis.jobs").await?;
-        // The time that UUIDv7s and ULIDs of this moment begin with.
-        let (event, ulid) = (EventId::new(), EventId::new().wire());
-        let prefix = event.to_string().get(..15).unwrap_or_default().to_owned();
-        let mut variables = sample.clone();
-        variables.extend([("prefix", prefix), ("ulid", ulid.get(4..14).unwrap_or_default().to_owned())]);
-        over_pgbench(options, stage, &tenant, &pgbench, "create.sql", &variables).await
+        stage.execute("truncate apalis.jobs, bench.kept_jobs").await?;
+        let variables = of_this_moment(&sample);
+        let tables = ["bench.kept_contacts", "bench.kept_events", "bench.kept_jobs"];
+        keyed.yardstick.push(created_by(&pgbench, options, stage, &tenant, tables, &variables).await?);
+        let tables = ["tenon.contacts", "tenon.events", "apalis.jobs"];
+        created_by(&pgbench, options, stage, &tenant, tables, &of_this_moment(&sample)).await
     };
     in_turns(options, &mut row, stage, ours, yardstick).await?;
     stage.execute("truncate apalis.jobs").await?;
-    Ok(vec![row])
+    // The notes stand with the other row.
+    keyed.ours = row.ours.iter().map(|sample| Sample { notes: Vec::new(), ..sample.clone() }).collect();
+    Ok(vec![row, keyed])
+}
+
+/// The tables that a create writes into, with the same columns and nothing else: no index, wall, trigger, check or reference.
+const KEYED: &str = "
+    create schema if not exists bench;
+    create table if not exists bench.kept_contacts (like tenon.contacts including defaults including generated, primary key (tenant_id, id));
+    create table if not exists bench.kept_events (like tenon.events including defaults including generated, primary key (tenant_id, id));
+    create table if not exists bench.kept_jobs (like apalis.jobs including defaults including generated, primary key (id));
+    grant usage on schema bench to tenon_app;
+    grant select, insert on bench.kept_contacts, bench.kept_events, bench.kept_jobs to tenon_app";
+
+/// With the time that UUIDv7s and ULIDs of this moment begin with.
+fn of_this_moment(sample: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
+    let (event, ulid) = (EventId::new(), EventId::new().wire());
+    let prefix = event.to_string().get(..15).unwrap_or_default().to_owned();
+    let mut variables = sample.to_vec();
+    variables.extend([("prefix", prefix), ("ulid", ulid.get(4..14).unwrap_or_default().to_owned())]);
+    variables
+}
+
+/// Creates by pgbench, into these tables of contacts, events and jobs.
+async fn created_by(
+    pgbench: &Pgbench,
+    options: &Options,
+    stage: &Stage<'_>,
+    tenant: &Tenant,
+    tables: [&str; 3],
+    variables: &[(&str, String)],
+) -> Result<Sample> {
+    let places = ["contact_table", "event_table", "job_table"];
+    let tables: Vec<_> = places.into_iter().zip(tables.map(str::to_owned)).collect();
+    over_pgbench(options, stage, tenant, pgbench, Script { file: "create.sql", tables: &tables, variables })
+        .await
 }
 
 /// Stops the worker; the tenant whose contacts are read is filled.
@@ -119,12 +157,28 @@ async fn over_http(
     let spent = meter.stop();
     let per = |ms: f64| ms / done as f64;
     Ok(Sample::new(done as f64 / elapsed.as_secs_f64())
-        .cpu(spent.programs + spent.postgres, done)
-        .note("API's CPU ms/op", per(spent.programs))
+        .cpu(spent.programs() + spent.postgres, done)
+        .note("API's CPU ms/op", per(spent.programs()))
         .note("PostgreSQL's CPU ms/op", per(spent.postgres))
         .note("client's CPU ms/op", per(spent.bench))
         .note("p50 ms", percentile(&mut latencies, 0.5))
         .note("p99 ms", percentile(&mut latencies, 0.99)))
+}
+
+/// A script of pgbench.
+#[derive(Clone, Copy)]
+struct Script<'a> {
+    file: &'a str,
+    /// Names of tables, for its placeholders.
+    tables: &'a [(&'a str, String)],
+    variables: &'a [(&'a str, String)],
+}
+
+impl<'a> Script<'a> {
+    /// One that needs neither.
+    fn of(file: &'a str) -> Self {
+        Self { file, tables: &[], variables: &[] }
+    }
 }
 
 async fn over_pgbench(
@@ -132,21 +186,21 @@ async fn over_pgbench(
     stage: &Stage<'_>,
     tenant: &Tenant,
     pgbench: &Pgbench,
-    script: &str,
-    variables: &[(&str, String)],
+    script: Script<'_>,
 ) -> Result<Sample> {
     stage.execute("checkpoint").await?;
-    let placeholders = [
+    let mut placeholders = vec![
         ("tenant", tenant.id.to_string()),
         ("user", tenant.user.to_string()),
         ("contacts", CONTACTS.to_string()),
         ("pages", PAGES.to_string()),
     ];
+    placeholders.extend(script.tables.iter().cloned());
     let mut all = vec![("tenant", tenant.id.to_string())];
-    all.extend(variables.iter().cloned());
+    all.extend(script.variables.iter().cloned());
     let meter = stage.meter();
     let Done { transactions, rate } =
-        pgbench.run(script, &placeholders, &all, CLIENTS, options.seconds).await?;
+        pgbench.run(script.file, &placeholders, &all, CLIENTS, options.seconds).await?;
     let spent = meter.stop();
     Ok(Sample::new(rate)
         .cpu(spent.pgbench + spent.postgres, transactions)

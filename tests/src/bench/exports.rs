@@ -55,9 +55,9 @@ async fn exported(stage: &Stage<'_>, tenant: &Tenant, format: &str, contacts: u6
     let spent = meter.stop();
     let per = |ms: f64| ms / contacts as f64;
     Ok(Sample::new(contacts as f64 / elapsed)
-        .cpu(spent.programs + spent.postgres, contacts)
+        .cpu(spent.programs() + spent.postgres, contacts)
         .note("MB", bytes as f64 / 1e6)
-        .note("API's CPU µs/row", per(spent.programs) * 1e3)
+        .note("API's CPU µs/row", per(spent.programs()) * 1e3)
         .note("PostgreSQL's CPU µs/row", per(spent.postgres) * 1e3))
 }
 

@@ -55,7 +55,7 @@ async fn steady(options: &Options, stage: &Stage<'_>, tenant: &Tenant) -> Result
     // The last request is sent a step before the time is over.
     let whole = (gone - began).as_secs_f64().max(options.duration().as_secs_f64());
     Ok(Sample::new(changes as f64 / whole)
-        .cpu(spent.programs + spent.postgres, changes)
+        .cpu(spent.programs() + spent.postgres, changes)
         .note("lag p50 ms", percentile(&mut lags, 0.5))
         .note("lag p99 ms", percentile(&mut lags, 0.99))
         .note("lag at most ms", percentile(&mut lags, 1.0))

@@ -132,7 +132,19 @@ pub(super) async fn load(
     expected: u16,
     request: impl Fn() -> Vec<u8> + Send + Sync + 'static,
 ) -> Result<Load> {
-    let (request, begun) = (Arc::new(request), Arc::new(AtomicU64::new(0)));
+    load_and(address, clients, until, expected, request, |_| ()).await
+}
+
+/// The same, and each answer's body is shown, at once.
+pub(super) async fn load_and(
+    address: SocketAddr,
+    clients: usize,
+    until: Until,
+    expected: u16,
+    request: impl Fn() -> Vec<u8> + Send + Sync + 'static,
+    shown: impl Fn(&[u8]) + Send + Sync + 'static,
+) -> Result<Load> {
+    let (request, shown, begun) = (Arc::new(request), Arc::new(shown), Arc::new(AtomicU64::new(0)));
     let mut connections = Vec::new();
     for _ in 0..clients {
         connections.push(Connection::open(address).await?);
@@ -140,7 +152,7 @@ pub(super) async fn load(
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for mut connection in connections {
-        let (request, begun) = (Arc::clone(&request), Arc::clone(&begun));
+        let (request, shown, begun) = (Arc::clone(&request), Arc::clone(&shown), Arc::clone(&begun));
         tasks.spawn(async move {
             let mut latencies = Vec::new();
             loop {
@@ -158,6 +170,7 @@ pub(super) async fn load(
                 if status != expected {
                     bail!("{status}: {}", String::from_utf8_lossy(body));
                 }
+                shown(body);
                 latencies.push(sent.elapsed().as_secs_f64() * 1e3);
             }
         });

@@ -97,7 +97,7 @@ async fn run(stage: &Stage<'_>, tenant: &Tenant, rows: u64, events: &str) -> Res
     let validated = (time("startedAt")? - time("createdAt")?).num_milliseconds() as f64 / 1000.0;
     let taken = (time("finishedAt")? - time("startedAt")?).num_milliseconds() as f64 / 1000.0;
     Ok(Sample::new(rows as f64 / taken.max(0.001))
-        .cpu(spent.programs + spent.postgres, rows)
+        .cpu(spent.programs() + spent.postgres, rows)
         .note("s until the first row", validated))
 }
 

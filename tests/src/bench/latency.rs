@@ -6,7 +6,6 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -14,11 +13,13 @@ use uuid::Uuid;
 
 use super::bare::Notified;
 use super::http::Connection;
+use super::meter::Spent;
 use super::options::Options;
 use super::row::{Bar, Row, Sample, percentile};
 use super::stage::{PATIENCE, Stage, Tenant};
 
-const EVERY: Duration = Duration::from_millis(5);
+/// 200 a second.
+pub(super) const EVERY: Duration = Duration::from_millis(5);
 const WRITERS: usize = 8;
 /// Events before those that count: they open connections and plan statements.
 const WARM: usize = 50;
@@ -31,11 +32,12 @@ pub(super) async fn commit_to_receiver(options: &Options, stage: &mut Stage<'_>)
         .map(|(name, more)| Row::new(name, "ms", "a bare NOTIFY and POST", Bar::Above(more)));
     for round in 0..options.rounds {
         for turn in [round % 2, (round + 1) % 2] {
-            let samples = match turn {
-                0 => ours(stage, &tenant, options.duration()).await?,
-                _ => yardstick(stage, options.duration()).await?,
+            let mut steady = match turn {
+                0 => created(stage, &tenant, EVERY, options.duration()).await?,
+                _ => notified(stage, EVERY, options.duration()).await?,
             };
-            for (row, sample) in rows.iter_mut().zip(samples) {
+            for (row, share) in rows.iter_mut().zip([0.5, 0.99]) {
+                let sample = steady.sample(share);
                 if turn == 0 { row.ours.push(sample) } else { row.yardstick.push(sample) }
             }
         }
@@ -43,7 +45,34 @@ pub(super) async fn commit_to_receiver(options: &Options, stage: &mut Stage<'_>)
     Ok(rows.into())
 }
 
-async fn ours(stage: &mut Stage<'_>, tenant: &Tenant, duration: Duration) -> Result<[Sample; 2]> {
+/// What was written at a steady rate, and has come.
+pub(super) struct Steady {
+    /// How many; the first few of them have no latency below.
+    pub(super) count: u64,
+    pub(super) spent: Spent,
+    /// Milliseconds from the commit to the receiver, of each.
+    latencies: Vec<f64>,
+    /// The same from the sending of what was answered.
+    whole: Vec<f64>,
+}
+
+impl Steady {
+    /// The latency that this share does not exceed.
+    pub(super) fn sample(&mut self, share: f64) -> Sample {
+        let Spent { postgres, bench, .. } = self.spent;
+        Sample::new(percentile(&mut self.latencies, share))
+            .cpu(self.spent.programs() + postgres + bench, self.count)
+            .note("from the request's sending", percentile(&mut self.whole, share))
+    }
+}
+
+/// Contacts of a tenant with one webhook below `/when`, created by the API, until the last delivery is acknowledged.
+pub(super) async fn created(
+    stage: &Stage<'_>,
+    tenant: &Tenant,
+    every: Duration,
+    duration: Duration,
+) -> Result<Steady> {
     stage.execute("checkpoint").await?;
     let mut connections = Vec::new();
     for _ in 0..WRITERS {
@@ -63,10 +92,11 @@ async fn ours(stage: &mut Stage<'_>, tenant: &Tenant, duration: Duration) -> Res
             Ok(Written { id: id.parse()?, sent, committed })
         }
     };
-    measured(stage, duration, write).await
+    measured(stage, every, duration, write, Some(tenant)).await
 }
 
-async fn yardstick(stage: &mut Stage<'_>, duration: Duration) -> Result<[Sample; 2]> {
+/// Rows of a table, each of which is told to who sends it.
+pub(super) async fn notified(stage: &Stage<'_>, every: Duration, duration: Duration) -> Result<Steady> {
     let create = "create schema if not exists bench; create table if not exists bench.events (id uuid primary key, body text not null)";
     stage.execute(create).await?;
     stage.execute("checkpoint").await?;
@@ -96,18 +126,24 @@ async fn yardstick(stage: &mut Stage<'_>, duration: Duration) -> Result<[Sample;
             Ok(Written { id, sent, committed: Instant::now() })
         }
     };
-    measured(stage, duration, write).await
+    measured(stage, every, duration, write, None).await
 }
 
-/// Writes every 5 ms, whether or not the last is through.
-async fn measured<F>(stage: &Stage<'_>, duration: Duration, write: impl Fn(usize) -> F) -> Result<[Sample; 2]>
+/// Writes at a steady rate, whether or not the last is through; ends when all have come, and where there is a tenant are acknowledged.
+async fn measured<F>(
+    stage: &Stage<'_>,
+    every: Duration,
+    duration: Duration,
+    write: impl Fn(usize) -> F,
+    tenant: Option<&Tenant>,
+) -> Result<Steady>
 where
     F: Future<Output = Result<Written>> + Send + 'static,
 {
-    let count = WARM + usize::try_from(duration.as_millis() / EVERY.as_millis())?;
+    let count = WARM + usize::try_from(duration.as_millis() / every.as_millis())?;
     stage.sink.begin(count as u64);
     let meter = stage.meter();
-    let mut ticks = tokio::time::interval(EVERY);
+    let mut ticks = tokio::time::interval(every);
     let mut writing = Vec::with_capacity(count);
     for n in 0..count {
         ticks.tick().await;
@@ -118,21 +154,20 @@ where
         written.push(write.await??);
     }
     stage.sink.reached(PATIENCE).await?;
+    if let Some(tenant) = tenant {
+        stage.jobs_gone(tenant).await?;
+    }
     let spent = meter.stop();
-    let came: HashMap<Uuid, Instant> = stage.sink.objects();
+    let came = stage.sink.objects();
     let (mut latencies, mut whole) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for Written { id, sent, committed } in written.into_iter().skip(WARM) {
-        let came = *came.get(&id).with_context(|| {
+        let came = came.get(&id).with_context(|| {
             format!("contact {id} did not come; {} others did, {} times", came.len(), stage.sink.count())
         })?;
-        latencies.push(ms_between(committed, came));
-        whole.push(ms_between(sent, came));
+        latencies.push(ms_between(committed, came.first));
+        whole.push(ms_between(sent, came.first));
     }
-    Ok([0.5, 0.99].map(|share| {
-        Sample::new(percentile(&mut latencies, share))
-            .cpu(spent.programs + spent.postgres + spent.bench, count as u64)
-            .note("from the request's sending", percentile(&mut whole, share))
-    }))
+    Ok(Steady { count: count as u64, spent, latencies, whole })
 }
 
 /// Something whose way to the receiver is timed.

@@ -131,6 +131,6 @@ async fn asked(
     let mut load = load(tenant.target.address, 1, time, 200, request).await?;
     let spent = meter.stop();
     Ok(Sample::new(percentile(&mut load.latencies, 0.5))
-        .cpu(spent.programs + spent.postgres, load.done)
+        .cpu(spent.programs() + spent.postgres, load.done)
         .note("p99 ms", percentile(&mut load.latencies, 0.99)))
 }

@@ -2,14 +2,17 @@
 //! a yardstick that does the same with nothing around it, in the same run and in turns with it.
 
 mod bare;
+mod burst;
 mod contacts;
 mod drain;
+mod event_cost;
 mod events;
 mod exports;
 mod fan_out;
 mod http;
 mod imports;
 mod latency;
+mod line;
 mod lists;
 mod machine;
 mod memory;
@@ -19,8 +22,10 @@ mod pgbench;
 mod prices;
 pub(crate) mod process;
 mod queue;
+mod quiet;
 mod report;
 mod row;
+mod shaped;
 mod sink;
 mod stage;
 mod waiting;
@@ -36,7 +41,7 @@ use row::Row;
 use stage::Stage;
 
 /// The rows, in the order in which they run.
-const GROUPS: [Group; 17] = [
+const GROUPS: [Group; 24] = [
     Group::Get,
     Group::Create,
     Group::Page,
@@ -50,9 +55,16 @@ const GROUPS: [Group; 17] = [
     Group::Million,
     Group::InsertToStart,
     Group::Waiting,
+    Group::Hundred,
+    Group::Ordered,
+    Group::Filtered,
     Group::Ten,
     Group::WithWebhook,
+    Group::Burst,
     Group::CommitToReceiver,
+    Group::EventCost,
+    Group::Quiet,
+    Group::QuietMillion,
     Group::Memory,
 ];
 
@@ -72,9 +84,16 @@ enum Group {
     Million,
     InsertToStart,
     Waiting,
+    Hundred,
+    Ordered,
+    Filtered,
     Ten,
     WithWebhook,
+    Burst,
     CommitToReceiver,
+    EventCost,
+    Quiet,
+    QuietMillion,
     Memory,
 }
 
@@ -95,9 +114,16 @@ impl Group {
             Self::Million => "million",
             Self::InsertToStart => "insert-to-start",
             Self::Waiting => "waiting",
+            Self::Hundred => "hundred",
+            Self::Ordered => "ordered",
+            Self::Filtered => "filtered",
             Self::Ten => "ten",
             Self::WithWebhook => "with-webhook",
+            Self::Burst => "burst",
             Self::CommitToReceiver => "commit-to-receiver",
+            Self::EventCost => "event-cost",
+            Self::Quiet => "quiet",
+            Self::QuietMillion => "quiet-million",
             Self::Memory => "memory",
         }
     }
@@ -176,8 +202,15 @@ async fn of_stage(group: Group, options: &Options, stage: &mut Stage<'_>) -> Res
         Group::Exports => exports::exports(options, stage).await,
         Group::FanOut => fan_out::fan_out(options, stage).await,
         Group::Waiting => waiting::waiting(options, stage).await,
+        Group::Hundred => waiting::hundred(options, stage).await,
+        Group::Ordered => shaped::ordered(options, stage).await,
+        Group::Filtered => shaped::filtered(options, stage).await,
         Group::Ten => events::ten(options, stage).await,
         Group::WithWebhook => events::with_webhook(options, stage).await,
+        Group::Burst => burst::burst(options, stage).await,
+        Group::EventCost => event_cost::event_cost(options, stage).await,
+        Group::Quiet => quiet::quiet(options, stage).await,
+        Group::QuietMillion => quiet::million(options, stage).await,
         Group::CommitToReceiver => latency::commit_to_receiver(options, stage).await,
         Group::Memory => memory::memory(options, stage).await,
         Group::Queue | Group::Million | Group::InsertToStart => bail!("not on the stage"),

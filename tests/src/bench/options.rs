@@ -7,8 +7,8 @@ use std::time::Duration;
 /// Measures the whole system beside its yardsticks, on this machine, and prints one table.
 #[derive(Debug, Clone, Parser)]
 pub struct Options {
-    /// Only these rows: get, create, page, prices, batch, lists, imports, exports, fan-out, queue, million, insert-to-start, waiting, ten, with-webhook,
-    /// commit-to-receiver, memory.
+    /// Only these rows: get, create, page, prices, batch, lists, imports, exports, fan-out, queue, million, insert-to-start, waiting, hundred,
+    /// ordered, filtered, ten, with-webhook, burst, commit-to-receiver, event-cost, quiet, quiet-million, memory.
     #[arg(long, value_name = "ROW", value_delimiter = ',')]
     pub only: Vec<String>,
     /// How often each row and its yardstick are measured, in turns.

@@ -54,7 +54,7 @@ pub(super) async fn batch(options: &Options, stage: &mut Stage<'_>) -> Result<Ve
             let spent = meter.stop();
             let done = load.done * contacts_each;
             let rate = load.rate() * contacts_each as f64;
-            anyhow::Ok(Sample::new(rate).cpu(spent.programs + spent.postgres, done))
+            anyhow::Ok(Sample::new(rate).cpu(spent.programs() + spent.postgres, done))
         };
     let ours =
         async |stage: &mut Stage<'_>| one_client(stage, BATCH, 200, |target| contacts(target, BATCH)).await;
@@ -77,7 +77,7 @@ async fn created(
     let mut load = load(tenant.target.address, CLIENTS, until, 201, request).await?;
     let spent = meter.stop();
     Ok(Sample::new(load.rate())
-        .cpu(spent.programs + spent.postgres, load.done)
+        .cpu(spent.programs() + spent.postgres, load.done)
         .note("p99 ms", percentile(&mut load.latencies, 0.99)))
 }
 

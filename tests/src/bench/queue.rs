@@ -15,7 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::drain::{self, Take};
 use super::machine::Machine;
-use super::meter::Meter;
+use super::meter::{Meter, Programs};
 use super::options::Options;
 use super::row::{Bar, Row, Sample, percentile};
 use super::stage::{PATIENCE, execute, in_turns};
@@ -136,7 +136,7 @@ impl<'a> Bench<'a> {
             })
             .concurrency(CONCURRENCY),
         );
-        let meter = Meter::start(self.machine, &[]);
+        let meter = Meter::start(self.machine, Programs::default());
         let started = Instant::now();
         let running = self.worker(kinds)?;
         tokio::time::timeout(PATIENCE, done.1.notified()).await.context("jobs are left")?;
@@ -153,7 +153,7 @@ impl<'a> Bench<'a> {
 
     async fn bare(&mut self, count: u64, take: Take) -> Result<Sample> {
         self.fill(count).await?;
-        let meter = Meter::start(self.machine, &[]);
+        let meter = Meter::start(self.machine, Programs::default());
         let (deleted, elapsed) = drain::drain(self.database.worker_url(), Nothing::KIND, take).await?;
         let spent = meter.stop();
         ensure!(deleted == count, "{deleted} of {count} were deleted");
@@ -205,7 +205,7 @@ impl<'a> Bench<'a> {
             insert(&pool, u64::MAX - n).await?;
         }
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let meter = Meter::start(self.machine, &[]);
+        let meter = Meter::start(self.machine, Programs::default());
         let times = at_a_rate(&pool, duration).await?;
         self.gone().await?;
         let spent = meter.stop();

@@ -105,7 +105,14 @@ fn line(row: &Row) -> [String; 8] {
         Bar::Ratio(least) => format!("≥ {}", number(least)),
         Bar::Times(most) => format!("≤ {most} times"),
         Bar::Above(most) => format!("≤ +{most}"),
+        Bar::AboveTwice(most) => format!("≤ 2 times +{most}"),
         Bar::AtMost(most) => format!("≤ {most}"),
+        Bar::Nothing => "–".to_owned(),
+    };
+    let judged = match row.bar {
+        Bar::Nothing => "",
+        _ if row.reached() => " reached",
+        _ => " MISSED",
     };
     [
         row.name.to_owned(),
@@ -113,7 +120,7 @@ fn line(row: &Row) -> [String; 8] {
         spread(Spread::of_values(&row.ours)),
         spread(Spread::of_values(&row.yardstick)),
         spread(Spread::of(row.compared())),
-        format!("{bar} {}", if row.reached() { "reached" } else { "MISSED" }),
+        bar + judged,
         spread(Spread::of_cpu(&row.ours)),
         spread(Spread::of_cpu(&row.yardstick)),
     ]
@@ -135,10 +142,12 @@ fn number(value: f64) -> String {
 
 fn row_json(row: &Row) -> Value {
     let (kind, limit) = match row.bar {
-        Bar::Ratio(least) => ("ratio at least", least),
-        Bar::Times(most) => ("times the yardstick at most", most),
-        Bar::Above(most) => ("above the yardstick at most", most),
-        Bar::AtMost(most) => ("at most", most),
+        Bar::Ratio(least) => ("ratio at least", Some(least)),
+        Bar::Times(most) => ("times the yardstick at most", Some(most)),
+        Bar::Above(most) => ("above the yardstick at most", Some(most)),
+        Bar::AboveTwice(most) => ("above twice the yardstick at most", Some(most)),
+        Bar::AtMost(most) => ("at most", Some(most)),
+        Bar::Nothing => ("none", None),
     };
     json!({
         "name": row.name,

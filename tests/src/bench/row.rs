@@ -39,8 +39,12 @@ pub(super) enum Bar {
     Times(f64),
     /// At most so much more than the yardstick.
     Above(f64),
+    /// At most so much more than twice the yardstick.
+    AboveTwice(f64),
     /// At most so much.
     AtMost(f64),
+    /// Nothing is: the comparison tells something by itself.
+    Nothing,
 }
 
 /// A row.
@@ -68,10 +72,13 @@ impl Row {
     pub(super) fn compared(&self) -> Vec<f64> {
         let pairs = || self.ours.iter().zip(&self.yardstick);
         match self.bar {
-            Bar::Ratio(_) | Bar::Times(_) => {
+            Bar::Ratio(_) | Bar::Times(_) | Bar::Nothing => {
                 pairs().map(|(ours, yardstick)| ours.value / yardstick.value).collect()
             }
             Bar::Above(_) => pairs().map(|(ours, yardstick)| ours.value - yardstick.value).collect(),
+            Bar::AboveTwice(_) => {
+                pairs().map(|(ours, yardstick)| ours.value - 2.0 * yardstick.value).collect()
+            }
             Bar::AtMost(_) => self.ours.iter().map(|ours| ours.value).collect(),
         }
     }
@@ -81,7 +88,10 @@ impl Row {
         let Some(spread) = Spread::of(self.compared()) else { return false };
         match self.bar {
             Bar::Ratio(least) => spread.median >= least,
-            Bar::Times(most) | Bar::Above(most) | Bar::AtMost(most) => spread.median <= most,
+            Bar::Times(most) | Bar::Above(most) | Bar::AboveTwice(most) | Bar::AtMost(most) => {
+                spread.median <= most
+            }
+            Bar::Nothing => true,
         }
     }
 
@@ -139,6 +149,16 @@ pub(super) fn percentile(values: &mut [f64], share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_above_twice_the_yardstick_is_compared_with_the_bar() {
+        let mut row = Row::new("quiet", "ms", "alone", Bar::AboveTwice(10.0));
+        row.ours.push(Sample::new(33.0));
+        row.yardstick.push(Sample::new(12.0));
+        assert_eq!((row.compared(), row.reached()), (vec![9.0], true));
+        row.ours[0].value = 34.5;
+        assert_eq!((row.compared(), row.reached()), (vec![10.5], false));
+    }
 
     #[test]
     fn medians_and_percentiles_are_of_the_sorted_values() {

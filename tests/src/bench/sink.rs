@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,7 +19,8 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 pub(super) const FLOOD_BYTES: usize = 200 * 1024 * 1024;
 const OBJECT: &[u8] = br#""object":{"type":"contact","id":""#;
 
-/// It answers 200: with nothing, or below `/flood` with 200 MiB. Below `/when` it remembers what came when.
+/// It answers 200: with nothing, or below `/flood` with 200 MiB. Below `/when` it remembers what came when; below `/aside` it counts apart;
+/// below `/hang` it never answers, and counts nothing.
 pub(super) struct Sink {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -29,6 +31,10 @@ pub(super) struct Sink {
 struct Shared {
     lap: Mutex<Lap>,
     reached: Notify,
+    /// Requests that wait for an answer that does not come.
+    hanging: AtomicU64,
+    /// What came below `/aside`, since the start.
+    aside: AtomicU64,
 }
 
 /// What came since [`Sink::begin`].
@@ -38,7 +44,15 @@ struct Lap {
     target: u64,
     first: Option<Instant>,
     last: Option<Instant>,
-    objects: HashMap<Uuid, Instant>,
+    objects: HashMap<Uuid, Came>,
+}
+
+/// How often something came, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Came {
+    pub(super) first: Instant,
+    pub(super) last: Instant,
+    pub(super) times: u64,
 }
 
 impl Shared {
@@ -72,6 +86,21 @@ impl Sink {
         *self.shared.lap() = Lap { target, ..Lap::default() };
     }
 
+    /// What was begun without a target has one now.
+    pub(super) fn expect(&self, target: u64) {
+        self.shared.lap().target = target;
+    }
+
+    /// How many have come below `/aside` since the start.
+    pub(super) fn aside(&self) -> u64 {
+        self.shared.aside.load(Ordering::Relaxed)
+    }
+
+    /// How many requests wait below `/hang`.
+    pub(super) fn hanging(&self) -> u64 {
+        self.shared.hanging.load(Ordering::Relaxed)
+    }
+
     /// How many have come.
     pub(super) fn count(&self) -> u64 {
         self.shared.lap().count
@@ -96,7 +125,7 @@ impl Sink {
     }
 
     /// When each object came.
-    pub(super) fn objects(&self) -> HashMap<Uuid, Instant> {
+    pub(super) fn objects(&self) -> HashMap<Uuid, Came> {
         std::mem::take(&mut self.shared.lap().objects)
     }
 }
@@ -117,6 +146,27 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
+/// How a path is answered.
+#[derive(Clone, Copy)]
+enum Way {
+    Ok,
+    When,
+    Aside,
+    Flood,
+    Hang,
+}
+
+impl Way {
+    /// By the request's head.
+    fn of(head: &str) -> Self {
+        let path = head.strip_prefix("POST ").unwrap_or_default();
+        [("/when", Self::When), ("/aside", Self::Aside), ("/flood", Self::Flood), ("/hang", Self::Hang)]
+            .into_iter()
+            .find_map(|(prefix, way)| path.starts_with(prefix).then_some(way))
+            .unwrap_or(Self::Ok)
+    }
+}
+
 async fn serve(mut stream: TcpStream, shared: &Shared) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(8 * 1024);
@@ -129,17 +179,30 @@ async fn serve(mut stream: TcpStream, shared: &Shared) -> Result<()> {
         };
         let text = std::str::from_utf8(&buffer[..head])?;
         let length = content_length(text).unwrap_or_default();
-        let (floods, remembers) = (text.starts_with("POST /flood"), text.starts_with("POST /when"));
+        let way = Way::of(text);
         while buffer.len() < head + length {
             ensure!(stream.read_buf(&mut buffer).await? > 0, "closed");
         }
-        let object = remembers.then(|| object(&buffer[head..head + length])).flatten();
-        if floods {
-            shared.arrived(object);
-            return flood(stream).await;
+        match way {
+            Way::Flood => {
+                shared.arrived(None);
+                return flood(stream).await;
+            }
+            Way::Hang => return hang(stream, shared).await,
+            Way::Aside => {
+                stream.write_all(OK).await?;
+                shared.aside.fetch_add(1, Ordering::Relaxed);
+            }
+            Way::When => {
+                let object = object(&buffer[head..head + length]);
+                stream.write_all(OK).await?;
+                shared.arrived(object);
+            }
+            Way::Ok => {
+                stream.write_all(OK).await?;
+                shared.arrived(None);
+            }
         }
-        stream.write_all(OK).await?;
-        shared.arrived(object);
         buffer.drain(..head + length);
     }
 }
@@ -152,7 +215,9 @@ impl Shared {
         lap.first.get_or_insert(now);
         lap.last = Some(now);
         if let Some(object) = object {
-            lap.objects.entry(object).or_insert(now);
+            let came = lap.objects.entry(object).or_insert(Came { first: now, last: now, times: 0 });
+            came.last = now;
+            came.times += 1;
         }
         if lap.count == lap.target {
             drop(lap);
@@ -168,6 +233,15 @@ fn object(body: &[u8]) -> Option<Uuid> {
     Uuid::try_parse_ascii(body.get(at..at + 36)?).ok()
 }
 
+/// Until the sender has had enough.
+async fn hang(mut stream: TcpStream, shared: &Shared) -> Result<()> {
+    shared.hanging.fetch_add(1, Ordering::Relaxed);
+    let closed = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    shared.hanging.fetch_sub(1, Ordering::Relaxed);
+    closed?;
+    Ok(())
+}
+
 async fn flood(mut stream: TcpStream) -> Result<()> {
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {FLOOD_BYTES}\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
@@ -181,6 +255,18 @@ async fn flood(mut stream: TcpStream) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_says_how_it_is_answered() {
+        for (head, hangs, remembers) in [
+            ("POST /hang/3 HTTP/1.1", true, false),
+            ("POST /when/ours HTTP/1.1", false, true),
+            ("POST /one HTTP/1.1", false, false),
+        ] {
+            let way = Way::of(head);
+            assert_eq!((matches!(way, Way::Hang), matches!(way, Way::When)), (hangs, remembers), "{head}");
+        }
+    }
 
     #[test]
     fn the_contact_of_an_event_is_found_in_its_body() {

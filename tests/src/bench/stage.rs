@@ -1,15 +1,15 @@
 //! What most rows stand on: a database, the real API and worker, tenants, and a receiver.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
-use sqlx::{AssertSqlSafe, PgPool};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::http::{Connection, Target};
 use super::machine::Machine;
-use super::meter::Meter;
+use super::meter::{Meter, Programs};
 use super::options::Options;
 use super::row::{Row, Sample};
 use super::sink::Sink;
@@ -25,7 +25,7 @@ pub(super) struct Stage<'a> {
     pub(super) machine: &'a Machine,
     pub(super) api: Process,
     worker: Option<Process>,
-    tenants: HashMap<&'static str, Tenant>,
+    tenants: HashMap<String, Tenant>,
     pub(super) sink: Sink,
     /// Behind the wall, for preparing and for looking.
     pub(super) admin: PgPool,
@@ -67,6 +67,13 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// As `kill -9` does: what it has under way is not waited for.
+    pub(super) async fn kill_worker(&mut self) {
+        if let Some(mut worker) = self.worker.take() {
+            worker.kill9().await;
+        }
+    }
+
     /// A new API process; tenants are asked for again afterwards.
     pub(super) async fn restart_api(&mut self) {
         self.api.restart().await;
@@ -78,26 +85,34 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) fn meter(&self) -> Meter<'a> {
-        let mut programs = vec![self.api.id()];
-        programs.extend(self.worker.as_ref().map(Process::id));
-        Meter::start(self.machine, &programs)
+        let worker = self.worker.as_ref().map(Process::id);
+        Meter::start(self.machine, Programs { api: Some(self.api.id()), worker })
     }
 
     /// The tenant of this name; made at the first call, with a webhook for each of the paths at the receiver.
-    pub(super) async fn tenant(&mut self, name: &'static str, paths: &[String]) -> Result<Tenant> {
+    pub(super) async fn tenant(&mut self, name: &str, paths: &[String]) -> Result<Tenant> {
+        let webhook = |path: &String| json!({"url": self.sink.url(path), "events": ["contact.created"]});
+        let webhooks: Vec<Value> = paths.iter().map(webhook).collect();
+        self.tenant_with(name, &webhooks).await
+    }
+
+    /// The same with webhooks that are made of these bodies.
+    pub(super) async fn tenant_with(&mut self, name: &str, bodies: &[Value]) -> Result<Tenant> {
         if let Some(tenant) = self.tenants.get(name) {
             return Ok(tenant.clone());
         }
         let made = Stack::tenant(&self.database, name).await;
         let key = text(&made, "apiKey").to_owned();
         let address = self.api.addresses().http.context("the API has no address")?;
-        let client = Client::new(&format!("{}/api/v1", self.api.url())).with_bearer(&key);
+        let client = self.client(&key);
         let mut webhooks = Vec::new();
-        for path in paths {
-            let body = json!({"url": self.sink.url(path), "events": ["contact.created"]});
-            let answer = client.try_send(reqwest::Method::POST, "/webhooks", Some(body)).await?;
+        for body in bodies {
+            let answer = client.try_send(reqwest::Method::POST, "/webhooks", Some(body.clone())).await?;
             ensure!(answer.status == 201, "making a webhook: {answer}");
-            webhooks.push(text(&answer.json()["data"], "id").parse()?);
+            let made = answer.json()["data"].clone();
+            let is_known = |field: &String| !made[field].is_null();
+            ensure!(body.as_object().is_some_and(|body| body.keys().all(is_known)), "{body} made {made}");
+            webhooks.push(text(&made, "id").parse()?);
         }
         let tenant = Tenant {
             id: text(&made, "tenantId").parse()?,
@@ -105,12 +120,12 @@ impl<'a> Stage<'a> {
             target: Target { address, key },
             webhooks,
         };
-        self.tenants.insert(name, tenant.clone());
+        self.tenants.insert(name.to_owned(), tenant.clone());
         Ok(tenant)
     }
 
     /// The same on the plan business, whose limits are counted. Nobody is refused here.
-    pub(super) async fn limited_tenant(&mut self, name: &'static str) -> Result<Tenant> {
+    pub(super) async fn limited_tenant(&mut self, name: &str) -> Result<Tenant> {
         let tenant = self.tenant(name, &[]).await?;
         let plan = "update tenon.tenants set plan = 'business' where id = $1";
         sqlx::query(plan).bind(tenant.id).execute(&self.admin).await?;
@@ -129,20 +144,55 @@ impl<'a> Stage<'a> {
         execute(&self.admin, statement).await
     }
 
-    /// Waits until no job of the tenant is left.
+    /// A client of the API with a tenant's key.
+    pub(super) fn client(&self, key: &str) -> Client {
+        Client::new(&format!("{}/api/v1", self.api.url())).with_bearer(key)
+    }
+
+    /// Waits until no event or delivery of the tenant waits or is under way.
     pub(super) async fn jobs_gone(&self, tenant: &Tenant) -> Result<Instant> {
-        let end = Instant::now() + PATIENCE;
+        // What comes after '/' is '0'.
+        self.none_left(
+            &["fan-out-event", "deliver-webhook"],
+            &tenant.id.to_string(),
+            &format!("{}0", tenant.id),
+        )
+        .await
+    }
+
+    /// The same of all tenants.
+    pub(super) async fn all_jobs_gone(&self) -> Result<Instant> {
+        self.none_left(&["fan-out-event", "deliver-webhook"], "", "~").await
+    }
+
+    /// The same of the tenant's fan-outs alone.
+    pub(super) async fn fanned_out(&self, tenant: &Tenant) -> Result<Instant> {
+        self.none_left(&["fan-out-event"], &tenant.id.to_string(), &format!("{}0", tenant.id)).await
+    }
+
+    /// Looks by the indexes of what waits and of what is held, so that it costs nothing however large the table was.
+    async fn none_left(&self, kinds: &[&str], first_lane: &str, end: &str) -> Result<Instant> {
+        let mut connection = PgConnection::connect(self.database.admin_url()).await?;
+        let settings = "set enable_seqscan = off; set enable_bitmapscan = off; set jit = off";
+        sqlx::raw_sql(settings).execute(&mut connection).await?;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let left: bool = sqlx::query_scalar(
-                "select exists (select from apalis.jobs where kind in ('fan-out-event', 'deliver-webhook') and lane = $1)",
+                "select exists (select from apalis.jobs where kind = any ($1) and status = 'Pending' and lane >= $2 and lane < $3)
+                     or exists (select from apalis.jobs where lock_by is not null and orphaned >= 0 and kind = any ($1)
+                                                          and lane >= $2 and lane < $3)",
             )
-            .bind(tenant.id.to_string())
-            .fetch_one(&self.admin)
+            .bind(kinds)
+            .bind(first_lane)
+            .bind(end)
+            .fetch_one(&mut connection)
             .await?;
             if !left {
-                return Ok(Instant::now());
+                let gone = Instant::now();
+                connection.close().await?;
+                return Ok(gone);
             }
-            ensure!(Instant::now() < end, "jobs are left after {PATIENCE:?}");
+            ensure!(Instant::now() < deadline, "jobs are left after {PATIENCE:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
