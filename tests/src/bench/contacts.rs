@@ -21,7 +21,7 @@ const PAGES: u64 = 300;
 /// GET of one of many contacts.
 pub(super) async fn get(options: &Options, stage: &mut Stage<'_>) -> Result<Vec<Row>> {
     let (tenant, pgbench) = prepare(options, stage).await?;
-    let mut row = Row::new("contact get", "1/s", "pgbench", Bar::Ratio(0.45));
+    let mut row = Row::new("contact get", "1/s", "pgbench", Bar::Ratio(0.55));
     let ours = async |stage: &mut Stage<'_>| {
         let target = tenant.target.clone();
         let request = move || {
@@ -41,7 +41,7 @@ pub(super) async fn get(options: &Options, stage: &mut Stage<'_>) -> Result<Vec<
 pub(super) async fn page(options: &Options, stage: &mut Stage<'_>) -> Result<Vec<Row>> {
     let (tenant, pgbench) = prepare(options, stage).await?;
     let cursors = Arc::new(cursors(&tenant).await?);
-    let mut row = Row::new("page of 50 by cursor", "1/s", "pgbench", Bar::Ratio(0.40));
+    let mut row = Row::new("page of 50 by cursor", "1/s", "pgbench", Bar::Ratio(0.65));
     let ours = async |stage: &mut Stage<'_>| {
         let (target, cursors) = (tenant.target.clone(), Arc::clone(&cursors));
         let next = AtomicUsize::new(0);
@@ -65,7 +65,7 @@ pub(super) async fn create(options: &Options, stage: &mut Stage<'_>) -> Result<V
     let tenant = stage.tenant("Writer", &[]).await?;
     let sample = like_the_api(stage, &tenant).await?;
     stage.execute(KEYED).await?;
-    let mut row = Row::new("contact create", "1/s", "pgbench", Bar::Ratio(0.55));
+    let mut row = Row::new("contact create", "1/s", "pgbench", Bar::Ratio(0.80));
     let mut keyed = Row::new("contact create", "1/s", "pgbench, tables with nothing but keys", Bar::Nothing);
     let ours = async |stage: &mut Stage<'_>| {
         stage.execute("truncate apalis.jobs").await?;

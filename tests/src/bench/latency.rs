@@ -28,7 +28,7 @@ const WARM: usize = 50;
 pub(super) async fn commit_to_receiver(options: &Options, stage: &mut Stage<'_>) -> Result<Vec<Row>> {
     stage.start_worker().await?;
     let tenant = stage.tenant("When", &["/when/ours".to_owned()]).await?;
-    let mut rows = [("commit to receiver, p50", 4.0), ("commit to receiver, p99", 15.0)]
+    let mut rows = [("commit to receiver, p50", 1.2), ("commit to receiver, p99", 5.0)]
         .map(|(name, more)| Row::new(name, "ms", "a bare NOTIFY and POST", Bar::Above(more)));
     for round in 0..options.rounds {
         for turn in [round % 2, (round + 1) % 2] {

@@ -25,9 +25,9 @@ pub(super) async fn memory(options: &Options, stage: &mut Stage<'_>) -> Result<V
     let paths: Vec<String> = (0..RECEIVERS).map(|n| format!("/flood/{n}")).collect();
     let flooded = stage.tenant("Flooded", &paths).await?;
     let mut rows = [
-        ("memory of the API, idle", 48.0),
+        ("memory of the API, idle", 32.0),
         ("memory of the worker, idle", 48.0),
-        ("memory of the API, peak under load", 128.0),
+        ("memory of the API, peak under load", 64.0),
         ("memory of the worker, peak under load", 128.0),
         ("worker's growth while 8 answer 200 MiB", FLAT),
     ]

@@ -49,7 +49,8 @@ struct Bench<'a> {
 pub(super) async fn drained(options: &Options, cluster: &Cluster, machine: &Machine) -> Result<Vec<Row>> {
     let mut bench = Bench::new(cluster, machine).await?;
     let mut row = Row::new("no-op jobs, 100,000 waiting", "1/s", "a bare delete", Bar::Ratio(0.5));
-    let mut safe = Row::new("no-op jobs, 100,000 waiting", "1/s", "a bare claim and delete", Bar::Ratio(0.5));
+    let mut safe =
+        Row::new("no-op jobs, 100,000 waiting", "1/s", "a bare claim and delete", Bar::Ratio(0.65));
     let ours = async |bench: &mut Bench<'_>| bench.ours(options.count(FEW)).await;
     let yardstick = async |bench: &mut Bench<'_>| {
         safe.yardstick.push(bench.bare(options.count(FEW), Take::ClaimAndDelete).await?);

@@ -22,7 +22,7 @@ pub(super) async fn waiting(options: &Options, stage: &mut Stage<'_>) -> Result<
     let tenants = [stage.tenant("Waiting", &["/waiting".to_owned()]).await?];
     let count = options.count(DELIVERIES);
     let mut batched =
-        Row::new("20,000 waiting deliveries", "1/s", "a bare loop in batches", Bar::Ratio(0.55));
+        Row::new("20,000 waiting deliveries", "1/s", "a bare loop in batches", Bar::Ratio(0.60));
     let mut singly =
         Row::new("20,000 waiting deliveries", "1/s", "a bare loop of single rows", Bar::Ratio(0.55));
     let ours = async |stage: &mut Stage<'_>| ours(stage, &tenants, count).await;
