@@ -99,7 +99,7 @@ impl Deliver {
         if let Some(until) =
             first_attempt(sending.event_created_at, sending.schedule_attempts, &target.schedule)
         {
-            return Outcome::Snooze { until };
+            return Outcome::snooze((until - Utc::now()).to_std().unwrap_or_default());
         }
         let receiver = &sending.receiver;
         let address = Address { webhook: sending.webhook_id.0, version: receiver.address_version };
