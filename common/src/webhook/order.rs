@@ -59,8 +59,8 @@ struct Row {
     event_id: EventId,
     object_id: Uuid,
     object_version: i64,
-    /// Whether an event of the object that was made before has no delivery: it may not have been fanned out.
-    may_wait: bool,
+    /// Of the last events of the object that were made before, those without a delivery: they may not have been fanned out.
+    before: Vec<EventId>,
 }
 
 impl Places {
@@ -85,7 +85,10 @@ impl Places {
         let place =
             |row: &Row| Place { object: row.object_id, version: row.object_version, event: row.event_id };
         let places = Self(rows.iter().map(|row| (row.event_id, place(row))).collect());
-        let uncertain: Vec<Place> = rows.iter().filter(|row| row.may_wait).map(place).collect();
+        // What is in this fan-out too is made by it, or put off with what comes after it.
+        let here: HashSet<EventId> = told.iter().map(|told| told.event).collect();
+        let may_wait = |row: &&Row| row.before.iter().any(|event| !here.contains(event));
+        let uncertain: Vec<Place> = rows.iter().filter(may_wait).map(place).collect();
         let waiting = match uncertain.is_empty() {
             true => HashSet::new(),
             false => waiting(tx, &uncertain, told).await?,
@@ -123,28 +126,27 @@ impl Places {
     }
 }
 
-/// The places; and of the first event of each webhook and object whether one of the few before it has no delivery. Where the last one has
-/// one, so has what came before it: it was made in order. What is not subscribed to has none, and is found to be done by [`waiting`].
+/// The places, and which of the few events before each have no delivery. Where the last one has one, so has what came before it: it was made in
+/// order. What is not subscribed to has none, and is found to be done by [`waiting`].
 async fn rows(tx: &mut TenantTx<'_>, ordered: &[(WebhookId, EventId)]) -> Result<Vec<Row>> {
     let (webhooks, events): (Vec<_>, Vec<_>) = ordered.iter().copied().unzip();
     let rows = sqlx::query_as(
         "with mine as materialized (
-             select p.webhook_id, e.id, e.object_id, e.object_version,
-                    row_number() over (partition by p.webhook_id, e.object_id order by e.object_version, e.id) = 1 as is_first
+             select p.webhook_id, e.id, e.object_id, e.object_version
              from unnest($2::uuid[], $3::uuid[]) as p (webhook_id, event_id)
              join tenon.events e on e.tenant_id = $1 and e.id = p.event_id
          )
          select m.id as event_id, m.object_id, m.object_version,
-                m.is_first and coalesce((
-                    select bool_or(before.delivery is null) from (
-                        select (select d.id from tenon.deliveries d
-                                where d.tenant_id = $1 and d.webhook_id = m.webhook_id and d.event_id = e.id) as delivery
-                        from tenon.events e
+                array(
+                    select before.id from (
+                        select e.id from tenon.events e
                         where e.tenant_id = $1 and e.object_id = m.object_id and e.id >= w.state_from
                           and (e.object_version, e.id) < (m.object_version, m.id)
                         order by e.id desc limit 3
                     ) before
-                ), false) as may_wait
+                    where not exists (select from tenon.deliveries d
+                                      where d.tenant_id = $1 and d.webhook_id = m.webhook_id and d.event_id = before.id)
+                ) as before
          from mine m
          join tenon.webhooks w on w.tenant_id = $1 and w.id = m.webhook_id",
     )

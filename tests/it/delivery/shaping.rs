@@ -93,7 +93,7 @@ async fn what_a_filter_cannot_judge_is_delivered_and_counted_and_a_filter_is_not
     let webhook = create(&stack, &receiver, wishes).await;
     let contact = stack.contact("Without a status").await;
     receiver.next().await.assert_event("contact.created", text(&contact, "id"));
-    stack.owner.post("/connection/leads", json!({"title": "New"})).await.status(201);
+    stack.owner.post("/connection/leads", json!({"title": "New", "status": "new"})).await.status(201);
     all_is_sent(&stack).await;
     let stats: Value = stack.owner.get(&path(&webhook, "/stats")).await.ok();
     assert_eq!((&stats["delivered"], &stats["unjudged"]), (&json!(1), &json!(1)));

@@ -180,6 +180,7 @@ const API_KEY: Members = &[
     ("scopes", TEXTS),
     ("expiresAt", INSTANT),
     ("ipAllowlist", TEXTS),
+    ("apiVersion", TEXT),
     ("userId", ID),
     ("lastUsedAt", INSTANT),
     ("lastUsedIp", TEXT),
