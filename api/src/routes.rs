@@ -157,7 +157,8 @@ pub fn served() -> Result<Documents, DocumentError> {
 
 /// The whole API as one endpoint, without a socket.
 pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Response> {
-    let docs = Arc::new(Fixed::later(|| page(service().swagger_ui_html())));
+    let shown = documents.v30.clone();
+    let docs = Arc::new(Fixed::later(move || page(html(&shown))));
     let routes = Routes::of(&outline::of(&documents.v31));
     let operations = Versioned::new(service().into_endpoint().catch_all_error(refused), app.clone());
     let json = |text: &Cow<'static, str>| {
@@ -173,6 +174,13 @@ pub fn build(app: Arc<App>, documents: &Documents) -> BoxEndpoint<'static, Respo
         .catch_all_error(refused)
         .data(app.clone());
     Outermost::new(inner, app, routes).with_deadlines(DEADLINES).boxed()
+}
+
+/// Swagger UI with a document. poem-openapi makes it of a service with that service's own text, which of the whole API takes some thirty
+/// megabytes to make: here it is that of a small part, in whose place the document comes.
+fn html(document: &str) -> String {
+    let part = OpenApiService::new(MetaApi, "", "");
+    part.swagger_ui_html().replace(&part.spec(), document)
 }
 
 /// Brotli is for what is compressed once: its window and tables are some 16 MB for each answer under way, gzip's a quarter of one.

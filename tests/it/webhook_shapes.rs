@@ -98,7 +98,8 @@ async fn a_preview_shows_what_the_last_events_would_have_come_to() {
     for name in ["Grace", "Ada"] {
         admin.post("/connection/contacts", json!({"name": name})).await.status(201);
     }
-    let lead: Value = admin.post("/connection/leads", json!({"title": "Deal", "status": "new"})).await.created();
+    let lead: Value =
+        admin.post("/connection/leads", json!({"title": "Deal", "status": "new"})).await.created();
     let key = acme.key(&["contacts:*"]).await;
     key.post("/connection/contacts", json!({"name": "Gina"})).await.status(201);
 

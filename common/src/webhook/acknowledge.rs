@@ -9,7 +9,7 @@ use sqlx::{Connection, PgConnection};
 use crate::id::{TenantId, WebhookId};
 use crate::queue::{Acked, Acknowledge, Due, Outcome, Settled, TakenBack, ack, is_about_data};
 use crate::webhook::delivery::DeliverWebhook;
-use crate::webhook::sending::{self, Attempted, Finished, Interrupted};
+use crate::webhook::finishing::{self, Attempted, Finished, Interrupted};
 
 /// What a handler says of a delivery. Handed over before it begins, so that a panic does not lose whose turn it was.
 #[derive(Clone, Debug)]
@@ -159,7 +159,7 @@ impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
             since: job.held_since,
         };
         let interrupted: Vec<Interrupted> = jobs.iter().map(interrupted).collect();
-        sending::interrupt(connection, &interrupted, DIED).await
+        finishing::interrupt(connection, &interrupted, DIED).await
     }
 
     async fn acknowledge(
@@ -176,7 +176,7 @@ impl Acknowledge<DeliverWebhook> for AcknowledgeDeliveries {
         {
             let refused = turn.refused(acked, error);
             tracing::error!(job_id = %acked.job.id, %error, "what came of an attempt cannot be written");
-            if sending::finish(connection, worker, &[refused]).await? > 0 {
+            if finishing::finish(connection, worker, &[refused]).await? > 0 {
                 return Ok(());
             }
         }
@@ -195,7 +195,7 @@ async fn write(
     let cut_off: Vec<_> =
         acked.iter().filter_map(|acked| Some((&*acked.job.id, acked.record?.cut_off(acked)?))).collect();
     if finished.len() == acked.len() && health.is_empty() && cut_off.is_empty() {
-        sending::finish(connection, worker, &finished).await?;
+        finishing::finish(connection, worker, &finished).await?;
         return Ok(());
     }
     // Jobs whose payload could not be read, or whose delivery is gone, have no delivery to write to.
@@ -204,12 +204,12 @@ async fn write(
     ack::write(&mut tx, worker, others).await?;
     // Webhooks before deliveries, as everything locks them that changes both.
     if !health.is_empty() {
-        sending::note_health(&mut tx, health).await?;
+        finishing::note_health(&mut tx, health).await?;
     }
     if !cut_off.is_empty() {
         interrupt(&mut tx, worker, cut_off).await?;
     }
-    sending::finish(&mut tx, worker, &finished).await?;
+    finishing::finish(&mut tx, worker, &finished).await?;
     tx.commit().await
 }
 
@@ -226,5 +226,5 @@ async fn interrupt(
         .filter(|(id, _)| held.iter().any(|held| held == id))
         .map(|(_, interrupted)| interrupted)
         .collect();
-    sending::interrupt(connection, &interrupted, STOPPED).await
+    finishing::interrupt(connection, &interrupted, STOPPED).await
 }

@@ -5,6 +5,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod fan_out;
 mod filter;
+pub mod finishing;
 pub mod health;
 pub mod matching;
 pub mod order;

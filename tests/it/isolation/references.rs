@@ -59,7 +59,7 @@ impl Operation {
     fn named<'r>(&self, name: &str, of: &'r Records) -> &'r str {
         match name {
             "ownerId" | "userId" | "actorId" => &of.user,
-            "resourceId" => of.id("contacts"),
+            "resourceId" | "objectId" => of.id("contacts"),
             "companyId" => of.id("companies"),
             "contactId" => of.id("contacts"),
             "leadId" => of.id("leads"),
@@ -84,6 +84,9 @@ fn refused(operation: &Operation, place: &str, answer: &Answer) {
         207 => body["data"]["failed"] == 1 && body["data"]["succeeded"] == 0,
         200 if operation.id.starts_with("list_") => body["data"] == json!([]),
         200 if operation.id == "export_audit_events" => answer.text().is_empty(),
+        200 if operation.id == "resend_deliveries" => body["data"]["resent"] == 0,
+        200 if operation.id == "replay_webhook" => body["data"]["selected"] == 0,
+        202 if operation.id == "replay_webhook" => body["data"]["selected"] == 0,
         200 if operation.id.starts_with("export_") => answer.text().lines().count() == 1,
         _ => false,
     };

@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use tenon_common::queue::{Claimed, Handler, Outcome, Prepare};
 use tenon_common::webhook::acknowledge::Turn;
 use tenon_common::webhook::delivery::DeliverWebhook;
+use tenon_common::webhook::finishing::Attempted;
 use tenon_common::webhook::health;
 use tenon_common::webhook::schedule::RetrySchedule;
-use tenon_common::webhook::sending::{self, Attempted, Sending};
+use tenon_common::webhook::sending::{self, Sending};
 
 use crate::context::{Context, Target};
 use crate::webhook::breaker::Decision;
