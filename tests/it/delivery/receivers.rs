@@ -286,3 +286,26 @@ async fn attempts_latencies_and_what_is_given_up_are_measured() {
         eventually(line, async || operations.get("/metrics").await.text().contains(line)).await;
     }
 }
+
+/// A pause leaves a job behind; it may be claimed together with the one that enabling makes.
+#[tokio::test]
+async fn a_job_that_was_left_behind_takes_nothing_from_the_one_that_counts() {
+    let mut stack = stack_with("0,60", &[]).await;
+    let mut receiver = Receiver::start().await;
+    receiver.then_statuses([500]);
+    let webhook = stack.webhook(&receiver, &["contact.created"]).await;
+    stack.contact("Ada").await;
+    receiver.next().await;
+    let waits = "select count(*) from apalis.jobs where kind = 'deliver-webhook' and run_at > now()";
+    eventually("the attempt is written", async || count(&stack, waits).await == 1).await;
+    stack.worker.kill9().await;
+    let path = format!("/webhooks/{}", text(&webhook, "id"));
+    stack.owner.patch(&path, json!({"active": false})).await.status(200);
+    stack.owner.patch(&path, json!({"active": true})).await.status(200);
+    let due = "update apalis.jobs set run_at = now() where kind = 'deliver-webhook'";
+    let both = sqlx::raw_sql(due).execute(&mut stack.database.connect().await).await.expect("due");
+    assert_eq!(both.rows_affected(), 2, "the one that was left behind, and the one that counts");
+    stack.worker.start_again().await;
+    receiver.next().await;
+    eventually("it is delivered", async || stack.newest(&webhook).await["status"] == "delivered").await;
+}

@@ -48,12 +48,13 @@ impl Prepare<DeliverWebhook> for ReadDeliveries {
         }
         let wanted: Vec<_> = unknown.iter().map(|at| claim[*at].args.clone()).collect();
         let found = sending::load(&self.0.db, &wanted).await?;
-        let mut found: HashMap<_, _> =
+        let found: HashMap<_, _> =
             found.into_iter().map(|s| ((s.tenant_id, s.webhook_id, s.event_id), Arc::new(s))).collect();
         let mut gone = Vec::new();
         for at in unknown {
             let args = &claim[at].args;
-            match found.remove(&(args.tenant_id, args.webhook_id, args.event_id)) {
+            // Not taken out: a job that was left behind and the one that counts may come together.
+            match found.get(&(args.tenant_id, args.webhook_id, args.event_id)).cloned() {
                 Some(sending) => drop(claim[at].extensions.insert(sending)),
                 None => gone.push((at, Outcome::Discard { reason: "the delivery is gone".to_owned() })),
             }
