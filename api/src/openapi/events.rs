@@ -129,7 +129,7 @@ mod tests {
                 }
             }
             Value::Array(items) if items.first().is_some_and(Value::is_object) => {
-                paths(&items[0], path, found)
+                paths(&items[0], path, found);
             }
             _ => found.push(path.to_owned()),
         }

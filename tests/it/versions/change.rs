@@ -77,7 +77,7 @@ impl Change for ContactsHaveNames {
     fn answer(&self, _operation: &str, body: &mut Value) {
         match body.get_mut("data") {
             Some(Value::Array(records)) => {
-                records.iter_mut().for_each(|record| rename(record, SINCE, BEFORE))
+                records.iter_mut().for_each(|record| rename(record, SINCE, BEFORE));
             }
             Some(record) => rename(record, SINCE, BEFORE),
             None => {}

@@ -111,7 +111,7 @@ impl Fault {
             }
             Self::ResetsAfterHead => break_after(stream, &head("content-length: 100\r\n")).await?,
             Self::ResetsInBody => {
-                break_after(stream, &(head("content-length: 100\r\n") + "some of it")).await?
+                break_after(stream, &(head("content-length: 100\r\n") + "some of it")).await?;
             }
             Self::TricklesBody => {
                 stream.write_all(head("content-length: 1000\r\n").as_bytes()).await?;

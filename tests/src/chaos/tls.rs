@@ -128,11 +128,11 @@ impl Handshakes {
             TlsFault::ClosesAfterHello => drop(stream.read(&mut hello).await),
             TlsFault::Refuses => {
                 // Fatal, handshake_failure.
-                stream.read(&mut hello).await.ok()?;
+                let _begun = stream.read(&mut hello).await.ok()?;
                 stream.write_all(&[0x15, 3, 3, 0, 2, 2, 0x28]).await.ok()?;
             }
             TlsFault::Garbage => {
-                stream.read(&mut hello).await.ok()?;
+                let _begun = stream.read(&mut hello).await.ok()?;
                 stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.ok()?;
             }
             TlsFault::Hangs => sleep(LONG).await,

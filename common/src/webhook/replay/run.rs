@@ -83,7 +83,7 @@ pub async fn step(tx: &mut TenantTx<'_>, turn: &Turn) -> Result<Step> {
     let next_at = replay.next_at.map_or(now, |at| at.max(now));
     let ahead = (next_at - now).to_std().unwrap_or_default();
     if ahead > AHEAD {
-        return Ok(Step::Wait(ahead - AHEAD / 2));
+        return Ok(Step::Wait(ahead.saturating_sub(AHEAD / 2)));
     }
     let page = page(tx, &replay).await?;
     if page.is_empty() {
