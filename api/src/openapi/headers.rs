@@ -17,7 +17,9 @@ pub(super) fn in_usual_case(document: &mut Value) {
             {
                 *name = usual_case(name);
             }
-            if let Some(Value::Object(headers)) = object.get_mut("headers") {
+            // Of an answer, which is described; a property may be called so too.
+            let is_answer = object.get("description").is_some_and(Value::is_string);
+            if let Some(Value::Object(headers)) = object.get_mut("headers").filter(|_| is_answer) {
                 let renamed =
                     std::mem::take(headers).into_iter().map(|(name, value)| (usual_case(&name), value));
                 *headers = renamed.collect::<Object>();
@@ -63,7 +65,8 @@ mod tests {
     fn headers_and_parameters_are_renamed_and_nothing_else() {
         let mut document = json!({
             "parameters": [{"in": "header", "name": "PREFER"}, {"in": "query", "name": "PREFER"}],
-            "headers": {"ETAG": {}},
+            "200": {"description": "", "headers": {"ETAG": {}}},
+            "properties": {"headers": {"type": "object"}, "description": {"type": "string"}},
             "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
         });
         in_usual_case(&mut document);
@@ -71,7 +74,8 @@ mod tests {
             document,
             json!({
                 "parameters": [{"in": "header", "name": "Prefer"}, {"in": "query", "name": "PREFER"}],
-                "headers": {"ETag": {}},
+                "200": {"description": "", "headers": {"ETag": {}}},
+                "properties": {"headers": {"type": "object"}, "description": {"type": "string"}},
                 "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}},
             })
         );

@@ -1,7 +1,7 @@
 //! Replays: what a webhook did not get is sent to it again, as a durable job.
 //!
-//! A replay's events are chosen in the transaction that makes it ([`choice`]) and kept in `tenon.webhook_replay_events`: what it brings is
-//! known from then on, whatever happens meanwhile. A worker brings them page by page in the order of the events ([`run`]), each page with its
+//! A replay's events are chosen in the transaction that makes it (`choice`) and kept in `tenon.webhook_replay_events`: what it brings is
+//! known from then on, whatever happens meanwhile. A worker brings them page by page in the order of the events (`run`), each page with its
 //! place in one transaction, a little ahead of their time; the time of each follows from the rate. Whoever is killed in the middle has
 //! brought a page or has not. When all are brought it waits until their deliveries have ended, and says what became of them.
 
