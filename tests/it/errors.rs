@@ -105,6 +105,8 @@ async fn a_wrong_method_is_told_the_right_ones() {
     let refused = admin.post(&path, json!({})).await.refused(405, "METHOD_NOT_ALLOWED");
     assert_eq!(refused.header("allow"), "GET, PUT, PATCH, DELETE");
     admin.send(Method::TRACE, CONTACTS, None).await.refused(405, "METHOD_NOT_ALLOWED");
+    let odd = admin.with_header("tenon-version", "none");
+    odd.send(Method::TRACE, CONTACTS, None).await.refused(405, "METHOD_NOT_ALLOWED");
 }
 
 #[tokio::test]

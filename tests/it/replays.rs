@@ -48,9 +48,8 @@ async fn replay(stack: &Stack, webhook: &Value, body: Value) -> Value {
     replay
 }
 
-async fn preview(stack: &Stack, webhook: &Value, mut body: Value) -> Value {
-    body["dryRun"] = json!(true);
-    stack.owner.post(&path(webhook, "/replay"), body).await.ok()
+async fn preview(stack: &Stack, webhook: &Value, body: Value) -> Value {
+    stack.owner.post(&path(webhook, "/replay/preview"), body).await.ok()
 }
 
 async fn progress(stack: &Stack, webhook: &Value, replay: &Value) -> Value {

@@ -124,8 +124,8 @@ impl<E: Endpoint + 'static> Outermost<E> {
         let named = facts.named;
         let work = async move {
             app.limits.anonymous(class, ip).await?;
-            // Where a credential is asked for, it comes first: `Caller` looks then.
-            if !matches!(class, Some(Class::Read | Class::Write)) {
+            // Where a credential is asked for, it comes first: `Caller` looks then. Of what is no operation it is said that it is none.
+            if class.is_some_and(|class| !matches!(class, Class::Read | Class::Write)) {
                 named.check(app.versions)?;
             }
             inner.call(request).await.map(IntoResponse::into_response)

@@ -24,7 +24,7 @@ use crate::http::prefer::Prefer;
 use crate::http::response::{Listed, Paging, Shown};
 use crate::openapi::tags::Tags;
 
-use answer::ReplayAnswer;
+use answer::{Accepted, PreviewBody};
 use body::{ReplayBody, ReplayInput};
 
 /// The operations.
@@ -38,7 +38,7 @@ impl ReplaysApi {
     /// its beginning. Which events is decided when you ask: those of `since` to `until` whose delivery has failed, or was brought by a
     /// replay and taken back; with `onlyFailed: false` those that were delivered too; with `includeNeverAttempted` those that there is no
     /// delivery for, because the webhook was disabled, was not subscribed to them, or was not there, and that it wants as it is now. What
-    /// is pending is on its way, and not replayed. With `dryRun` the answer says which these are, and nothing is done.
+    /// is pending is on its way, and not replayed. `POST …/replay/preview` says beforehand which these are.
     ///
     /// 202 answers the replay, which goes on by itself, oldest event first, `ratePerSecond` at most: `GET` of its `Location` says how far
     /// it is. It ends when all that it sent has been delivered or has failed again. One that somebody sends again meanwhile is passed
@@ -59,25 +59,34 @@ impl ReplaysApi {
         #[oai(name = "Prefer")]
         prefer: Prefer,
         body: Body<ReplayInput>,
-    ) -> Result<Answered<ReplayAnswer>, ApiError> {
-        let (webhook, dry_run) = (WebhookId(id.0), body.0.dry_run.unwrap_or(false));
-        let new = body.0.draft().check()?;
+    ) -> Result<Answered<Accepted>, ApiError> {
+        let (webhook, new) = (WebhookId(id.0), body.0.draft().check()?);
         let make = async |tx: &mut TenantTx<'_>| {
-            let (answer, types) = match dry_run {
-                true => {
-                    let preview = replay::preview(tx, webhook, &new).await?;
-                    let types = preview.types();
-                    (ReplayAnswer::Preview(preview.into()), types)
-                }
-                false => {
-                    let (replay, chosen) = replay::create(tx, webhook, &new).await?;
-                    (ReplayAnswer::Accepted(Box::new((replay, Progress::default()).into())), chosen.types())
-                }
-            };
-            caller.allow_all(EventType::reading_all(&types))?;
-            Ok(answer)
+            let (replay, chosen) = replay::create(tx, webhook, &new).await?;
+            caller.allow_all(EventType::reading_all(&chosen.types()))?;
+            Ok(Accepted((replay, Progress::default()).into()))
         };
         once.write(&app, &caller, prefer, make).await
+    }
+
+    /// Preview a replay
+    ///
+    /// Which events a replay of the same body would bring now, by type and by where their deliveries stand; nothing is done. Needs
+    /// `webhooks:write`, and to read what the events tell of, as for the replay.
+    #[oai(path = "/:id/replay/preview", method = "post", operation_id = "preview_webhook_replay")]
+    async fn preview(
+        &self,
+        caller: Caller<WebhooksWrite>,
+        app: Data<&Arc<App>>,
+        /// The webhook's id.
+        id: Path<Uuid>,
+        body: Body<ReplayInput>,
+    ) -> Result<Shown<PreviewBody>, ApiError> {
+        let (webhook, new) = (WebhookId(id.0), body.0.draft().check()?);
+        let preview = async |tx: &mut TenantTx<'_>| replay::preview(tx, webhook, &new).await;
+        let preview = app.db.read(&caller.actor, preview).await?;
+        caller.allow_all(EventType::reading_all(&preview.types()))?;
+        Ok(Shown::plain(preview.into()))
     }
 
     /// List the replays of a webhook

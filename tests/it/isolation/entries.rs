@@ -108,6 +108,7 @@ pub(super) fn entries() -> Vec<(String, Needs, Value)> {
         ("resend_delivery", Scope("webhooks:write"), Value::Null),
         ("resend_deliveries", Scope("webhooks:write"), json!({})),
         ("replay_webhook", Scope("webhooks:write"), json!({"since": "2020-01-01T00:00:00Z"})),
+        ("preview_webhook_replay", Scope("webhooks:write"), json!({"since": "2020-01-01T00:00:00Z"})),
         ("list_webhook_replays", Scope("webhooks:read"), Value::Null),
         ("get_webhook_replay", Scope("webhooks:read"), Value::Null),
         ("cancel_webhook_replay", Scope("webhooks:write"), Value::Null),
@@ -151,8 +152,14 @@ pub(super) fn beside(id: &str) -> Vec<&'static str> {
             vec!["contacts:read"]
         }
         "create_export" | "download_export" => vec!["contacts:read"],
-        "create_webhook" | "update_webhook" | "preview_webhook" | "get_delivery" | "resend_delivery"
-        | "resend_deliveries" | "replay_webhook" => vec!["contacts:read"],
+        "create_webhook"
+        | "update_webhook"
+        | "preview_webhook"
+        | "get_delivery"
+        | "resend_delivery"
+        | "resend_deliveries"
+        | "replay_webhook"
+        | "preview_webhook_replay" => vec!["contacts:read"],
         // They are subscribed to all events.
         "replace_webhook" | "enable_webhook" => readings(CATALOGUE.iter().map(|event| event.object)),
         "create_audit_sink" | "replace_audit_sink" | "update_audit_sink" => readings(EntityKind::ALL),

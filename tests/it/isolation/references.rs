@@ -85,7 +85,7 @@ fn refused(operation: &Operation, place: &str, answer: &Answer) {
         200 if operation.id.starts_with("list_") => body["data"] == json!([]),
         200 if operation.id == "export_audit_events" => answer.text().is_empty(),
         200 if operation.id == "resend_deliveries" => body["data"]["resent"] == 0,
-        200 if operation.id == "replay_webhook" => body["data"]["selected"] == 0,
+        200 if operation.id == "preview_webhook_replay" => body["data"]["selected"] == 0,
         202 if operation.id == "replay_webhook" => body["data"]["selected"] == 0,
         200 if operation.id.starts_with("export_") => answer.text().lines().count() == 1,
         _ => false,

@@ -100,7 +100,7 @@ async fn what_is_kept_no_longer_or_sent_otherwise_is_passed_over_and_what_fails_
     let ended = ended(&stack, &webhook, &begun).await;
     assert_eq!((text(&ended, "state"), counts(&ended)), ("partial", json!([5, 3, 1, 1, 2, 1, 0])), "{ended}");
     let gone: Value =
-        stack.owner.post(&path(&webhook, "/replay"), json!({"since": SINCE, "dryRun": true})).await.ok();
+        stack.owner.post(&path(&webhook, "/replay/preview"), json!({"since": SINCE})).await.ok();
     assert_eq!((&gone["selected"], &gone["gone"]), (&json!(1), &json!(1)), "{gone}");
 }
 

@@ -90,7 +90,7 @@ impl Webhook {
 
     /// How many events a replay would bring.
     pub(super) async fn preview(&self, since: &str) -> Result<u64> {
-        let preview = self.post("/replay", json!({"since": since, "dryRun": true})).await?;
+        let preview = self.post("/replay/preview", json!({"since": since})).await?;
         preview["data"]["selected"].as_u64().context("a number")
     }
 

@@ -72,43 +72,27 @@ impl From<Preview> for PreviewBody {
     }
 }
 
-/// 200 with what would be sent, or 202 with the replay, which goes on by itself.
-pub enum ReplayAnswer {
-    /// 200.
-    Preview(PreviewBody),
-    /// 202.
-    Accepted(Box<ReplayBody>),
-}
+/// 202 with the replay, which goes on by itself.
+pub struct Accepted(pub ReplayBody);
 
-impl IntoResponse for ReplayAnswer {
+impl IntoResponse for Accepted {
     fn into_response(self) -> Response {
-        match self {
-            Self::Preview(preview) => enveloped(preview),
-            Self::Accepted(replay) => {
-                let location = format!("/api/v1/webhooks/{}/replays/{}", replay.webhook_id, replay.id);
-                let response = with(enveloped(*replay), header::LOCATION, &location);
-                response.with_status(StatusCode::ACCEPTED).into_response()
-            }
-        }
+        let location = format!("/api/v1/webhooks/{}/replays/{}", self.0.webhook_id, self.0.id);
+        let response = with(enveloped(self.0), header::LOCATION, &location);
+        response.with_status(StatusCode::ACCEPTED).into_response()
     }
 }
 
-type Previewed = Json<Envelope<PreviewBody>>;
-type Accepted = Json<Envelope<ReplayBody>>;
+type Answered = Json<Envelope<ReplayBody>>;
 
-impl ApiResponse for ReplayAnswer {
+impl ApiResponse for Accepted {
     fn meta() -> MetaResponses {
         let location = ("Location", "The replay's path.");
-        MetaResponses {
-            responses: vec![
-                documented::<Previewed>(200, "What a replay would send, for `dryRun`.", &[]),
-                documented::<Accepted>(202, "It was accepted, and goes on by itself.", &[location]),
-            ],
-        }
+        let accepted = documented::<Answered>(202, "It was accepted, and goes on by itself.", &[location]);
+        MetaResponses { responses: vec![accepted] }
     }
 
     fn register(registry: &mut Registry) {
-        <Previewed as Payload>::register(registry);
-        <Accepted as Payload>::register(registry);
+        <Answered as Payload>::register(registry);
     }
 }

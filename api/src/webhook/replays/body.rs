@@ -29,8 +29,6 @@ pub struct ReplayInput {
     pub only_failed: Option<bool>,
     /// Those too that there is no delivery for, and that the webhook wants as it is now; false if absent.
     pub include_never_attempted: Option<bool>,
-    /// Whether to say which events it would be, and do nothing; false if absent.
-    pub dry_run: Option<bool>,
     /// Deliveries that begin within a second, 1 to 1,000; 100 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
     pub rate_per_second: Option<i32>,
@@ -47,7 +45,6 @@ impl Example for ReplayInput {
             object_id: None,
             only_failed: None,
             include_never_attempted: None,
-            dry_run: None,
             rate_per_second: Some(50),
         }
     }
